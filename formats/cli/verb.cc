@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "formats/cli/verb.h"
+
+#include <algorithm>
+#include <exception>
+#include <iostream>
+#include <sstream>
+
+namespace sealpack::cli {
+namespace {
+
+int fail(Terminal& terminal, const Error& error) {
+  terminal.error(error);
+  return static_cast<int>(error.code());
+}
+
+struct Switches {
+  bool quiet = false;
+  bool json = false;
+};
+
+// What every verb takes. On the verbs themselves, so that their help lists it.
+void add_switches(CLI::App& app, Switches& switches) {
+  for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; })) {
+    add_switches(*verb, switches);
+    if (!verb->get_subcommands([](CLI::App*) { return true; }).empty()) continue;
+    if (verb->get_option_no_throw("--json") == nullptr) {
+      verb->add_flag("--json", switches.json, "Result, or error, as JSON on stdout");
+    }
+    verb->add_flag("-q,--quiet", switches.quiet, "No notes and no progress bar");
+  }
+}
+
+// A command line that does not parse may ask for JSON all the same.
+bool mentions_json(int argc, const char* const* argv) {
+  return std::any_of(argv + 1, argv + argc,
+                     [](const char* argument) { return std::string_view(argument) == "--json"; });
+}
+
+bool has_verb(CLI::App& app, const std::string& name) {
+  return !app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == name; }).empty();
+}
+
+}  // namespace
+
+std::string exit_codes(std::initializer_list<std::pair<ErrorCode, const char*>> codes) {
+  std::ostringstream text;
+  text << "Exit status:\n  0   done\n";
+  for (const auto& [code, meaning] : codes) {
+    const std::string number = std::to_string(static_cast<int>(code));
+    text << "  " << number << std::string(4 - number.size(), ' ') << meaning << '\n';
+  }
+  return text.str();
+}
+
+int run(int argc, const char* const* argv, const std::string& description,
+        std::span<const AddVerb> verbs, Terminal& terminal) {
+  CLI::App app{description, "sealpack"};
+  Job job;
+  Switches switches;
+  app.set_version_flag("--version", SEALPACK_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  for (const AddVerb add : verbs) add(app, job);
+  add_switches(app, switches);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success, terminal.out(), terminal.err());
+  } catch (const CLI::ParseError& error) {
+    terminal.set_json(mentions_json(argc, argv));
+    if (argc > 1 && argv[1][0] != '-' && !has_verb(app, argv[1])) {
+      return fail(terminal, Error(ErrorCode::kUsage, "there is no verb " + printable(argv[1]))
+                                .with_hint("sealpack --help lists the verbs"));
+    }
+    return fail(terminal, Error(ErrorCode::kUsage, error.what())
+                              .with_hint("sealpack --help, or sealpack VERB --help"));
+  }
+  terminal.set_quiet(switches.quiet);
+  terminal.set_json(switches.json);
+  try {
+    const Status status = job(terminal);
+    if (!status.ok()) return fail(terminal, status.error());
+  } catch (const std::exception& error) {  // what the standard library or CLI11 throws is our bug
+    return fail(terminal, Error(ErrorCode::kInternal, error.what()));
+  }
+  terminal.out().flush();
+  if (!terminal.out()) return fail(terminal, Error(ErrorCode::kIo, "cannot write the output"));
+  return 0;
+}
+
+}  // namespace sealpack::cli
