@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "formats/cli/verb.h"
+
+namespace sealpack::keystore {
+
+void add_keygen(CLI::App& app, cli::Job& job);
+
+}  // namespace sealpack::keystore
