@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/policy/claim_names.h"
+
+#include <array>
+
+namespace sealpack::policy {
+
+namespace {
+
+constexpr bool kMandatory = true;
+constexpr bool kOptional = false;
+
+constexpr std::array<std::size_t, 1> k3{3};
+constexpr std::array<std::size_t, 1> k6{6};
+constexpr std::array<std::size_t, 1> k16{16};
+constexpr std::array<std::size_t, 1> k32{32};
+constexpr std::array<std::size_t, 1> k33{33};
+constexpr std::array<std::size_t, 1> k48{48};
+constexpr std::array<std::size_t, 1> k64{64};
+constexpr std::array<std::size_t, 3> kHashes{32, 48, 64};
+// TPM2B_NAME of an object: the hash algorithm (2 bytes), then SHA-256, SHA-384 or SHA-512.
+constexpr std::array<std::size_t, 3> kTpmNames{34, 50, 66};
+
+constexpr std::array<std::string_view, 3> kSnpProducts{"Genoa", "Milan", "Turin"};
+constexpr std::array<std::string_view, 9> kIntelTcb{"ConfigurationAndSWHardeningNeeded",
+                                                    "ConfigurationNeeded",
+                                                    "OutOfDate",
+                                                    "OutOfDateConfigurationNeeded",
+                                                    "Revoked",
+                                                    "SWHardeningNeeded",
+                                                    "TDRelaunchAdvised",
+                                                    "TDRelaunchAdvisedConfigurationNeeded",
+                                                    "UpToDate"};
+// The names of the PSA and CCA lifecycle states (high byte of the claim).
+constexpr std::array<std::string_view, 7> kLifecycles{
+    "assembly-and-test",     "decommissioned", "non-rot-debug", "provisioning",
+    "recoverable-rot-debug", "secured",        "unknown"};
+constexpr std::array<std::string_view, 2> kCcaHashes{"sha-256", "sha-512"};
+constexpr std::array<std::string_view, 2> kGpuArchitectures{"blackwell", "hopper"};
+constexpr std::array<std::string_view, 3> kGpuModes{"devtools", "off", "on"};
+
+// TDX tee_tcb_svn: 256 times the major version of the module (byte 1) plus its security version
+// (byte 0). TPM pcr_selection: the bitmap of PCRs in the SHA-256 bank, PCR 0 in the lowest bit of
+// the first byte; pcr_digest is SHA-256 over them. nitro debug: PCR 0 to 2 are all zero.
+constexpr ClaimName kCca[] = {
+    {"hash_algorithm", ClaimKind::kText, kOptional, {}, kCcaHashes},
+    {"platform_implementation_id", ClaimKind::kBytes, kMandatory, k32},
+    {"platform_instance_id", ClaimKind::kBytes, kOptional, k33},
+    {"platform_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
+    {"platform_measurement", ClaimKind::kBytes, kMandatory, kHashes},
+    {"platform_signer_id", ClaimKind::kBytes, kOptional, kHashes},
+    {"rem0", ClaimKind::kBytes, kMandatory, kHashes},
+    {"rem1", ClaimKind::kBytes, kMandatory, kHashes},
+    {"rem2", ClaimKind::kBytes, kMandatory, kHashes},
+    {"rem3", ClaimKind::kBytes, kMandatory, kHashes},
+    {"rim", ClaimKind::kBytes, kMandatory, kHashes},
+    {"rpv", ClaimKind::kBytes, kMandatory, k64},
+};
+
+constexpr ClaimName kNitro[] = {
+    {"debug", ClaimKind::kFlag, kMandatory},
+    {"module_id", ClaimKind::kText, kOptional},
+    {"pcr0", ClaimKind::kBytes, kMandatory, k48, {}, true},
+    {"pcr1", ClaimKind::kBytes, kMandatory, k48, {}, true},
+    {"pcr10", ClaimKind::kBytes, kOptional, k48},
+    {"pcr11", ClaimKind::kBytes, kOptional, k48},
+    {"pcr12", ClaimKind::kBytes, kOptional, k48},
+    {"pcr13", ClaimKind::kBytes, kOptional, k48},
+    {"pcr14", ClaimKind::kBytes, kOptional, k48},
+    {"pcr15", ClaimKind::kBytes, kOptional, k48},
+    {"pcr2", ClaimKind::kBytes, kMandatory, k48, {}, true},
+    {"pcr3", ClaimKind::kBytes, kOptional, k48},
+    {"pcr4", ClaimKind::kBytes, kOptional, k48},
+    {"pcr5", ClaimKind::kBytes, kOptional, k48},
+    {"pcr6", ClaimKind::kBytes, kOptional, k48},
+    {"pcr7", ClaimKind::kBytes, kOptional, k48},
+    {"pcr8", ClaimKind::kBytes, kOptional, k48},
+    {"pcr9", ClaimKind::kBytes, kOptional, k48},
+};
+
+constexpr ClaimName kNvidiaGpu[] = {
+    {"architecture", ClaimKind::kText, kMandatory, {}, kGpuArchitectures},
+    {"cc_mode", ClaimKind::kText, kMandatory, {}, kGpuModes},
+    {"driver_rim_digest", ClaimKind::kBytes, kOptional, k48},
+    {"driver_version", ClaimKind::kText, kMandatory},
+    {"measurements_match_rim", ClaimKind::kFlag, kMandatory},
+    {"ueid", ClaimKind::kBytes, kOptional, k32},
+    {"vbios_version", ClaimKind::kText, kMandatory},
+};
+
+constexpr ClaimName kPsa[] = {
+    {"certification_reference", ClaimKind::kText, kOptional},
+    {"client_id", ClaimKind::kNumber, kOptional},
+    {"implementation_id", ClaimKind::kBytes, kMandatory, k32},
+    {"instance_id", ClaimKind::kBytes, kOptional, k33},
+    {"measurement", ClaimKind::kBytes, kMandatory, kHashes},
+    {"security_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
+    {"signer_id", ClaimKind::kBytes, kOptional, kHashes},
+};
+
+constexpr ClaimName kSevSnp[] = {
+    {"alias_check_complete", ClaimKind::kFlag, kOptional},
+    {"author_key_digest", ClaimKind::kBytes, kOptional, k48},
+    {"chip_id", ClaimKind::kBytes, kOptional, k64},
+    {"ciphertext_hiding", ClaimKind::kFlag, kOptional},
+    {"debug", ClaimKind::kFlag, kMandatory},
+    {"family_id", ClaimKind::kBytes, kOptional, k16},
+    {"guest_svn", ClaimKind::kNumber, kOptional},
+    {"host_data", ClaimKind::kBytes, kMandatory, k32},
+    {"id_key_digest", ClaimKind::kBytes, kOptional, k48},
+    {"image_id", ClaimKind::kBytes, kOptional, k16},
+    {"measurement", ClaimKind::kBytes, kMandatory, k48},
+    {"migrate_ma", ClaimKind::kFlag, kMandatory},
+    {"product", ClaimKind::kText, kMandatory, {}, kSnpProducts},
+    {"single_socket", ClaimKind::kFlag, kOptional},
+    {"smt_allowed", ClaimKind::kFlag, kOptional},
+    {"tcb_bootloader", ClaimKind::kNumber, kMandatory},
+    {"tcb_fmc", ClaimKind::kNumber, kOptional},
+    {"tcb_microcode", ClaimKind::kNumber, kMandatory},
+    {"tcb_snp", ClaimKind::kNumber, kMandatory},
+    {"tcb_tee", ClaimKind::kNumber, kMandatory},
+    {"vmpl", ClaimKind::kNumber, kMandatory},
+};
+
+constexpr ClaimName kSgx[] = {
+    {"config_id", ClaimKind::kBytes, kOptional, k64},
+    {"config_svn", ClaimKind::kNumber, kOptional},
+    {"debug", ClaimKind::kFlag, kMandatory},
+    {"fmspc", ClaimKind::kBytes, kOptional, k6},
+    {"isv_ext_prod_id", ClaimKind::kBytes, kOptional, k16},
+    {"isv_family_id", ClaimKind::kBytes, kOptional, k16},
+    {"isv_prod_id", ClaimKind::kNumber, kMandatory},
+    {"isv_svn", ClaimKind::kNumber, kMandatory},
+    {"mrenclave", ClaimKind::kBytes, kMandatory, k32},
+    {"mrsigner", ClaimKind::kBytes, kMandatory, k32},
+    {"provision_key", ClaimKind::kFlag, kOptional},
+    {"tcb_evaluation", ClaimKind::kNumber, kOptional},
+    {"tcb_status", ClaimKind::kText, kMandatory, {}, kIntelTcb},
+};
+
+constexpr ClaimName kSimulated[] = {
+    {"measurement", ClaimKind::kBytes, kMandatory, k32},
+    {"root", ClaimKind::kBytes, kMandatory, k32},
+};
+
+constexpr ClaimName kTdx[] = {
+    {"debug", ClaimKind::kFlag, kMandatory},
+    {"fmspc", ClaimKind::kBytes, kOptional, k6},
+    {"migratable", ClaimKind::kFlag, kMandatory},
+    {"mr_servicetd", ClaimKind::kBytes, kOptional, k48},
+    {"mrconfigid", ClaimKind::kBytes, kMandatory, k48},
+    {"mrowner", ClaimKind::kBytes, kOptional, k48},
+    {"mrownerconfig", ClaimKind::kBytes, kOptional, k48},
+    {"mrseam", ClaimKind::kBytes, kOptional, k48},
+    {"mrsignerseam", ClaimKind::kBytes, kOptional, k48},
+    {"mrtd", ClaimKind::kBytes, kMandatory, k48},
+    {"rtmr0", ClaimKind::kBytes, kMandatory, k48},
+    {"rtmr1", ClaimKind::kBytes, kMandatory, k48},
+    {"rtmr2", ClaimKind::kBytes, kMandatory, k48},
+    {"rtmr3", ClaimKind::kBytes, kMandatory, k48},
+    {"sept_ve_disable", ClaimKind::kFlag, kMandatory},
+    {"tcb_evaluation", ClaimKind::kNumber, kOptional},
+    {"tcb_status", ClaimKind::kText, kMandatory, {}, kIntelTcb},
+    {"tee_tcb_svn", ClaimKind::kNumber, kMandatory},
+};
+
+constexpr ClaimName kTpm[] = {
+    {"ak_name", ClaimKind::kBytes, kOptional, kTpmNames},
+    {"ek_name", ClaimKind::kBytes, kMandatory, kTpmNames},
+    {"firmware_version", ClaimKind::kNumber, kOptional},
+    {"pcr0", ClaimKind::kBytes, kOptional, k32},
+    {"pcr1", ClaimKind::kBytes, kOptional, k32},
+    {"pcr10", ClaimKind::kBytes, kOptional, k32},
+    {"pcr11", ClaimKind::kBytes, kOptional, k32},
+    {"pcr12", ClaimKind::kBytes, kOptional, k32},
+    {"pcr13", ClaimKind::kBytes, kOptional, k32},
+    {"pcr14", ClaimKind::kBytes, kOptional, k32},
+    {"pcr15", ClaimKind::kBytes, kOptional, k32},
+    {"pcr16", ClaimKind::kBytes, kOptional, k32},
+    {"pcr17", ClaimKind::kBytes, kOptional, k32},
+    {"pcr18", ClaimKind::kBytes, kOptional, k32},
+    {"pcr19", ClaimKind::kBytes, kOptional, k32},
+    {"pcr2", ClaimKind::kBytes, kOptional, k32},
+    {"pcr20", ClaimKind::kBytes, kOptional, k32},
+    {"pcr21", ClaimKind::kBytes, kOptional, k32},
+    {"pcr22", ClaimKind::kBytes, kOptional, k32},
+    {"pcr23", ClaimKind::kBytes, kOptional, k32},
+    {"pcr3", ClaimKind::kBytes, kOptional, k32},
+    {"pcr4", ClaimKind::kBytes, kOptional, k32},
+    {"pcr5", ClaimKind::kBytes, kOptional, k32},
+    {"pcr6", ClaimKind::kBytes, kOptional, k32},
+    {"pcr7", ClaimKind::kBytes, kOptional, k32},
+    {"pcr8", ClaimKind::kBytes, kOptional, k32},
+    {"pcr9", ClaimKind::kBytes, kOptional, k32},
+    {"pcr_digest", ClaimKind::kBytes, kMandatory, k32},
+    {"pcr_selection", ClaimKind::kBytes, kMandatory, k3},
+    {"secure_boot", ClaimKind::kFlag, kOptional},
+};
+
+constexpr TeeClaims kTees[] = {
+    {"cca", kCca},        {"nitro", kNitro}, {"nvidia-gpu", kNvidiaGpu}, {"psa", kPsa},
+    {"sev-snp", kSevSnp}, {"sgx", kSgx},     {"simulated", kSimulated},  {"tdx", kTdx},
+    {"tpm", kTpm},
+};
+
+}  // namespace
+
+std::span<const TeeClaims> all_tee_claims() {
+  return kTees;
+}
+
+const TeeClaims* find_tee(std::string_view tee) {
+  for (const TeeClaims& entry : kTees) {
+    if (entry.tee == tee) return &entry;
+  }
+  return nullptr;
+}
+
+const ClaimName* find_claim(const TeeClaims& tee, std::string_view claim) {
+  for (const ClaimName& entry : tee.claims) {
+    if (entry.name == claim) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace sealpack::policy

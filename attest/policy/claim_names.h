@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include "formats/base/bytes.h"
+
+namespace sealpack::policy {
+
+// How the value of a claim is written in a rule and held in ClaimRule::accepted.
+enum class ClaimKind {
+  kBytes,   // hex in text; the bytes themselves
+  kFlag,    // true or false; one byte, 1 or 0
+  kNumber,  // a whole number below 2^63; 8 bytes, big-endian. Rules may state a minimum instead
+  kText,    // a string; its UTF-8 bytes
+};
+
+// One claim that the evidence of a TEE makes. The verifier (attest/verify) states its value in this
+// form; docs/POLICY.md says where in the evidence it lies.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): rows read better than they pack
+struct ClaimName {
+  std::string_view name;
+  ClaimKind kind = ClaimKind::kBytes;
+  // A policy for the TEE must have a rule for it, be it one that ignores it for a stated reason.
+  bool mandatory = false;
+  // Sizes in bytes that a kBytes value may have; empty for other kinds.
+  std::span<const std::size_t> sizes = {};
+  // Closed list of values of a kText claim; empty where any text may be accepted.
+  std::span<const std::string_view> texts = {};
+  // The value of all zeros marks a debug environment and is never accepted.
+  bool zero_is_debug = false;
+};
+
+struct TeeClaims {
+  std::string_view tee;
+  std::span<const ClaimName> claims;  // ascending by name
+};
+
+// All TEEs that a policy may name, ascending.
+std::span<const TeeClaims> all_tee_claims();
+// nullptr for other names.
+const TeeClaims* find_tee(std::string_view tee);
+const ClaimName* find_claim(const TeeClaims& tee, std::string_view claim);
+
+}  // namespace sealpack::policy

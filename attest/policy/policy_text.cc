@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the value of a policy to text: the file, and lines for people.
+#include "attest/policy/check_policy.h"
+#include "attest/policy/policy_file.h"
+
+namespace sealpack::policy {
+
+namespace {
+
+// A TOML basic string. Texts in a checked policy are printable, so these two are all there is to
+// escape.
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\') out += '\\';
+    out += letter;
+  }
+  return out + "\"";
+}
+
+std::string value_text(const ClaimName& claim, Bytes value) {
+  switch (claim.kind) {
+    case ClaimKind::kBytes:
+      return toml_text(to_hex(value));
+    case ClaimKind::kFlag:
+      return value[0] == 0 ? "false" : "true";
+    case ClaimKind::kNumber:
+      return std::to_string(internal::parse_number_value(value));
+    case ClaimKind::kText:
+      return toml_text(as_text(value));
+  }
+  return {};
+}
+
+std::string joined_values(const ClaimName& claim, const bundle::ClaimRule& rule,
+                          const char* separator) {
+  std::string out;
+  for (const ByteVector& value : rule.accepted) {
+    out += (out.empty() ? "" : separator) + value_text(claim, value);
+  }
+  return out;
+}
+
+const char* form_name(bundle::AnswerForm form) {
+  switch (form) {
+    case bundle::AnswerForm::kScores:
+      return "scores";
+    case bundle::AnswerForm::kRounded:
+      return "rounded";
+    case bundle::AnswerForm::kTop1:
+      return "top-1";
+  }
+  return "unknown";
+}
+
+std::string rule_text(const ClaimName& claim, const bundle::ClaimRule& rule) {
+  if (!rule.ignore_because.empty()) return "{ ignore = " + toml_text(rule.ignore_because) + " }";
+  if (rule.minimum != 0) return "{ minimum = " + std::to_string(rule.minimum) + " }";
+  return "{ accept = [" + joined_values(claim, rule, ", ") + "] }";
+}
+
+std::string rule_line(const ClaimName* claim, const bundle::ClaimRule& rule) {
+  if (!rule.ignore_because.empty()) {
+    return rule.claim + ": anything, because " + printable(rule.ignore_because);
+  }
+  if (rule.minimum != 0) return rule.claim + ": at least " + std::to_string(rule.minimum);
+  if (claim == nullptr) return printable(rule.claim) + ": a claim that this version does not know";
+  return rule.claim + ": " + joined_values(*claim, rule, " or ");
+}
+
+}  // namespace
+
+std::string serialize_policy(const PolicyFile& file) {
+  std::string out;
+  if (!file.policy.requires_attestation()) {
+    out += "[anyone]\nbecause = " + toml_text(file.policy.anyone_because) + "\n";
+  }
+  for (const bundle::Environment& environment : file.policy.environments) {
+    const TeeClaims* tee = find_tee(environment.tee);
+    if (tee == nullptr) die("serialize_policy: unchecked policy");
+    out += (out.empty() ? "" : "\n") + std::string("[[environment]]\ntee = ") +
+           toml_text(environment.tee) + "\n[environment.claims]\n";
+    for (const bundle::ClaimRule& rule : environment.rules) {
+      const ClaimName* claim = find_claim(*tee, rule.claim);
+      if (claim == nullptr) die("serialize_policy: unchecked policy");
+      out += rule.claim + " = " + rule_text(*claim, rule) + "\n";
+    }
+  }
+  if (file.answer) {
+    out += std::string("\n[answer]\nform = ") + toml_text(form_name(file.answer->form)) + "\n";
+    if (file.answer->form == bundle::AnswerForm::kRounded) {
+      out += "decimals = " + std::to_string(file.answer->decimals) + "\n";
+    }
+    if (file.answer->query_budget != 0) {
+      out += "query_budget = " + std::to_string(file.answer->query_budget) + "\n";
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> explain(const bundle::MeasurementPolicy& policy) {
+  if (!policy.requires_attestation()) {
+    return {"any holder of a recipient key, anywhere, because " + printable(policy.anyone_because)};
+  }
+  if (policy.environments.empty()) return {"nobody"};
+  std::vector<std::string> lines;
+  for (const bundle::Environment& environment : policy.environments) {
+    const TeeClaims* tee = find_tee(environment.tee);
+    const char* warning = environment.tee == "simulated" ? " (SIMULATED: protects nothing)" : "";
+    lines.push_back("whoever proves an environment of type " + printable(environment.tee) +
+                    warning + " with");
+    for (const bundle::ClaimRule& rule : environment.rules) {
+      const ClaimName* claim = tee == nullptr ? nullptr : find_claim(*tee, rule.claim);
+      lines.push_back("  " + rule_line(claim, rule));
+    }
+  }
+  return lines;
+}
+
+std::string explain(const bundle::AnswerRule& answer) {
+  std::string out = "answers: ";
+  switch (answer.form) {
+    case bundle::AnswerForm::kScores:
+      out += "all scores";
+      break;
+    case bundle::AnswerForm::kRounded:
+      out += "scores rounded to " + std::to_string(answer.decimals) + " decimals";
+      break;
+    case bundle::AnswerForm::kTop1:
+      out += "the best class alone";
+      break;
+  }
+  if (answer.query_budget == 0) return out + ", as many as asked for";
+  return out + ", at most " + std::to_string(answer.query_budget) + " each time it is opened";
+}
+
+}  // namespace sealpack::policy
