@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `sealpack` tool: a list of the folders' verbs.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+
+#include "formats/cli/verb.h"
+#include "keymgmt/crypto/startup.h"
+#include "keymgmt/verbs/verbs.h"
+#include "packer/verbs/verbs.h"
+#include "unpacker/verbs/verbs.h"
+
+namespace {
+
+// Keys pass through this process: no core dump, no tracing by others of the same user.
+void harden() {
+  const rlimit none = {0, 0};
+  (void)::setrlimit(RLIMIT_CORE, &none);
+  (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // A file size limit or a closed pipe is an error like others, not a death.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  harden();
+  sealpack::crypto::start_without_configuration();
+  sealpack::cli::Terminal terminal(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
+  constexpr sealpack::cli::AddVerb kVerbs[] = {
+      sealpack::keystore::add_keygen,  sealpack::packer::add_build,
+      sealpack::unpacker::add_inspect, sealpack::unpacker::add_verify,
+      sealpack::unpacker::add_extract, sealpack::unpacker::add_unseal,
+      sealpack::unpacker::add_diff,    sealpack::packer::add_grant,
+      sealpack::packer::add_reseal,
+  };
+  return sealpack::cli::run(argc, argv, "Seal ML models for trusted execution environments", kVerbs,
+                            terminal);
+}
