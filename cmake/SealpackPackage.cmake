@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is installed, for whom, and as which Debian package. Components: `tool` (package sealpack) and
+# `dev` (package libsealpack-dev: libraries and headers for programs that open bundles).
+include(CMakePackageConfigHelpers)
+
+# sealpack_public(NAME headers...): installs the library and the headers that make up its interface.
+# A header that is not listed here may change without notice.
+function(sealpack_public name)
+  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/)
+  target_sources(sealpack_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARGN})
+  set_target_properties(sealpack_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON)
+  install(TARGETS sealpack_${name} EXPORT sealpack COMPONENT dev
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sealpack COMPONENT dev)
+endfunction()
+
+sealpack_public(base
+  formats/base/block_source.h formats/base/bytes.h formats/base/error.h formats/base/result.h)
+sealpack_public(crypto
+  keymgmt/crypto/hpke.h keymgmt/crypto/key_wrap.h keymgmt/crypto/private_key.h
+  keymgmt/crypto/secret_bytes.h keymgmt/crypto/segment_cipher.h keymgmt/crypto/sha256.h
+  keymgmt/crypto/signature.h)
+sealpack_public(bundle
+  formats/bundle/content.h formats/bundle/head.h formats/bundle/layout.h formats/bundle/limits.h
+  formats/bundle/release.h formats/bundle/tree.h)
+sealpack_public(slots keymgmt/slots/slots.h)
+sealpack_public(safetensors formats/models/model.h formats/models/safetensors.h)
+sealpack_public(unpacker_core
+  unpacker/core/bundle.h unpacker/core/bundle_check.h unpacker/core/card_check.h
+  unpacker/core/file_reader.h unpacker/core/trust.h)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sealpack)
+install(EXPORT sealpack FILE sealpackTargets.cmake NAMESPACE sealpack:: DESTINATION ${package_folder} COMPONENT dev)
+configure_package_config_file(cmake/sealpackConfig.cmake.in ${PROJECT_BINARY_DIR}/sealpackConfig.cmake
+  INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/sealpackConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/sealpackConfig.cmake ${PROJECT_BINARY_DIR}/sealpackConfigVersion.cmake
+  DESTINATION ${package_folder} COMPONENT dev)
+
+set(doc_folder ${CMAKE_INSTALL_DATADIR}/doc)
+install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/libsealpack-dev COMPONENT dev)
+install(FILES CHANGELOG.md DESTINATION ${doc_folder}/libsealpack-dev COMPONENT dev)
+if(TARGET sealpack)
+  install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/sealpack COMPONENT tool)
+  install(FILES CHANGELOG.md DESTINATION ${doc_folder}/sealpack COMPONENT tool)
+  install(FILES scripts/completion/sealpack.bash RENAME sealpack
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tool)
+  # The manual pages are the tool's own help, so the tool has to run first.
+  find_package(Python3 3.9 COMPONENTS Interpreter)
+  if(Python3_FOUND)
+    set(man_folder ${PROJECT_BINARY_DIR}/man)
+    add_custom_command(OUTPUT ${man_folder}/sealpack.1.gz
+      COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/make-man $<TARGET_FILE:sealpack> ${man_folder}
+      DEPENDS sealpack scripts/make-man VERBATIM)
+    add_custom_target(sealpack_man ALL DEPENDS ${man_folder}/sealpack.1.gz)
+    install(DIRECTORY ${man_folder}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tool)
+  else()
+    message(STATUS "no Python 3.9: the manual pages are left out")
+  endif()
+endif()
+
+add_custom_target(uninstall
+  COMMAND ${CMAKE_COMMAND} -D MANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt
+          -P ${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake
+  VERBATIM)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME sealpack)
+set(CPACK_PACKAGE_CONTACT "sealpack maintainers")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL dev)
+if(TARGET sealpack)
+  list(APPEND CPACK_COMPONENTS_ALL tool)
+endif()
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_COMPONENT_TOOL_DESCRIPTION "Tool that seals machine-learning models into bundles for trusted execution
+environments, and verifies, inspects and opens such bundles.")
+set(CPACK_DEBIAN_TOOL_PACKAGE_NAME sealpack)
+set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_TOOL_PACKAGE_SHLIBDEPS ON)
+set(CPACK_COMPONENT_DEV_DESCRIPTION "Static libraries and headers for programs that verify and open sealpack bundles.")
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME libsealpack-dev)
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libssl-dev (>= 3.0)")
+if(IPSEC_MB_LIBRARY AND SEALPACK_IPSEC_MB)
+  string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", libipsec-mb-dev")
+endif()
+include(CPack)
