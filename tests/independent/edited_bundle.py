@@ -5,6 +5,8 @@ Flipped bits never get past a digest. What a signed but wrong message meets are 
 and two readers that disagree about one of them disagree about a bundle that a vendor could have signed.
 """
 
+import pathlib
+
 import sealpack_reader as reader
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from messages import Cursor, sha256
@@ -58,7 +60,7 @@ class Editor:
     """The bytes of one bundle in state A, taken apart, and the key that signed it."""
 
     def __init__(self, path, key):
-        self.data, self.key = open(path, "rb").read(), key
+        self.data, self.key = pathlib.Path(path).read_bytes(), key
         self.head_size = int.from_bytes(self.data[4116:4120], "little")
         size = int.from_bytes(self.data[8192:8196], "little")
         self.head = self.data[8228:8228 + size]
