@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "runtime-loader/core/scheme.h"
+#include "runtime-loader/nn/graph.h"
+#include "runtime-loader/nn/services.h"
+
+namespace sealpack::loader {
+
+// The weights of a secure model, verified and decrypted straight to where they are wanted. Two
+// readers: one for the thread that runs and one for the thread that fetches ahead; a third thread
+// must not call. The bundle must outlive it.
+class BundleWeights final : public nn::WeightSource {
+ public:
+  // `leaves`: chunks read at once, 1 to 16; memory_needed() says what that takes.
+  BundleWeights(const unpacker::OpenBundle& bundle, std::vector<ModelFile> files,
+                std::size_t leaves);
+  ~BundleWeights() override;
+  static std::uint64_t memory_needed(std::size_t leaves);
+
+  Status read(std::uint32_t file, std::uint64_t offset, MutableBytes out) override;
+  std::uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  struct Reader;
+  const unpacker::OpenBundle* bundle_;
+  std::vector<ModelFile> files_;
+  std::unique_ptr<Reader> readers_[2];
+  std::atomic<std::uint64_t> bytes_read_{0};
+};
+
+}  // namespace sealpack::loader
