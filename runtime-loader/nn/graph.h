@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -15,8 +16,9 @@ namespace sealpack::nn {
 using ValueId = std::uint32_t;
 inline constexpr ValueId kNoValue = ~ValueId{0};  // an optional input or output that is left out
 
-// An initializer or a tensor in an attribute. Small ones (at most kInlineSize bytes) and those whose
-// encoding is not plain little-endian bytes are decoded into `bytes`; others stay in their file.
+// An initializer or a tensor in an attribute. Small ones (at most kInlineSize bytes) and those
+// whose encoding is not plain little-endian bytes are decoded into `bytes`; others stay in their
+// file.
 inline constexpr std::uint64_t kInlineSize = 256;
 struct StoredTensor {
   TensorType type;

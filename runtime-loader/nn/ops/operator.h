@@ -38,12 +38,14 @@ struct Operator {
   std::size_t max_inputs;
   std::size_t max_outputs;
   // Checks attributes, input types and shapes (all untrusted: kMalformed, kUnsupported, kLimit),
-  // and says what the outputs are. An operator whose output shape depends on contents needs them
-  // among the constants, and is kUnsupported otherwise.
+  // and says what the outputs are, at least as many as the node has. An operator whose output shape
+  // depends on contents needs them among the constants, and is kUnsupported otherwise.
   Result<std::vector<TensorType>> (*infer)(const InferContext& context);
   // Runs on inputs that infer has accepted. Fails only for contents (an index out of range:
   // kMalformed) or for want of scratch memory (kLimit).
   Status (*run)(RunContext& context);
+  // Names of the attributes this form has, separated by single spaces; any other is refused.
+  const char* attributes = "";
 };
 
 // nullptr if there is none for this opset.
@@ -51,7 +53,13 @@ const Operator* find_operator(std::string_view name, std::int64_t opset);
 // All, ascending by name and first opset; for docs/OPERATORS.md.
 std::span<const Operator* const> all_operators();
 
-// infer through the registry with inputs and outputs counted first; errors name the node.
+// infer through the registry, one type an output of the node. Checks first what holds for every
+// operator: how many inputs and outputs, none of the required ones left out, no unknown attribute.
+// Errors name operator and node.
 Result<std::vector<TensorType>> infer_node(const InferContext& context);
+// run through the registry, on what infer_node has accepted; errors name operator and node.
+Status run_node(RunContext& context);
+// "Conv (node 'stem/conv1')", or "Conv" if the node has no name: for messages.
+std::string describe(const Node& node);
 
 }  // namespace sealpack::nn
