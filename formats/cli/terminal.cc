@@ -109,17 +109,6 @@ void Table::print(std::ostream& out, const std::string& indent) const {
   }
 }
 
-std::string format_time(std::uint64_t unix_seconds) {
-  const auto seconds = static_cast<std::time_t>(unix_seconds);
-  std::tm parts{};
-  char text[64];
-  if (unix_seconds > 253402300799U || ::gmtime_r(&seconds, &parts) == nullptr ||
-      std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
-    return std::to_string(unix_seconds) + " (Unix seconds)";
-  }
-  return text;
-}
-
 Result<std::uint64_t> parse_time(const std::string& text) {
   const auto bad = [&] {
     return Error(ErrorCode::kUsage, printable(text) + " is not a time")

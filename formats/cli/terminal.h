@@ -78,9 +78,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "2026-11-20 09:50:00 UTC" and back: RFC 3339 ("2026-11-20T09:50:00Z", "2026-11-20") or Unix
-// seconds.
-std::string format_time(std::uint64_t unix_seconds);
+// RFC 3339 ("2026-11-20T09:50:00Z", "2026-11-20") or Unix seconds.
 Result<std::uint64_t> parse_time(const std::string& text);
 
 }  // namespace sealpack::cli

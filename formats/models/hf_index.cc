@@ -88,6 +88,7 @@ Status check_shard(const HfIndex& index, const HfShard& shard) {
 // leaves its shard one short. Finds it for the message.
 Status check_listed(const HfIndex& index, const std::vector<const HfShard*>& by_name) {
   std::vector<std::string_view> present;
+  present.reserve(by_name.size());
   for (const HfShard* shard : by_name) {
     for (const Tensor& tensor : shard->model->tensors()) present.emplace_back(tensor.name);
   }
@@ -110,6 +111,7 @@ Status check_shard_set(const HfIndex& index, const std::vector<const HfShard*>& 
   std::sort(listed.begin(), listed.end());
   listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
   std::vector<std::string_view> present;
+  present.reserve(by_name.size());
   for (const HfShard* shard : by_name) present.emplace_back(shard->name);
   if (const auto twin = find_duplicate(present)) {
     return Error(ErrorCode::kUsage, "shard " + shown(*twin) + " is given twice");

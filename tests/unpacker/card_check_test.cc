@@ -41,23 +41,23 @@ TEST(CardCheck, RefusesAnotherNameDtypeOrShape) {
                            }}) {
     bundle::Content changed = content();
     edit(changed.card.tensors[1]);
-    EXPECT_THAT(check_card(changed, 1, header()), Fails(ErrorCode::kRefused));
+    EXPECT_THAT(check_card(changed, 1, header()), Fails(ErrorCode::kMalformed));
   }
 }
 
 TEST(CardCheck, RefusesATensorTooManyOrTooFew) {
   bundle::Content more = content();
   more.card.tensors.push_back({"z", "F32", {1}, 1});
-  EXPECT_THAT(check_card(more, 1, header()), FailsWith(ErrorCode::kRefused, HasSubstr("'z'")));
+  EXPECT_THAT(check_card(more, 1, header()), FailsWith(ErrorCode::kMalformed, HasSubstr("'z'")));
   bundle::Content fewer = content();
   fewer.card.tensors.pop_back();
-  EXPECT_THAT(check_card(fewer, 1, header()), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(check_card(fewer, 1, header()), Fails(ErrorCode::kMalformed));
 }
 
 TEST(CardCheck, RefusesATensorThatTheCardPutsIntoAnotherFile) {
   bundle::Content moved = content();
   moved.card.tensors[1].file = 0;
-  EXPECT_THAT(check_card(moved, 1, header()), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(check_card(moved, 1, header()), Fails(ErrorCode::kMalformed));
 }
 
 TEST(CardCheck, WithNamesRedactedComparesTheRestAndTellsNoName) {
@@ -68,13 +68,13 @@ TEST(CardCheck, WithNamesRedactedComparesTheRestAndTellsNoName) {
   EXPECT_THAT(check_card(redacted, 1, header()), Succeeds());
   redacted.card.tensors[2].shape = {5};
   EXPECT_THAT(check_card(redacted, 1, header()),
-              FailsWith(ErrorCode::kRefused, Not(HasSubstr("'b'"))));
+              FailsWith(ErrorCode::kMalformed, Not(HasSubstr("'b'"))));
 }
 
 TEST(CardCheck, WithAllRedactedTheCardMayListNone) {
   bundle::Content redacted = content();
   redacted.card.redaction = bundle::Redaction::kAll;
-  EXPECT_THAT(check_card(redacted, 1, header()), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(check_card(redacted, 1, header()), Fails(ErrorCode::kMalformed));
   redacted.card.tensors.resize(1);
   EXPECT_THAT(check_card(redacted, 1, header()), Succeeds());
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "formats/base/utc_text.h"
 #include "formats/bundle/labels.h"
 #include "keymgmt/crypto/dsse.h"
 
@@ -129,12 +130,10 @@ void check_validity(const bundle::Release& release, const Clock& clock, Refusals
   }
   const std::uint64_t now = *clock.unix_seconds;
   if (now < release.not_before) {
-    refusals.add("not valid before " + std::to_string(release.not_before) + ", it is " +
-                 std::to_string(now) + " (Unix seconds)");
+    refusals.add("not valid before " + utc_text(release.not_before) + ", it is " + utc_text(now));
   }
   if (release.not_after != 0 && now > release.not_after) {
-    refusals.add("expired at " + std::to_string(release.not_after) + ", it is " +
-                 std::to_string(now) + " (Unix seconds)");
+    refusals.add("expired at " + utc_text(release.not_after) + ", it is " + utc_text(now));
   }
 }
 

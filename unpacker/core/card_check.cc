@@ -69,8 +69,8 @@ Status check_card(const bundle::Content& content, std::uint32_t file,
   std::sort(sealed.begin(), sealed.end());
   const auto [a, b] = std::mismatch(claimed.begin(), claimed.end(), sealed.begin(), sealed.end());
   if (a == claimed.end() && b == sealed.end()) return done();
-  return Error(ErrorCode::kRefused, "the card disagrees with the sealed header at " +
-                                        shown(a != claimed.end() ? *a : *b))
+  return Error(ErrorCode::kMalformed, "the card disagrees with the sealed header at " +
+                                          shown(a != claimed.end() ? *a : *b))
       .with_hint("the vendor describes other weights than those inside; do not use the bundle");
 }
 

@@ -13,7 +13,7 @@ namespace sealpack::unpacker {
 
 // Compares the header of file number `file` with what the card says of it: the same tensors with
 // name, dtype and shape; with Redaction::kNames without names; with kAll the card lists none.
-// kRefused, naming the first difference.
+// kMalformed, naming the first difference.
 Status check_card(const bundle::Content& content, std::uint32_t file,
                   const models::SafetensorsHeader& header);
 

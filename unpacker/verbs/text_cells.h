@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "formats/base/utc_text.h"
 #include "formats/bundle/release.h"
 #include "formats/cli/terminal.h"
 
@@ -25,10 +26,9 @@ inline std::string shape_text(const std::vector<std::uint64_t>& shape) {
 // "always", "until …", "from … on", "from … to …".
 inline std::string validity_text(const bundle::Release& release) {
   if (release.not_before == 0 && release.not_after == 0) return "always";
-  if (release.not_before == 0) return "until " + cli::format_time(release.not_after);
-  const std::string from = "from " + cli::format_time(release.not_before);
-  return release.not_after == 0 ? from + " on"
-                                : from + " to " + cli::format_time(release.not_after);
+  if (release.not_before == 0) return "until " + utc_text(release.not_after);
+  const std::string from = "from " + utc_text(release.not_before);
+  return release.not_after == 0 ? from + " on" : from + " to " + utc_text(release.not_after);
 }
 
 }  // namespace sealpack::unpacker

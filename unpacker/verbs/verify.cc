@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "attest/policy/policy_file.h"
+#include "formats/base/utc_text.h"
 #include "formats/cli/json_output.h"
 #include "formats/files/parallel.h"
 #include "unpacker/core/bundle_check.h"
@@ -66,7 +67,7 @@ void explain_text(const VerifiedBundle& bundle, const LoadedTrust& trust,
       << " signature(s) by keys that are not trusted; they count for nothing\n"
       << "counter      " << release.counter << ", floor " << trust.trust.counter_floor << '\n'
       << "validity     " << validity_text(release) << "; judged by " << trust.time_source;
-  if (trust.clock.unix_seconds) out << ", " << cli::format_time(*trust.clock.unix_seconds);
+  if (trust.clock.unix_seconds) out << ", " << utc_text(*trust.clock.unix_seconds);
   out << "\nrevocations  "
       << (trust.trust.revocations.serial == 0
               ? std::string("none given")
