@@ -25,8 +25,6 @@ struct Owner {
   // Bundles of this owner are opened only against a counter floor that the host cannot turn back:
   // that of a backend's counter store, or one in a grant.
   bool counter_required = false;
-  // Answers of models of this owner leave sealed to this key, never in the clear.
-  std::optional<crypto::EncryptionKey> output_key;
 };
 
 // What a TEE is launched with. Its digest is part of the TEE's measurement, so whoever sees the
@@ -36,6 +34,8 @@ struct LaunchConfig {
   Narrowing answer;
   // Bytes of secure memory for models; 0: as much as the backend has.
   std::uint64_t memory_limit = 0;
+  // Answers leave sealed to this key (sealed_output.h), never in the clear.
+  std::optional<crypto::EncryptionKey> answer_key;
 };
 
 ByteVector serialize_launch(const LaunchConfig& config);

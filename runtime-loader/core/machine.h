@@ -24,8 +24,6 @@ struct MachineOptions {
   // The measurement is known only with the launch configuration: called once, with its digest.
   std::function<Digest(const Digest& launch)> measurement;
   OpenSource open_source;  // empty: blocks are asked for by NeedBlocksMessage
-  // Bytes of ciphertext kept for one step that is tried again, without open_source.
-  std::uint64_t block_cache = std::uint64_t{2} << 20U;
 };
 
 // The core as a state machine: a message in, a message out, nothing in between. Whatever comes in,

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime-loader/core/names.h"
 #include "runtime-loader/core/refusal.h"
 #include "runtime-loader/core/session.h"
 
@@ -17,7 +18,6 @@ inline constexpr std::uint32_t kProtocol = 1;
 inline constexpr std::uint64_t kMaxMessageSize = 2U << 20U;
 inline constexpr std::size_t kMaxTensorsInMessage = 1024;
 inline constexpr std::size_t kMaxBlocksInMessage = 4096;
-inline constexpr std::uint64_t kMaxNameSize = 4096;
 
 // `size` bytes at `at` of the shared buffer.
 struct BufferRange {
@@ -53,7 +53,9 @@ struct AddBundleMessage {
   std::uint64_t host_time = 0;  // Unix seconds; 0: not told
   bool operator==(const AddBundleMessage&) const = default;
 };
-struct BlocksMessage {  // the answer to NeedBlocksMessage
+// The answer to NeedBlocksMessage: all blocks it names, each whole. They stay where they are until
+// the next message; the TEE reads them there, as often as it likes, and proves every copy.
+struct BlocksMessage {
   struct Block {
     BundleRange range;
     std::uint64_t at = 0;  // in the shared buffer
@@ -123,9 +125,11 @@ struct LaunchedMessage {
   ByteVector evidence;  // for the key; may be empty
   bool operator==(const LaunchedMessage&) const = default;
 };
+// What the message before needs before it can go on; it is tried again when the blocks are there.
+// Ranges that were given before and are needed again are in the list, so each answer stands alone.
 struct NeedBlocksMessage {
   BundleId bundle = 0;
-  std::vector<BundleRange> ranges;  // together no more than the shared buffer holds
+  std::vector<BundleRange> ranges;  // ascending; together no more than the shared buffer holds
   bool operator==(const NeedBlocksMessage&) const = default;
 };
 struct NeedTapMessage {
