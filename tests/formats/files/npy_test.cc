@@ -43,7 +43,7 @@ TEST(NpyHeader, ReadsWhatNumPyWrites) {
 }
 
 TEST(NpyHeader, ReadsEveryVersionAndOrderOfKeys) {
-  for (const int version : {1, 2, 3}) {
+  for (std::uint8_t version = 1; version <= 3; ++version) {
     const auto header = parse_npy_header(
         header_of("{\"shape\":(), 'fortran_order':False,'descr':\"|b1\"}", version));
     ASSERT_THAT(header, Succeeds());
