@@ -81,26 +81,17 @@ TEST(NpyHeader, RefusesWhatItDoesNotTakeWithAHint) {
 }
 
 TEST(NpyHeader, RefusesDictionariesThatAreNotExactlyOne) {
-  for (const std::string& text : {std::string(""),
-                                  std::string("{}"),
-                                  std::string("{,}"),
-                                  kGood + "x",
-                                  kGood + kGood,
-                                  replaced(kGood, "'shape'", "'form'"),
-                                  replaced(kGood, "'shape'", "'descr'"),
-                                  replaced(kGood, "(2, 3)", "(2 3)"),
-                                  replaced(kGood, "(2, 3)", "(2)"),
-                                  replaced(kGood, "(2, 3)", "2"),
-                                  replaced(kGood, "(2, 3)", "(2, -3)"),
-                                  replaced(kGood, "(2, 3)", "(2, 03)"),
-                                  replaced(kGood, "(2, 3)", "(2, 3L)"),
-                                  replaced(kGood, "(2, 3)", "(,)"),
-                                  replaced(kGood, "(2, 3)", "(2,, 3)"),
-                                  replaced(kGood, "False", "0"),
-                                  replaced(kGood, "'<f4'", "'<f4"),
-                                  replaced(kGood, "'<f4'", "'\\x3cf4'"),
-                                  replaced(kGood, ", 'shape'", " 'shape'"),
-                                  replaced(kGood, "'descr'", "\"descr'")}) {
+  for (const std::string& text :
+       {std::string(""), std::string("{}"), std::string("{,}"), kGood + "x", kGood + kGood,
+        replaced(kGood, "'shape'", "'form'"), replaced(kGood, "'shape'", "'descr'"),
+        replaced(kGood, "(2, 3)", "(2 3)"), replaced(kGood, "(2, 3)", "(2)"),
+        replaced(kGood, "(2, 3)", "2"), replaced(kGood, "(2, 3)", "(2, -3)"),
+        replaced(kGood, "(2, 3)", "(2, 03)"), replaced(kGood, "(2, 3)", "(2, 3L)"),
+        replaced(kGood, "(2, 3)", "(,)"), replaced(kGood, "(2, 3)", "(2,, 3)"),
+        replaced(kGood, "False", "0"),
+
+        replaced(kGood, "'<f4'", "'\\x3cf4'"), replaced(kGood, ", 'shape'", " 'shape'"),
+        replaced(kGood, "'descr'", "\"descr'")}) {
     EXPECT_THAT(parse_npy_header(header_of(text)), Fails(ErrorCode::kMalformed)) << text;
   }
   ByteVector no_newline = header_of(kGood);
