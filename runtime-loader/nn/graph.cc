@@ -17,4 +17,10 @@ std::optional<ValueId> Graph::find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string shown(std::string_view name) {
+  constexpr std::size_t kShownSize = 128;
+  if (name.size() <= kShownSize) return printable(name);
+  return printable(name.substr(0, kShownSize)) + " (cut)";
+}
+
 }  // namespace sealpack::nn

@@ -71,6 +71,9 @@ struct Graph {
   std::optional<ValueId> find(std::string_view name) const;
 };
 
+// An untrusted name for a message: printable, and cut where more of it would help nobody.
+std::string shown(std::string_view name);
+
 // Sizes of the external data files, by the path the model names; kIo or kMalformed for one that is
 // not there.
 using ExternalSize = std::function<Result<std::uint64_t>(std::string_view path)>;

@@ -63,7 +63,7 @@ Status check_counts(const Operator& form, const InferContext& context) {
   }
   for (const Attribute& attribute : context.node.attributes) {
     if (!knows_attribute(form, attribute.name)) {
-      return Error(ErrorCode::kUnsupported, "attribute " + printable(attribute.name) +
+      return Error(ErrorCode::kUnsupported, "attribute " + shown(attribute.name) +
                                                 " is not one of opset " +
                                                 std::to_string(context.opset));
     }
@@ -106,7 +106,12 @@ const Operator* find_operator(std::string_view name, std::int64_t opset) {
 }
 
 std::string describe(const Node& node) {
-  return node.name.empty() ? node.op : node.op + " (node " + printable(node.name) + ")";
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const bool plain = node.op.size() <= 64 && std::ranges::all_of(node.op, is_plain);
+  const std::string op = plain ? node.op : shown(node.op);
+  return node.name.empty() ? op : op + " (node " + shown(node.name) + ")";
 }
 
 Result<std::vector<TensorType>> infer_node(const InferContext& context) {
