@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-
 #include "runtime-loader/nn/ops/operator_tables.h"
 
-// Tables of the operators that compute (math_*.cc).
+// Tables of the operators that compute (math_*.cc). Their types are those of an operator's newest
+// form up to opset 17: an older graph may use them too, where all else is equal.
 namespace sealpack::nn {
 
-inline constexpr std::array<OperatorTable, 0> kMathTables{};
+std::span<const Operator> unary_operators();
+std::span<const Operator> activation_operators();
+std::span<const Operator> binary_operators();
+std::span<const Operator> comparison_operators();
+std::span<const Operator> variadic_operators();
+
+inline constexpr OperatorTable kMathTables[] = {
+    &unary_operators,      &activation_operators, &binary_operators,
+    &comparison_operators, &variadic_operators,
+};
 
 }  // namespace sealpack::nn
