@@ -8,20 +8,31 @@
 // allocation, no threads, no state. Image tensors are NHWC: one row of W*C floats after the other.
 //
 // One rule holds for every kernel that sums products: an output is one chain of fused multiply-adds
-// over its inner dimension in ascending order, starting from 0 or from what is already in the output
-// (`accumulate`). Cutting work into tiles along any dimension therefore changes no bit, and all sets
-// with fused multiply-add agree with each other. Winograd is cut at its own 4x4 tiles only.
+// over its inner dimension in ascending order, starting from 0 or from what is already in the
+// output
+// (`accumulate`). Cutting work into tiles along any dimension therefore changes no bit, and all
+// sets with fused multiply-add agree with each other. Winograd is cut at its own 4x4 tiles only.
 namespace sealpack::nn::kernels {
 
 enum class Isa { kPortable, kNeon, kAvx2, kAvx512 };
 
 // What happens to an output when its sum is complete: bias, then the residual, then the activation.
-enum class Activation : std::uint8_t { kNone, kRelu, kClip, kSigmoid, kTanh, kGelu, kSilu, kHardSwish, kLeakyRelu };
+enum class Activation : std::uint8_t {
+  kNone,
+  kRelu,
+  kClip,
+  kSigmoid,
+  kTanh,
+  kGelu,
+  kSilu,
+  kHardSwish,
+  kLeakyRelu
+};
 struct Epilogue {
   const float* bias = nullptr;      // one a column (output channel)
   const float* residual = nullptr;  // same layout and stride as the output
   Activation activation = Activation::kNone;
-  float low = 0, high = 0;          // of kClip; `low` is the slope of kLeakyRelu
+  float low = 0, high = 0;  // of kClip; `low` is the slope of kLeakyRelu
 };
 
 // How weights lie where they come from; they are packed into panels of `panel` output columns:
@@ -44,8 +55,8 @@ struct GemmShape {
 // A convolution of one image and one group.
 struct ConvShape {
   std::size_t in_height = 0, in_width = 0;
-  std::size_t in_channels = 0;   // of this group
-  std::size_t in_stride = 0;     // floats from pixel to pixel: channels of all groups
+  std::size_t in_channels = 0;  // of this group
+  std::size_t in_stride = 0;    // floats from pixel to pixel: channels of all groups
   std::size_t out_height = 0, out_width = 0;
   std::size_t out_channels = 0;  // of this group
   std::size_t out_stride = 0;
@@ -55,8 +66,8 @@ struct ConvShape {
   std::size_t pad_top = 0, pad_left = 0;  // bottom and right follow from out_*
 };
 
-// Output rows [first, last) of an image. `in` points at input row `in_first_row`; all rows that these
-// outputs need and that exist are there.
+// Output rows [first, last) of an image. `in` points at input row `in_first_row`; all rows that
+// these outputs need and that exist are there.
 struct RowRange {
   std::size_t first = 0, last = 0;
   std::size_t in_first_row = 0;
@@ -78,8 +89,8 @@ struct Kernels {
   void (*pack_rows)(const void* stored, const WeightFormat& format, std::size_t stride,
                     std::size_t columns, std::size_t inner, float* packed);
 
-  // out[rows][columns] (stride out_stride) = in[rows][inner] * packed. With accumulate, adds to what
-  // is there; `finish` null: leaves the bare sums, for more along `inner` to come.
+  // out[rows][columns] (stride out_stride) = in[rows][inner] * packed. With accumulate, adds to
+  // what is there; `finish` null: leaves the bare sums, for more along `inner` to come.
   void (*gemm)(const GemmShape& shape, const float* in, std::size_t in_stride, const float* packed,
                float* out, std::size_t out_stride, bool accumulate, const Epilogue* finish);
 
@@ -89,15 +100,15 @@ struct Kernels {
   void (*conv)(const ConvShape& shape, const RowRange& rows, const float* in, const float* packed,
                std::size_t columns, float* out, const Epilogue& finish, void* scratch);
 
-  // 3x3, stride 1, dilation 1 by Winograd F(4x4, 3x3) (Lavin & Gray, arXiv 1509.09308). rows.first is
-  // a multiple of 4. `transformed` comes from winograd_pack, winograd_size floats for `columns`.
+  // 3x3, stride 1, dilation 1 by Winograd F(4x4, 3x3) (Lavin & Gray, arXiv 1509.09308). rows.first
+  // is a multiple of 4. `transformed` comes from winograd_pack, winograd_size floats for `columns`.
   std::size_t (*winograd_size)(std::size_t in_channels, std::size_t columns);
   void (*winograd_pack)(const void* stored, const WeightFormat& format, std::size_t columns,
                         std::size_t in_channels, float* transformed);
   std::size_t (*winograd_scratch)(const ConvShape& shape);
   void (*winograd)(const ConvShape& shape, const RowRange& rows, const float* in,
-                   const float* transformed, std::size_t columns, float* out, const Epilogue& finish,
-                   void* scratch);
+                   const float* transformed, std::size_t columns, float* out,
+                   const Epilogue& finish, void* scratch);
 
   // in_channels == 1 group each; weights packed as [y][x][channel].
   void (*depthwise)(const ConvShape& shape, std::size_t channels, const RowRange& rows,

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime-loader/nn/kernels/functions.h"
+#include "runtime-loader/nn/kernels/micro_kernel.h"
+
+// Blocks of outputs, and the whole product.
+namespace sealpack::nn::kernels {
+
+// Inner indexes of a block: a panel of so many rows stays in the first-level cache while the rows
+// of the tile pass by.
+inline constexpr std::size_t kInnerBlock = 256;
+
+struct Block {
+  std::size_t rows;
+  std::size_t columns;
+  std::size_t inner;
+  const float* in;
+  std::size_t in_stride;
+  const float* packed;       // first panel, at the block's first inner index
+  std::size_t panel_stride;  // floats from a panel to the next
+  float* out;
+  std::size_t out_stride;
+  bool accumulate;
+  const Epilogue* finish;
+};
+
+SEALPACK_INLINE Epilogue at_offset(const Epilogue& finish, std::size_t row_offset,
+                                   std::size_t column) {
+  Epilogue moved = finish;
+  if (finish.bias != nullptr) moved.bias = finish.bias + column;
+  if (finish.residual != nullptr) moved.residual = finish.residual + row_offset + column;
+  return moved;
+}
+
+template <class V>
+void run_rows(const Block& block, std::size_t row, std::size_t rows, std::size_t column,
+              std::size_t panels) {
+  const std::size_t columns = smaller(block.columns - column, panels * kPanel<V>);
+  float* out = block.out + row * block.out_stride + column;
+  Tile tile{columns,
+            block.inner,
+            block.in + row * block.in_stride,
+            block.in_stride,
+            block.packed + column / kPanel<V> * block.panel_stride,
+            block.panel_stride,
+            out,
+            block.out_stride,
+            block.accumulate,
+            nullptr};
+  Epilogue finish;
+  if (block.finish != nullptr) {
+    finish = at_offset(*block.finish, row * block.out_stride, column);
+    tile.finish = &finish;
+  }
+  find_micro_kernel<V>(rows, panels, columns)(tile);
+  if (block.finish == nullptr || is_cheap(finish.activation)) return;
+  for (std::size_t i = 0; i < rows; ++i, out += block.out_stride) {
+    activate<V>(finish.activation, finish.low, finish.high, out, out, columns);
+  }
+}
+
+// The panels are the outer loop: each is read once from far away, the rows again and again.
+template <class V>
+void multiply_block(const Block& block) {
+  const std::size_t tiles = divide_up(block.rows, V::kTileRows);
+  if (tiles == 0) return;
+  // Tiles as equal as can be: one of a single row would run at a fraction of the speed.
+  const std::size_t rows = block.rows / tiles, longer = block.rows % tiles;
+  const std::size_t most_panels = panels_at_once<V>(rows + (longer != 0 ? 1 : 0));
+  std::size_t panels = 1;
+  for (std::size_t column = 0; column < block.columns; column += panels * kPanel<V>) {
+    const std::size_t left = divide_up(block.columns - column, kPanel<V>);
+    for (panels = most_panels; panels > left;) panels /= 2;
+    for (std::size_t tile = 0, row = 0; tile < tiles; ++tile) {
+      const std::size_t count = rows + (tile < longer ? 1 : 0);
+      run_rows<V>(block, row, count, column, panels);
+      row += count;
+    }
+  }
+}
+
+// Where the inner dimension is cut: equal parts of at most `most`.
+struct InnerCut {
+  std::size_t count;
+  std::size_t size;
+};
+SEALPACK_INLINE constexpr InnerCut cut_inner(std::size_t inner, std::size_t most) {
+  const std::size_t count = larger(1, divide_up(inner, most));
+  const std::size_t size = larger(1, round_up(divide_up(inner, count), 4));
+  return {larger(1, divide_up(inner, size)), size};
+}
+
+// Rows taken together: their part of `in` fits in the second-level cache beside the panels.
+inline constexpr std::size_t kRowBlock = 336;
+
+template <class V>
+void gemm(const GemmShape& shape, const float* in, std::size_t in_stride, const float* packed,
+          float* out, std::size_t out_stride, bool accumulate, const Epilogue* finish) {
+  // A few rows fit in the first-level cache at greater length; panels are read once in any case.
+  const std::size_t most =
+      shape.rows <= 6 ? larger(kInnerBlock, 6144 / larger(1, shape.rows)) : kInnerBlock;
+  const InnerCut cut = cut_inner(shape.inner, most);
+  for (std::size_t row = 0; row < shape.rows; row += kRowBlock) {
+    const std::size_t rows = smaller(kRowBlock, shape.rows - row);
+    Epilogue moved;
+    if (finish != nullptr) moved = at_offset(*finish, row * out_stride, 0);
+    for (std::size_t part = 0; part < cut.count; ++part) {
+      const std::size_t first = part * cut.size;
+      const bool last = part + 1 == cut.count;
+      multiply_block<V>({rows, shape.columns, last ? shape.inner - first : cut.size,
+                         in + row * in_stride + first, in_stride, packed + first * kPanel<V>,
+                         shape.inner * kPanel<V>, out + row * out_stride, out_stride,
+                         accumulate || part != 0, last && finish != nullptr ? &moved : nullptr});
+    }
+  }
+}
+
+}  // namespace sealpack::nn::kernels

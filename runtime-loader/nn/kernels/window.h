@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime-loader/nn/kernels/functions.h"
+
+// Kernels that slide a window over each channel by itself: depthwise convolution and pooling. The
+// vectors run along the channels; taps outside the image are left out.
+namespace sealpack::nn::kernels {
+
+// Taps [first, last) of a window that fall inside the image, and the input index of tap 0, which
+// may be negative.
+struct Taps {
+  std::size_t first, last;
+  std::ptrdiff_t origin;
+};
+SEALPACK_INLINE Taps taps_inside(std::size_t out, std::size_t stride, std::size_t pad,
+                                 std::size_t kernel, std::size_t dilation, std::size_t size) {
+  const auto origin = static_cast<std::ptrdiff_t>(out * stride) - static_cast<std::ptrdiff_t>(pad);
+  Taps taps{0, kernel, origin};
+  while (taps.first < kernel && origin + static_cast<std::ptrdiff_t>(taps.first * dilation) < 0) {
+    ++taps.first;
+  }
+  while (taps.last > taps.first &&
+         origin + static_cast<std::ptrdiff_t>((taps.last - 1) * dilation) >=
+             static_cast<std::ptrdiff_t>(size)) {
+    --taps.last;
+  }
+  return taps;
+}
+
+// Output pixels side by side that are summed together, so that a weight is loaded once for all and
+// enough chains of sums are in flight.
+inline constexpr std::size_t kWindowPixels = 4;
+
+// Sums of kPixels neighbours whose taps are all those of the first, moved; one vector of channels.
+template <class V, std::size_t kPixels>
+SEALPACK_INLINE void depthwise_sums(const ConvShape& shape, const Taps& y, const Taps& x,
+                                    std::size_t channels, const float* image, const float* weights,
+                                    std::size_t n, typename V::F (&sums)[kPixels]) {
+  SEALPACK_UNROLL
+  for (std::size_t p = 0; p < kPixels; ++p) sums[p] = V::zero();
+  const std::size_t step = shape.stride_x * shape.in_stride;
+  for (std::size_t i = y.first; i < y.last; ++i) {
+    const std::ptrdiff_t in_y = y.origin + static_cast<std::ptrdiff_t>(i * shape.dilation_y);
+    for (std::size_t j = x.first; j < x.last; ++j) {
+      const std::ptrdiff_t in_x = x.origin + static_cast<std::ptrdiff_t>(j * shape.dilation_x);
+      const float* at = image + (in_y * static_cast<std::ptrdiff_t>(shape.in_width) + in_x) *
+                                    static_cast<std::ptrdiff_t>(shape.in_stride);
+      const typename V::F weight =
+          load_up_to<V>(weights + (i * shape.kernel_width + j) * channels, n);
+      SEALPACK_UNROLL
+      for (std::size_t p = 0; p < kPixels; ++p) {
+        sums[p] = V::fma(load_up_to<V>(at + p * step, n), weight, sums[p]);
+      }
+    }
+  }
+}
+
+// kPixels outputs, all channels. The pointers of `finish` are those of the first output.
+template <class V, std::size_t kPixels>
+void depthwise_pixels(const ConvShape& shape, const Taps& y, const Taps& x, std::size_t channels,
+                      const float* image, const float* weights, float* out,
+                      const Epilogue& finish) {
+  using F = typename V::F;
+  const bool clips = finish.activation == Activation::kClip;
+  const F low = clips ? V::set(finish.low) : V::zero();
+  const auto work = [&](std::size_t channel, std::size_t n) {
+    F sums[kPixels];
+    depthwise_sums<V>(shape, y, x, channels, image + channel, weights + channel, n, sums);
+    const F bias = finish.bias != nullptr ? load_up_to<V>(finish.bias + channel, n) : V::zero();
+    SEALPACK_UNROLL
+    for (std::size_t p = 0; p < kPixels; ++p) {
+      const std::size_t at = p * shape.out_stride + channel;
+      F value = sums[p];
+      if (finish.bias != nullptr) value = V::add(value, bias);
+      if (finish.residual != nullptr) value = V::add(value, load_up_to<V>(finish.residual + at, n));
+      if (clips || finish.activation == Activation::kRelu) value = V::max(low, value);
+      if (clips) value = V::min(V::set(finish.high), value);
+      store_up_to<V>(out + at, value, n);
+    }
+  };
+  std::size_t channel = 0;
+  for (; channel + V::kLanes <= channels; channel += V::kLanes) work(channel, V::kLanes);
+  if (channel < channels) work(channel, channels - channel);
+  if (finish.activation == Activation::kNone || finish.activation == Activation::kRelu || clips)
+    return;
+  for (std::size_t p = 0; p < kPixels; ++p, out += shape.out_stride) {
+    activate<V>(finish.activation, finish.low, finish.high, out, out, channels);
+  }
+}
+
+SEALPACK_INLINE Taps row_taps(const ConvShape& shape, std::size_t out_y) {
+  return taps_inside(out_y, shape.stride_y, shape.pad_top, shape.kernel_height, shape.dilation_y,
+                     shape.in_height);
+}
+SEALPACK_INLINE Taps column_taps(const ConvShape& shape, std::size_t out_x) {
+  return taps_inside(out_x, shape.stride_x, shape.pad_left, shape.kernel_width, shape.dilation_x,
+                     shape.in_width);
+}
+
+// One row of outputs.
+template <class V>
+void depthwise_row(const ConvShape& shape, const Taps& y, std::size_t channels, const float* image,
+                   const float* weights, float* out, const Epilogue& finish) {
+  for (std::size_t x = 0; x < shape.out_width;) {
+    const Taps taps = column_taps(shape, x);
+    Epilogue moved = finish;
+    if (finish.residual != nullptr) moved.residual = finish.residual + x * shape.out_stride;
+    float* to = out + x * shape.out_stride;
+    bool together =
+        x + kWindowPixels <= shape.out_width && taps.first == 0 && taps.last == shape.kernel_width;
+    if (together) {
+      together = column_taps(shape, x + kWindowPixels - 1).last == shape.kernel_width;
+    }
+    if (together) {
+      depthwise_pixels<V, kWindowPixels>(shape, y, taps, channels, image, weights, to, moved);
+      x += kWindowPixels;
+    } else {
+      depthwise_pixels<V, 1>(shape, y, taps, channels, image, weights, to, moved);
+      ++x;
+    }
+  }
+}
+
+template <class V>
+void depthwise(const ConvShape& shape, std::size_t channels, const RowRange& rows, const float* in,
+               const float* weights, float* out, const Epilogue& finish) {
+  const std::size_t row_size = shape.out_width * shape.out_stride;
+  for (std::size_t y = rows.first; y < rows.last; ++y) {
+    Taps taps = row_taps(shape, y);
+    taps.origin -= static_cast<std::ptrdiff_t>(rows.in_first_row);
+    Epilogue moved = finish;
+    if (finish.residual != nullptr) moved.residual = finish.residual + (y - rows.first) * row_size;
+    depthwise_row<V>(shape, taps, channels, in, weights, out + (y - rows.first) * row_size, moved);
+  }
+}
+
+// Calls reduce(channel, n, y, x, out) for every output pixel and vector of channels.
+template <class V, class Reduce>
+SEALPACK_INLINE void for_each_window(const ConvShape& shape, const RowRange& rows, float* out,
+                                     Reduce reduce) {
+  for (std::size_t out_y = rows.first; out_y < rows.last; ++out_y) {
+    Taps y = row_taps(shape, out_y);
+    y.origin -= static_cast<std::ptrdiff_t>(rows.in_first_row);
+    for (std::size_t out_x = 0; out_x < shape.out_width; ++out_x, out += shape.out_stride) {
+      const Taps x = column_taps(shape, out_x);
+      for_each_vector<V>(shape.in_channels, [&](std::size_t channel, std::size_t n) {
+        store_up_to<V>(out + channel, reduce(y, x, channel, n), n);
+      });
+    }
+  }
+}
+
+// Folds what a window holds into `start`, rows first.
+template <class V, class Fold>
+SEALPACK_INLINE typename V::F fold_window(const ConvShape& shape, const float* in, const Taps& y,
+                                          const Taps& x, std::size_t n, typename V::F start,
+                                          Fold fold) {
+  for (std::size_t i = y.first; i < y.last; ++i) {
+    const std::ptrdiff_t in_y = y.origin + static_cast<std::ptrdiff_t>(i * shape.dilation_y);
+    const float* row = in + in_y * static_cast<std::ptrdiff_t>(shape.in_width * shape.in_stride);
+    for (std::size_t j = x.first; j < x.last; ++j) {
+      const std::ptrdiff_t in_x = x.origin + static_cast<std::ptrdiff_t>(j * shape.dilation_x);
+      start =
+          fold(start, load_up_to<V>(row + in_x * static_cast<std::ptrdiff_t>(shape.in_stride), n));
+    }
+  }
+  return start;
+}
+
+template <class V>
+void max_pool(const ConvShape& shape, const RowRange& rows, const float* in, float* out) {
+  using F = typename V::F;
+  for_each_window<V>(
+      shape, rows, out, [&](const Taps& y, const Taps& x, std::size_t channel, std::size_t n) {
+        return fold_window<V>(shape, in + channel, y, x, n, V::set(-__builtin_inff()),
+                              [](F most, F value) { return V::max(most, value); });
+      });
+}
+
+template <class V>
+void average_pool(const ConvShape& shape, const RowRange& rows, const float* in, float* out,
+                  bool count_padding) {
+  using F = typename V::F;
+  for_each_window<V>(
+      shape, rows, out, [&](const Taps& y, const Taps& x, std::size_t channel, std::size_t n) {
+        const std::size_t taps = count_padding ? shape.kernel_height * shape.kernel_width
+                                               : (y.last - y.first) * (x.last - x.first);
+        const F sum = fold_window<V>(shape, in + channel, y, x, n, V::zero(),
+                                     [](F total, F value) { return V::add(total, value); });
+        return taps == 0 ? V::zero() : V::div(sum, V::set(static_cast<float>(taps)));
+      });
+}
+
+}  // namespace sealpack::nn::kernels
