@@ -12,10 +12,13 @@ std::span<const Operator> activation_operators();
 std::span<const Operator> binary_operators();
 std::span<const Operator> comparison_operators();
 std::span<const Operator> variadic_operators();
+std::span<const Operator> matmul_operators();
+std::span<const Operator> conv_operators();
+std::span<const Operator> pool_operators();
 
 inline constexpr OperatorTable kMathTables[] = {
-    &unary_operators,      &activation_operators, &binary_operators,
-    &comparison_operators, &variadic_operators,
+    &unary_operators,    &activation_operators, &binary_operators, &comparison_operators,
+    &variadic_operators, &matmul_operators,     &conv_operators,   &pool_operators,
 };
 
 }  // namespace sealpack::nn
