@@ -29,7 +29,8 @@ Result<bundle::AnswerRule> narrow(const bundle::AnswerRule& rule, const Narrowin
 Result<std::vector<std::string>> narrow_outputs(const std::vector<std::string>& declared,
                                                 const Narrowing& narrowing);
 
-// Type of the answer that `rule` makes of an output: itself, or for top-1 an int64 tensor without
+// Type of the answer that `rule` makes of an output: itself (rounded halves become float32), or for
+// top-1 an int64 tensor without
 // the last dimension. kUnsupported for an output without order (bool) under top-1.
 Result<nn::TensorType> answer_type(const bundle::AnswerRule& rule, const nn::TensorType& output);
 

@@ -13,6 +13,7 @@ inline constexpr std::string_view kGrantFactsLabel = "sealpack/v1/grant-facts";
 inline constexpr std::string_view kEndorseKeyLabel = "sealpack/v1/endorse-key";
 inline constexpr std::string_view kOutputKeyLabel = "sealpack/v1/output-key";
 inline constexpr std::string_view kOutputSegmentLabel = "sealpack/v1/output-segment";
+inline constexpr std::string_view kSpillLabel = "sealpack/v1/spill";
 inline constexpr std::string_view kGrantType = "application/vnd.sealpack.key-grant.v1";
 inline constexpr std::string_view kReceiptType = "application/vnd.sealpack.receipt.v1";
 inline constexpr std::string_view kOutputType = "application/vnd.sealpack.sealed-output.v1";

@@ -11,7 +11,8 @@
 #include "runtime-loader/core/receipt.h"
 #include "runtime-loader/core/refusal.h"
 #include "runtime-loader/core/sealed_spill.h"
-#include "runtime-loader/nn/program/program.h"
+#include "runtime-loader/nn/services.h"
+#include "runtime-loader/nn/tensor.h"
 #include "unpacker/core/bundle.h"
 
 // Bundles opened and models run under one launch configuration. Used directly by the C ABI and by
@@ -107,8 +108,9 @@ struct Answer {
   RunCounters counters;
 };
 
-// All failures: the code and message of what failed; last_refusal() has the stage and number. A
-// bundle that was refused is gone from the session; a model whose run failed stays loaded.
+// All failures: the code and message of what failed; last_refusal() has the stage and number. What
+// fails changes nothing, but that an exchange or run under way is over; kTryAgain, from a source
+// whose bytes are not there yet, changes nothing at all.
 class Session {
  public:
   // kUsage, kMalformed for a configuration that can trust nothing.
@@ -144,7 +146,8 @@ class Session {
   Result<KeyRequest> request_key(BundleId id, Challenge challenge);
   Status accept_grant(BundleId id, const KeyGrant& grant);
 
-  // Null until it is verified, or open. Valid until close_bundle; for readers in any thread.
+  // Null until it is verified, or open. verified() is valid until the bundle is opened or closed,
+  // opened() until it is closed; for readers in any thread.
   const unpacker::VerifiedBundle* verified(BundleId id) const;
   const unpacker::OpenBundle* opened(BundleId id) const;
 
@@ -158,13 +161,15 @@ class Session {
   const ModelInfo* model(BundleId id) const;
 
   // One run. Inputs and taps in any order, all of them, exactly the types of ModelInfo; floats are
-  // finite. Counts against the query budget as soon as it begins.
+  // finite. Counts against the query budget as soon as it has its inputs.
   Result<Answer> run(BundleId id, std::span<const InputTensor> inputs);
 
-  // The same in pieces. begin_run copies the inputs; a false from advance_run asks for another
-  // call; a failure because of a BlockSource leaves the run where it was, to be tried again or
-  // abandoned; every other failure ends it.
+  // The same in pieces. begin_run and add_input copy their inputs; when missing_inputs is empty,
+  // advance_run runs a piece: false asks for another call, true ends the run. kTryAgain leaves the
+  // run where it was; every other failure ends it.
   Status begin_run(BundleId id, std::span<const InputTensor> inputs);
+  std::vector<Port> missing_inputs() const;
+  Status add_input(const InputTensor& input);
   Result<bool> advance_run();
   Result<Answer> take_answer();  // after advance_run said true
   void abandon_run();

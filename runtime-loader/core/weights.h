@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 
@@ -28,7 +29,8 @@ class BundleWeights final : public nn::WeightSource {
   struct Reader;
   const unpacker::OpenBundle* bundle_;
   std::vector<ModelFile> files_;
-  std::unique_ptr<Reader> readers_[2];
+  std::size_t leaves_;
+  std::array<std::unique_ptr<Reader>, 2> readers_;
   std::atomic<std::uint64_t> bytes_read_{0};
 };
 

@@ -123,7 +123,7 @@ class Refusals {
   std::string reasons_;
 };
 
-void check_validity(const bundle::Release& release, const Clock& clock, Refusals& refusals) {
+void add_validity(const bundle::Release& release, const Clock& clock, Refusals& refusals) {
   if (release.not_before == 0 && release.not_after == 0) return;
   if (!clock.unix_seconds) {
     return refusals.add("the release has validity limits and there is no time to judge them by");
@@ -171,7 +171,7 @@ Status check_release(const bundle::Release& release, const Digest& digest, const
   }
   if (contains(trust.revocations.releases, digest)) refusals.add("the release is revoked");
   check_counter(release, digest, trust, refusals);
-  check_validity(release, clock, refusals);
+  add_validity(release, clock, refusals);
   return refusals.to_status();
 }
 
@@ -210,6 +210,12 @@ Result<bundle::Layout> check_layout(const BlockSource& source, const bundle::Con
 }
 
 }  // namespace
+
+Status check_validity(const bundle::Release& release, const Clock& clock) {
+  Refusals refusals;
+  add_validity(release, clock, refusals);
+  return refusals.to_status();
+}
 
 Status check_slot_use(const bundle::Release& release, bundle::SlotClass slot_class,
                       const Digest& recipient) {
@@ -272,7 +278,8 @@ slots::Binding VerifiedBundle::slot_binding() const {
 Result<AdmittedKey> VerifiedBundle::check_commitment(crypto::ContentKey key) const {
   const Digest commitment = slots::key_commitment(key);
   if (!crypto::equal_constant_time(commitment.bytes, release_.key_commitment.bytes)) {
-    return Error(ErrorCode::kKeyUnavailable, "the slot holds another key than the release names");
+    return Error(ErrorCode::kKeyUnavailable,
+                 "the slot or grant holds another key than the release names");
   }
   return AdmittedKey(std::move(key));
 }
@@ -289,6 +296,13 @@ Result<AdmittedKey> VerifiedBundle::admit(const bundle::Slot& slot,
   TRY(check_slot_use(release_, slot.slot_class,
                      passphrase ? Digest{} : slots::symmetric_key_id(recipient)));
   return check_commitment(TRY(slots::unwrap(slot, slot_binding(), recipient)));
+}
+
+Result<AdmittedKey> VerifiedBundle::admit_granted(crypto::ContentKey key,
+                                                  bundle::SlotClass how) const {
+  // No recipient: who asks for a grant is not the escrow key.
+  TRY(check_slot_use(release_, how, Digest{}));
+  return check_commitment(std::move(key));
 }
 
 OpenBundle VerifiedBundle::open(AdmittedKey key) && {

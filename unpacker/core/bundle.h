@@ -34,6 +34,10 @@ struct ClaimedBundle {
 Status check_slot_use(const bundle::Release& release, bundle::SlotClass slot_class,
                       const Digest& recipient);
 
+// kRefused when the release's validity does not include the time of the clock. verify does this
+// with the caller's time; a time that is trusted more may come later, with a grant.
+Status check_validity(const bundle::Release& release, const Clock& clock);
+
 class VerifiedBundle;
 
 class UnverifiedBundle {
@@ -61,7 +65,7 @@ class UnverifiedBundle {
 
 class OpenBundle;
 
-// A content key that came out of a slot the release admits. Made by VerifiedBundle::admit alone.
+// A content key that came in a way the release admits. Made by VerifiedBundle::admit alone.
 class AdmittedKey {
  public:
   AdmittedKey(AdmittedKey&&) noexcept = default;
@@ -94,6 +98,10 @@ class VerifiedBundle {
   // names.
   Result<AdmittedKey> admit(const bundle::Slot& slot, const crypto::Decryptor& recipient) const;
   Result<AdmittedKey> admit(const bundle::Slot& slot, const crypto::WrappingKey& recipient) const;
+
+  // The same for a key that came otherwise than by a slot: a grant for one exchange.
+  // SlotClass::kAttested: its sender demanded evidence of this environment.
+  Result<AdmittedKey> admit_granted(crypto::ContentKey key, bundle::SlotClass how) const;
 
   OpenBundle open(AdmittedKey key) &&;
 

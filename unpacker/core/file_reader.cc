@@ -8,7 +8,9 @@ namespace {
 
 using crypto::SegmentCipher;
 
-constexpr std::size_t kBatch = 16;  // lanes of the widest multi-buffer SHA-256
+// Below it a multi-buffer hash is no faster than one leaf at a time, and its tables are larger than
+// the leaves.
+constexpr std::size_t kLeastToHashAtOnce = 8;
 
 // The stored bytes that one tree covers.
 struct Stream {
@@ -35,8 +37,14 @@ Overlap overlap(std::uint64_t start, std::uint64_t size, std::uint64_t offset,
 }  // namespace
 
 struct FileReader::State {
-  State(const VerifiedBundle& verified, const crypto::ContentKey* content_key)
-      : bundle(&verified), key(content_key) {}
+  State(const VerifiedBundle& verified, const crypto::ContentKey* content_key,
+        std::size_t leaf_count)
+      : bundle(&verified),
+        key(content_key),
+        batch(std::clamp(leaf_count, std::size_t{1}, kMostLeaves)),
+        leaves(batch) {
+    if (batch >= kLeastToHashAtOnce) hasher.emplace();
+  }
 
   Status use_tree(const Stream& stream) {
     if (!tree || tree_of != stream.offset) {
@@ -46,12 +54,12 @@ struct FileReader::State {
     return done();
   }
 
-  // Reads `count` <= kBatch leaves into the buffer and compares them with the signed tree.
+  // Reads `count` <= batch leaves into the buffer and compares them with the signed tree.
   Status load_leaves(const Stream& stream, std::uint64_t first, std::size_t count) {
     TRY(use_tree(stream));
-    std::array<MutableBytes, kBatch> pieces;
-    std::array<Bytes, kBatch> messages;
-    std::array<Digest, kBatch> digests;
+    std::array<MutableBytes, kMostLeaves> pieces;
+    std::array<Bytes, kMostLeaves> messages;
+    std::array<Digest, kMostLeaves> digests;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t size = tree->shape().leaf_size(first + i);
       pieces[i] = leaves.leaf(i, size);
@@ -59,7 +67,11 @@ struct FileReader::State {
     }
     TRY(bundle->source().read_scattered(stream.offset + first * bundle::kLeafSize,
                                         std::span(pieces).first(count)));
-    hasher.hash(std::span(messages).first(count), std::span(digests).first(count));
+    if (hasher) {
+      hasher->hash(std::span(messages).first(count), std::span(digests).first(count));
+    } else {
+      for (std::size_t i = 0; i < count; ++i) digests[i] = crypto::sha256(messages[i]);
+    }
     for (std::size_t i = 0; i < count; ++i) {
       if (TRY(tree->leaf(first + i)) != digests[i]) {
         return Error(ErrorCode::kNotAuthentic,
@@ -83,8 +95,8 @@ struct FileReader::State {
   Status read_public(std::uint32_t file, std::uint64_t offset, MutableBytes out) {
     const Stream stream = public_stream(file);
     const std::uint64_t last = (offset + out.size() - 1) / bundle::kLeafSize;
-    for (std::uint64_t leaf = offset / bundle::kLeafSize; leaf <= last; leaf += kBatch) {
-      const std::size_t count = std::min<std::uint64_t>(kBatch, last - leaf + 1);
+    for (std::uint64_t leaf = offset / bundle::kLeafSize; leaf <= last; leaf += batch) {
+      const std::size_t count = std::min<std::uint64_t>(batch, last - leaf + 1);
       TRY(load_leaves(stream, leaf, count));
       for (std::size_t i = 0; i < count; ++i) {
         const std::size_t size = tree->shape().leaf_size(leaf + i);
@@ -136,9 +148,8 @@ struct FileReader::State {
     const Stream stream = segment_stream(sealed_file, index);
     const std::uint64_t size = bundle->content().sealed_files[sealed_file].segments[index].size;
     const std::uint64_t last = (offset + out.size() - 1) / SegmentCipher::kPlainChunk;
-    for (std::uint64_t chunk = offset / SegmentCipher::kPlainChunk; chunk <= last;
-         chunk += kBatch) {
-      const std::size_t count = std::min<std::uint64_t>(kBatch, last - chunk + 1);
+    for (std::uint64_t chunk = offset / SegmentCipher::kPlainChunk; chunk <= last; chunk += batch) {
+      const std::size_t count = std::min<std::uint64_t>(batch, last - chunk + 1);
       TRY(load_leaves(stream, chunk, count));
       for (std::size_t i = 0; i < count; ++i) TRY(open_chunk(i, chunk + i, size, offset, out));
     }
@@ -196,21 +207,29 @@ struct FileReader::State {
 
   const VerifiedBundle* bundle;
   const crypto::ContentKey* key;
-  bundle::LeafBuffer leaves{kBatch};
-  crypto::BatchHasher hasher;
+  std::size_t batch;  // leaves read at once
+  bundle::LeafBuffer leaves;
+  std::optional<crypto::BatchHasher> hasher;
   std::optional<bundle::TreeReader> tree;
   std::uint64_t tree_of = 0;  // offset of the stream that `tree` is for
   std::optional<SegmentCipher> cipher;
   std::uint64_t cipher_of = 0;  // number of the segment that `cipher` is for
 };
 
-FileReader::FileReader(const VerifiedBundle& bundle)
-    : state_(std::make_unique<State>(bundle, nullptr)) {}
-FileReader::FileReader(const OpenBundle& bundle)
-    : state_(std::make_unique<State>(bundle.verified(), &bundle.key())) {}
+FileReader::FileReader(const VerifiedBundle& bundle, std::size_t leaves)
+    : state_(std::make_unique<State>(bundle, nullptr, leaves)) {}
+FileReader::FileReader(const OpenBundle& bundle, std::size_t leaves)
+    : state_(std::make_unique<State>(bundle.verified(), &bundle.key(), leaves)) {}
 FileReader::~FileReader() = default;
 FileReader::FileReader(FileReader&&) noexcept = default;
 FileReader& FileReader::operator=(FileReader&&) noexcept = default;
+
+std::size_t FileReader::memory_needed(std::size_t leaves) {
+  constexpr std::size_t kHasher = 220U << 10U;  // of libipsec-mb
+  constexpr std::size_t kOneLeaf = 16448;       // as LeafBuffer lays them out
+  constexpr std::size_t kTree = 4 * bundle::kNodeSize;
+  return leaves * kOneLeaf + kTree + (leaves >= kLeastToHashAtOnce ? kHasher : 0);
+}
 
 Status FileReader::read(std::uint32_t file, std::uint64_t offset, MutableBytes out) {
   Status status = state_->read(file, offset, out);
@@ -229,8 +248,9 @@ Status FileReader::read_original(const bundle::OriginalFile& original, std::uint
 Status FileReader::check_public(std::uint32_t public_file, std::uint64_t first_leaf,
                                 std::uint64_t count) {
   const Stream stream = state_->public_stream(public_file);
-  for (std::uint64_t i = 0; i < count; i += kBatch) {
-    TRY(state_->load_leaves(stream, first_leaf + i, std::min<std::uint64_t>(kBatch, count - i)));
+  for (std::uint64_t i = 0; i < count; i += state_->batch) {
+    TRY(state_->load_leaves(stream, first_leaf + i,
+                            std::min<std::uint64_t>(state_->batch, count - i)));
   }
   return done();
 }
@@ -238,8 +258,9 @@ Status FileReader::check_public(std::uint32_t public_file, std::uint64_t first_l
 Status FileReader::check_segment(std::uint32_t sealed_file, std::size_t segment,
                                  std::uint64_t first_leaf, std::uint64_t count) {
   const Stream stream = state_->segment_stream(sealed_file, segment);
-  for (std::uint64_t i = 0; i < count; i += kBatch) {
-    TRY(state_->load_leaves(stream, first_leaf + i, std::min<std::uint64_t>(kBatch, count - i)));
+  for (std::uint64_t i = 0; i < count; i += state_->batch) {
+    TRY(state_->load_leaves(stream, first_leaf + i,
+                            std::min<std::uint64_t>(state_->batch, count - i)));
   }
   return done();
 }

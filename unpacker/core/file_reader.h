@@ -9,11 +9,16 @@ namespace sealpack::unpacker {
 
 // Reads files of a bundle by number (public files first, then sealed). Every byte it gives out was
 // compared with the signed tree and, in sealed files, passed its tag. One object per thread; the
-// bundle must outlive it. About 460 KiB each: 16 leaves and a multi-buffer hash.
+// bundle must outlive it. Takes memory for `leaves` leaves (1 to kMostLeaves), of 16 KiB each, and
+// from 8 on a multi-buffer hash. Fewer are slower and smaller: memory_needed().
 class FileReader {
  public:
-  explicit FileReader(const VerifiedBundle& bundle);  // public files only
-  explicit FileReader(const OpenBundle& bundle);      // all files
+  static constexpr std::size_t kMostLeaves = 16;  // lanes of the widest multi-buffer SHA-256
+  explicit FileReader(const VerifiedBundle& bundle,
+                      std::size_t leaves = kMostLeaves);  // public files only
+  explicit FileReader(const OpenBundle& bundle, std::size_t leaves = kMostLeaves);  // all files
+  // About how many bytes one takes.
+  static std::size_t memory_needed(std::size_t leaves);
   ~FileReader();
   FileReader(FileReader&&) noexcept;
   FileReader& operator=(FileReader&&) noexcept;
