@@ -158,6 +158,8 @@ Status LoadedModel::describe(const SecureModel& model, const bundle::AnswerRule&
   for (const Port& port : graph_inputs_) {
     (contains(model.taps, port.name) ? info_.taps : info_.inputs).push_back(port);
   }
+  TRY(check_names(model.returned, graph_outputs_, "output"));
+  returned_ = model.returned;
   std::vector<std::string> declared = model.outputs;
   if (declared.empty()) {
     for (const Port& port : graph_outputs_) declared.push_back(port.name);
@@ -165,10 +167,15 @@ Status LoadedModel::describe(const SecureModel& model, const bundle::AnswerRule&
   const std::vector<std::string> leaving = TRY(narrow_outputs(declared, narrowing));
   for (const Port& port : graph_outputs_) {
     if (!contains(leaving, port.name)) continue;
-    info_.outputs.push_back({port.name, TRY(answer_type(rule, port.type))});
+    info_.outputs.push_back(
+        {port.name, is_returned(port.name) ? port.type : TRY(answer_type(rule, port.type))});
     answers_per_run_ = std::max(answers_per_run_, answer_count(port.type));
   }
   return done();
+}
+
+bool LoadedModel::is_returned(const std::string& output) const {
+  return contains(returned_, output);
 }
 
 RunCounters LoadedModel::counters() const {

@@ -5,14 +5,9 @@
 #include <memory>
 
 #include "runtime-loader/core/messages.h"
+#include "runtime-loader/core/pending_source.h"
 
 namespace sealpack::loader {
-
-// Memory that both worlds write at any time. What lies in it is copied once, then judged.
-struct SharedBuffer {
-  std::uint8_t* data = nullptr;
-  std::uint64_t size = 0;
-};
 
 // Where a TEE that can call out gets a bundle's bytes. kIo when there is no such bundle, or its
 // size is another.

@@ -133,7 +133,9 @@ Result<std::vector<Answer::Tensor>> Run::answer(const bundle::AnswerRule& rule) 
     for (const Port& leaving : model_->info().outputs) {
       if (leaving.name != port.name) continue;
       Answer::Tensor tensor{leaving, ByteVector(static_cast<std::size_t>(leaving.type.size()))};
-      TRY(shape_answer(rule, {port.type, outputs_[i].bytes().data()}, tensor.bytes)
+      const bundle::AnswerRule as_it_is;
+      TRY(shape_answer(model_->is_returned(port.name) ? as_it_is : rule,
+                       {port.type, outputs_[i].bytes().data()}, tensor.bytes)
               .within("output " + printable(port.name)));
       answer.push_back(std::move(tensor));
     }

@@ -39,6 +39,9 @@ struct SecureModel {
   std::vector<std::string> taps;
   // Outputs of the graph that may leave, as the answer rule shapes them. Empty: all.
   std::vector<std::string> outputs;
+  // Those of them that leave as they are, because the public part computes on: the vendor signed
+  // that with the plan, and accepted what it gives away.
+  std::vector<std::string> returned;
 };
 
 class Scheme {

@@ -155,8 +155,8 @@ class Session {
   Status confirm(BundleId id);
 
   // Makes the model of an open bundle ready. kLimit when memory_limit is too small; then
-  // last_refusal().number is what would do. Replaces a model loaded before, but keeps the count of
-  // answers: the budget is of the opening.
+  // last_refusal().number is what would do. Takes down a model loaded before, also when it fails,
+  // but keeps the count of answers: the budget is of the opening.
   Result<ModelInfo> load(BundleId id, const LoadOptions& options);
   const ModelInfo* model(BundleId id) const;
 

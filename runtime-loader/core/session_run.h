@@ -51,6 +51,7 @@ class LoadedModel {
   // In the order of the graph; the names are those of info().
   const std::vector<Port>& graph_inputs() const { return graph_inputs_; }
   const std::vector<Port>& graph_outputs() const { return graph_outputs_; }
+  bool is_returned(const std::string& output) const;
   // Answers that one run counts for.
   std::uint64_t answers_per_run() const { return answers_per_run_; }
   RunCounters counters() const;  // since it was loaded
@@ -69,6 +70,7 @@ class LoadedModel {
   ModelInfo info_;
   std::vector<Port> graph_inputs_;
   std::vector<Port> graph_outputs_;
+  std::vector<std::string> returned_;
   std::uint64_t answers_per_run_ = 0;
 };
 
@@ -87,7 +89,7 @@ class Run {
   bool finished() const { return finished_; }
   Status start();
   Result<bool> advance();
-  // The answer, shaped; only the outputs of info().outputs.
+  // The answer, shaped unless the public part computes on; only the outputs of info().outputs.
   Result<std::vector<Answer::Tensor>> answer(const bundle::AnswerRule& rule) const;
   RunCounters counters() const;
   void abandon();

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a bundle of a session comes to its key.
+#include <algorithm>
+
+#include "keymgmt/crypto/sha512.h"
+#include "runtime-loader/core/session_state.h"
+
+namespace sealpack::loader {
+
+using internal::Member;
+
+namespace {
+
+Error already_open(BundleId id) {
+  return {ErrorCode::kUsage, "bundle " + std::to_string(id) + " is open already"};
+}
+
+// The first slot that hints at `recipient` and opens; else what the last of them said.
+template <typename Recipient>
+Result<unpacker::AdmittedKey> admit_any(const unpacker::VerifiedBundle& bundle, const Digest& id,
+                                        const Recipient& recipient) {
+  Error failure(ErrorCode::kKeyUnavailable, "the bundle has no slot for this key");
+  for (const bundle::Slot& slot : bundle.slots()) {
+    if (!slots::hints_at(slot, id)) continue;
+    auto admitted = bundle.admit(slot, recipient);
+    if (admitted.ok()) return admitted;
+    failure = std::move(admitted).take_error();
+  }
+  return failure;
+}
+
+}  // namespace
+
+Status Session::State::check_ungranted(const Member& member) const {
+  if (!member.owner->counter_required || is_protected(services.counters.kind())) return done();
+  return Error(ErrorCode::kRefused,
+               "a counter floor is required here, this TEE keeps none that the host cannot turn "
+               "back, and a slot brings none")
+      .with_hint("open it with a broker's grant");
+}
+
+// The counter is judged again: the floor may have risen since the bundle was added.
+Status Session::State::open(Member& member, unpacker::AdmittedKey key) {
+  TRY(check_counter(member));
+  member.open =
+      std::make_unique<unpacker::OpenBundle>(std::move(*member.verified).open(std::move(key)));
+  member.verified.reset();
+  member.exchange.reset();
+  return done();
+}
+
+template <typename Admit>
+Status Session::State::unlock(BundleId id, const Admit& admit) {
+  Member* member = TRY(at(Stage::kMessage, find(id)));
+  if (member->open) return at(Stage::kMessage, Status(already_open(id)));
+  TRY(at(Stage::kCounter, check_ungranted(*member)));
+  auto key = TRY(at(Stage::kKey, admit(*member->verified)));
+  return at(Stage::kCounter, open(*member, std::move(key)));
+}
+
+Status Session::unlock(BundleId id, const crypto::Decryptor& recipient) {
+  return state_->unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
+    return admit_any(bundle, recipient.public_key().digest(), recipient);
+  });
+}
+
+Status Session::unlock(BundleId id, const crypto::WrappingKey& recipient) {
+  return state_->unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
+    return admit_any(bundle, slots::symmetric_key_id(recipient), recipient);
+  });
+}
+
+Status Session::unlock_with(BundleId id, const bundle::Slot& slot,
+                            const crypto::Decryptor& recipient) {
+  return state_->unlock(
+      id, [&](const unpacker::VerifiedBundle& bundle) { return bundle.admit(slot, recipient); });
+}
+
+Status Session::unlock_with(BundleId id, const bundle::Slot& slot,
+                            const crypto::WrappingKey& recipient) {
+  return state_->unlock(
+      id, [&](const unpacker::VerifiedBundle& bundle) { return bundle.admit(slot, recipient); });
+}
+
+// Asked before a request is made and again before a grant is taken.
+Status Session::State::check_granting(const Member& member) const {
+  const bundle::Release& release = member.bundle().release();
+  if (!member.owner->broker && !backend.host_holds_keys) {
+    return Error(ErrorCode::kRefused, "no broker key is configured, so no grant is believed");
+  }
+  if (!release.policy.requires_attestation()) return done();
+  const auto& environments = release.policy.environments;
+  const bool listed =
+      std::any_of(environments.begin(), environments.end(),
+                  [&](const bundle::Environment& entry) { return entry.tee == backend.tee; });
+  if (listed) return done();
+  return Error(ErrorCode::kRefused,
+               "the release does not open in an environment of type " + backend.tee);
+}
+
+Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {
+  Member* member = TRY(state_->at(Stage::kMessage, state_->find(id)));
+  if (member->open) return state_->at(Stage::kMessage, Result<KeyRequest>(already_open(id)));
+  TRY(state_->at(Stage::kKey, state_->check_granting(*member)));
+  const unpacker::VerifiedBundle& bundle = *member->verified;
+  const auto key =
+      TRY(state_->at(Stage::kKey, crypto::PrivateKey::generate(crypto::KeyType::kX25519)));
+  KeyRequest request;
+  GrantTerms& terms = request.terms;
+  terms.challenge = std::move(challenge);
+  if (member->owner->broker) terms.broker = member->owner->broker->digest();
+  terms.authority = bundle.content().authority;
+  terms.content = bundle.release().content_digest;
+  terms.release = bundle.release_digest();
+  terms.tee = state_->backend.tee;
+  terms.public_key = to_vector(key.spki());
+  terms.role = member->role;
+  if (state_->services.evidence != nullptr) {
+    const auto report_data = crypto::sha512(grant_transcript(terms));
+    request.evidence =
+        TRY(state_->at(Stage::kKey, state_->services.evidence->collect(report_data)));
+  }
+  // Judged as the other side will: a challenge that breaks the rules stops here.
+  TRY(state_->at(Stage::kKey, parse_key_request(serialize_key_request(request))));
+  member->exchange = internal::Exchange{terms, TRY(key.decryptor())};
+  return request;
+}
+
+Result<unpacker::AdmittedKey> Session::State::admit_grant(Member& member, const KeyGrant& grant) {
+  if (!member.exchange) {
+    return Error(ErrorCode::kKeyUnavailable, "no grant was asked for, or its time is over");
+  }
+  const internal::Exchange exchange = *std::exchange(member.exchange, std::nullopt);
+  TRY(check_granting(member));
+  const auto& broker = member.owner->broker;
+  GrantedKey granted = TRY(open_key_grant(grant, exchange.terms, *exchange.key, broker));
+  const unpacker::VerifiedBundle& bundle = *member.verified;
+  if (granted.facts.unix_seconds != 0) {
+    TRY(unpacker::check_validity(bundle.release(), {granted.facts.unix_seconds}));
+  }
+  // A broker demanded evidence; a host that holds the key did not.
+  auto key = TRY(bundle.admit_granted(
+      std::move(granted.key), broker ? bundle::SlotClass::kAttested : bundle::SlotClass::kDirect));
+  member.granted_at = granted.facts.unix_seconds;
+  member.granted_floor = granted.facts.floor;
+  return key;
+}
+
+Status Session::State::check_granted_floor(const Member& member) const {
+  const unpacker::VerifiedBundle& bundle = *member.verified;
+  if (member.granted_floor) {
+    TRY(check_floor(*member.granted_floor, bundle.release().counter, bundle.release_digest()));
+    if (member.owner->broker) return done();
+  }
+  return check_ungranted(member);
+}
+
+Status Session::accept_grant(BundleId id, const KeyGrant& grant) {
+  Member* member = TRY(state_->at(Stage::kMessage, state_->find(id)));
+  if (member->open) return state_->at(Stage::kMessage, Status(already_open(id)));
+  auto key = TRY(state_->at(Stage::kKey, state_->admit_grant(*member, grant)));
+  TRY(state_->at(Stage::kCounter, state_->check_granted_floor(*member)));
+  return state_->at(Stage::kCounter, state_->open(*member, std::move(key)));
+}
+
+}  // namespace sealpack::loader
