@@ -15,10 +15,19 @@ std::span<const Operator> variadic_operators();
 std::span<const Operator> matmul_operators();
 std::span<const Operator> conv_operators();
 std::span<const Operator> pool_operators();
+std::span<const Operator> reduce_operators();
+std::span<const Operator> softmax_operators();
+std::span<const Operator> normalize_operators();
+std::span<const Operator> normalize_axes_operators();
+std::span<const Operator> quantize_operators();
+std::span<const Operator> integer_operators();
+std::span<const Operator> unpool_operators();
 
 inline constexpr OperatorTable kMathTables[] = {
-    &unary_operators,    &activation_operators, &binary_operators, &comparison_operators,
-    &variadic_operators, &matmul_operators,     &conv_operators,   &pool_operators,
+    &unary_operators,    &activation_operators, &binary_operators,    &comparison_operators,
+    &variadic_operators, &matmul_operators,     &conv_operators,      &pool_operators,
+    &reduce_operators,   &softmax_operators,    &normalize_operators, &normalize_axes_operators,
+    &quantize_operators, &integer_operators,    &unpool_operators,
 };
 
 }  // namespace sealpack::nn

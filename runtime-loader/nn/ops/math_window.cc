@@ -208,6 +208,23 @@ Result<Window> pool_window(const Node& node, std::span<const std::int64_t> input
   return window;
 }
 
+Result<Window> unpool_window(const Node& node, std::span<const std::int64_t> input) {
+  Window window = TRY(read_window(node, input, AutoPad::kExplicit));
+  const std::vector<std::int64_t>* kernel = TRY(ints_attribute(node, "kernel_shape"));
+  if (kernel == nullptr || kernel->empty()) return malformed("kernel_shape is missing");
+  window.kernel = TRY(numbers(node, "kernel_shape", window.rank, 1, 1));
+  for (std::size_t axis = 0; axis < window.rank; ++axis) {
+    const std::int64_t in = window.input[axis];
+    window.output[axis] = (in - 1) * window.stride[axis] + window.kernel[axis] -
+                          window.pad_begin[axis] - window.pad_end[axis];
+    if (in < 1 || window.output[axis] < 1) {
+      return malformed("an output of " + std::to_string(window.output[axis]) +
+                       " from an input of " + std::to_string(in));
+    }
+  }
+  return window;
+}
+
 Status check_image(const Shape& shape) {
   if (shape.rank() >= 3) return done();
   return malformed("shape " + to_string(shape) + " is not [batch, channels, spatial…]");

@@ -39,6 +39,9 @@ Result<Window> transposed_window(const Node& node, std::span<const std::int64_t>
 // it are left out, as in PyTorch.
 Result<Window> pool_window(const Node& node, std::span<const std::int64_t> input);
 
+// Undoes a pooling with kernel_shape, pads and strides: the output is what that was made from.
+Result<Window> unpool_window(const Node& node, std::span<const std::int64_t> input);
+
 // [batch, channels, spatial…] of at least one spatial dimension; kMalformed.
 Status check_image(const Shape& shape);
 // The spatial part of the shape of an image or of weights.
