@@ -36,7 +36,8 @@ constexpr std::string_view kPublicByDefault[] = {
 struct OpenedModel {
   std::uint32_t file = 0;
   std::unique_ptr<models::Model> model;
-  std::vector<bool> sealed;  // per tensor
+  std::vector<bool> sealed;              // per tensor
+  std::optional<models::Split> divided;  // by a scheme
 };
 
 class Assembler {
@@ -75,6 +76,7 @@ class Assembler {
     TRY(check_nothing_sealed_is_public(out_));
     TRY(add_residues(out_, excluded_));
     TRY(std::move(card_).finish(out_));
+    if (selection_.division != nullptr) out_.plan = TRY(selection_.division->plan());
     return std::move(out_);
   }
 
@@ -101,7 +103,7 @@ class Assembler {
       OpenedModel opened;
       opened.file = i;
       opened.model = std::move(model);
-      choose(opened);
+      TRY(choose(opened));
       models_.push_back(std::move(opened));
     }
     return done();
@@ -115,25 +117,47 @@ class Assembler {
     return seal_.empty() || !open_.empty();
   }
 
-  void choose(OpenedModel& opened) {
+  Status choose(OpenedModel& opened) {
+    if (selection_.division != nullptr) {
+      auto divided = TRY(selection_.division->divide(opened.file, out_.inputs, *opened.model)
+                             .within(printable(out_.inputs[opened.file].path)));
+      if (divided) {
+        opened.sealed = std::move(divided->sealed);
+        opened.divided = std::move(divided->split);
+        add_entries(opened);
+        return done();
+      }
+    }
+    choose_by_globs(opened);
+    add_entries(opened);
+    return done();
+  }
+
+  void choose_by_globs(OpenedModel& opened) {
     const std::string& path = out_.inputs[opened.file].path;
     const bool file_open = open_.matches(path);
     const bool file_seal = seal_.matches(path);
     for (const models::Tensor& tensor : opened.model->tensors()) {
-      const bool sealed = is_sealed(tensor.name, file_open, file_seal);
-      opened.sealed.push_back(sealed);
-      out_.entries.push_back({path, tensor.name, tensor.dtype, tensor.shape, tensor.size,
-                              sealed ? Where::kSealed : Where::kPublic});
+      opened.sealed.push_back(is_sealed(tensor.name, file_open, file_seal));
     }
-    if (opened.sealed.empty()) {
-      out_.entries.push_back(
-          {path,
-           "",
-           "",
-           {},
-           out_.inputs[opened.file].source->size(),
-           is_sealed(path, file_open, file_seal) ? Where::kSealed : Where::kPublic});
+    if (!opened.sealed.empty()) return;
+    models::Split split;
+    auto& files = is_sealed(path, file_open, file_seal) ? split.sealed_files : split.public_files;
+    files.push_back(models::whole_file(opened.file, out_.inputs[opened.file]));
+    opened.divided = std::move(split);
+  }
+
+  void add_entries(const OpenedModel& opened) {
+    const models::InputFile& input = out_.inputs[opened.file];
+    for (std::size_t i = 0; i < opened.sealed.size(); ++i) {
+      const models::Tensor& tensor = opened.model->tensors()[i];
+      out_.entries.push_back({input.path, tensor.name, tensor.dtype, tensor.shape, tensor.size,
+                              opened.sealed[i] ? Where::kSealed : Where::kPublic});
     }
+    if (!opened.sealed.empty()) return;
+    const bool sealed = !opened.divided->sealed_files.empty();
+    out_.entries.push_back(
+        {input.path, "", "", {}, input.source->size(), sealed ? Where::kSealed : Where::kPublic});
   }
 
   // Divides one model file and notes which output holds which tensor.
@@ -143,14 +167,8 @@ class Assembler {
     if (const auto* onnx = dynamic_cast<const models::OnnxModel*>(opened.model.get())) {
       for (const std::uint32_t file : onnx->external_files()) TRY(take_external(file, path));
     }
-    models::Split split;
-    if (opened.sealed.empty()) {
-      auto& files = is_sealed(path, open_.matches(path), seal_.matches(path)) ? split.sealed_files
-                                                                              : split.public_files;
-      files.push_back(models::whole_file(opened.file, out_.inputs[opened.file]));
-    } else {
-      split = TRY(opened.model->split(opened.sealed));
-    }
+    models::Split split =
+        opened.divided ? std::move(*opened.divided) : TRY(opened.model->split(opened.sealed));
     card_.add(*opened.model, opened.sealed, split);
     for (models::OutputFile& file : split.public_files) {
       if (is_new(file, false)) out_.public_files.push_back(std::move(file));

@@ -4,6 +4,7 @@
 #include "formats/bundle/content.h"
 #include "formats/files/input_tree.h"
 #include "formats/models/detect.h"
+#include "packer/core/division.h"
 
 namespace sealpack::packer {
 
@@ -17,6 +18,9 @@ struct Selection {
   bool opaque = false;  // do not look into files
   bool keep_metadata = false;
   bundle::Redaction redaction = bundle::Redaction::kNone;
+  // Divides the models that are its own; the globs hold for the rest. nullptr: none. The assembly
+  // has its plan.
+  Division* division = nullptr;
 };
 
 enum class Where { kSealed, kPublic, kExcluded };
@@ -44,6 +48,7 @@ struct Assembly {
   std::vector<bundle::OriginalFile> originals;
   std::vector<bundle::ExcludedFile> excluded;
   bundle::Card card;
+  bundle::Plan plan;
   std::vector<Entry> entries;
 };
 

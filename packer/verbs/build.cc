@@ -7,6 +7,7 @@
 #include "attest/policy/policy_file.h"
 #include "formats/files/parallel.h"
 #include "keymgmt/keystore/key_ref.h"
+#include "packer/verbs/build_division.h"
 #include "packer/verbs/build_options.h"
 #include "packer/verbs/build_report.h"
 #include "packer/verbs/recipient_list.h"
@@ -73,8 +74,13 @@ Status leave_out_output(const BuildOptions& options, InputTree& tree) {
   return done();
 }
 
+struct LoadedModel {
+  Assembly assembly;
+  std::unique_ptr<layers::LayersDivision> division;  // nullptr: scheme `whole`
+};
+
 // Opens the model without the output.
-Result<Assembly> load_assembly(const BuildOptions& options) {
+Result<LoadedModel> load_model(const BuildOptions& options) {
   if (options.model.empty()) {
     return Error(ErrorCode::kUsage, "no model given")
         .with_hint("sealpack build MODEL, or [model] path in sealpack.toml");
@@ -86,7 +92,12 @@ Result<Assembly> load_assembly(const BuildOptions& options) {
   }
   InputTree tree = TRY(open_inputs(options.model, input_options));
   TRY(leave_out_output(options, tree));
-  return assemble(std::move(tree), TRY(selection_of(options)));
+  LoadedModel loaded;
+  loaded.division = TRY(load_division(options, tree.files));
+  Selection selection = TRY(selection_of(options));
+  selection.division = loaded.division.get();
+  loaded.assembly = TRY(assemble(std::move(tree), selection));
+  return loaded;
 }
 
 Status load_signers(const BuildOptions& options, keystore::PassphraseSource& passphrases,
@@ -237,7 +248,9 @@ std::uint64_t output_bytes(const Assembly& assembly) {
 Status build(BuildOptions options, cli::Terminal& terminal) {
   options.json = terminal.json();
   TRY(finish_options(options, terminal));
-  const Assembly assembly = TRY(load_assembly(options));
+  TRY(check_division_options(options));
+  const LoadedModel loaded = TRY(load_model(options));
+  const Assembly& assembly = loaded.assembly;
   if (options.dry_run) return dry_run(assembly, options, terminal);
   if (assembly.sealed_files.empty()) {
     return Error(ErrorCode::kUsage, "nothing would be sealed: everything is public")
@@ -255,6 +268,12 @@ Status build(BuildOptions options, cli::Terminal& terminal) {
   }
   const auto passphrases = passphrase_source(options);
   TRY(load_release(options, terminal, request.release));
+  request.plan = assembly.plan;
+  if (request.plan.scheme == bundle::Plan().scheme) {
+    note_what_cannot_run(assembly, terminal);
+  } else {
+    TRY(check_division(*loaded.division, request.release.answer, options, terminal));
+  }
   TRY(load_recipients(options, *passphrases, terminal, request));
   TRY(load_signers(options, *passphrases, request));
   if (!options.parent.empty()) {
@@ -274,6 +293,7 @@ Status build(BuildOptions options, cli::Terminal& terminal) {
   terminal.out() << "\nbundle   " << printable(options.out) << ", " << format_size(report.file_size)
                  << "\nproduct  " << printable(request.release.product) << ' '
                  << printable(request.release.version) << ", counter " << request.release.counter
+                 << "\nscheme   " << assembly.plan.scheme
                  << "\ncontent  sha256:" << to_hex(report.content_digest.bytes) << "\nopens    ";
   for (const std::string& line : policy::explain(request.release.policy)) {
     terminal.out() << line << "\n         ";
@@ -302,6 +322,16 @@ void add_selection(CLI::App& verb, BuildOptions& options) {
   verb.add_option("--redact", options.redact,
                   "What the card hides of sealed tensors: none (default), names, all")
       ->type_name("WHAT");
+}
+
+void add_division(CLI::App& verb, BuildOptions& options) {
+  verb.add_option("--plan", options.plan, "Seal the layers that 'sealpack plan' wrote down")
+      ->type_name("P.plan");
+  verb.add_option("--split", options.split,
+                  "Take a model divided elsewhere: public.onnx, secure.onnx, split.toml")
+      ->type_name("DIR");
+  verb.add_flag("--accept-oracle", options.accept_oracle,
+                "Allow a secure layer that queries can recover (docs/PLANNING.md)");
 }
 
 void add_recipients(CLI::App& verb, BuildOptions& options) {
@@ -362,6 +392,7 @@ void add_build(CLI::App& app, cli::Job& job) {
   add_recipients(*verb, *options);
   add_release(*verb, *options);
   add_selection(*verb, *options);
+  add_division(*verb, *options);
   verb->add_option("--config", options->config, "Settings (default: ./sealpack.toml if there)")
       ->type_name("FILE");
   verb->add_option("--threads", options->threads, "Worker threads (default: one a core)");
@@ -371,8 +402,12 @@ void add_build(CLI::App& app, cli::Job& job) {
       cli::exit_codes({{ErrorCode::kUsage, "a glob without a match, no recipient, no signer"},
                        {ErrorCode::kIo, "reading or writing failed, or the output exists"},
                        {ErrorCode::kMalformed, "the model breaks the rules of its format"},
-                       {ErrorCode::kUnsupported, "a pickle, or an unknown format version"},
-                       {ErrorCode::kRefused, "policy and recipients contradict"},
+                       {ErrorCode::kUnsupported,
+                        "a pickle, an unknown format version, or a secure "
+                        "part that the loader cannot run"},
+                       {ErrorCode::kRefused,
+                        "policy and recipients contradict, or the secure part "
+                        "would give its weights away"},
                        {ErrorCode::kKeyUnavailable, "a signing key does not open"},
                        {ErrorCode::kLimit, "exceeds a limit of the format"}}));
   verb->callback([options, &job] {

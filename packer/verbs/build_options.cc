@@ -113,6 +113,20 @@ Status read_release(Section section, BuildOptions& options) {
   return section.finish();
 }
 
+Status read_layers(Section section, BuildOptions& options) {
+  // One of the two on the command line replaces both.
+  std::string plan;
+  std::string split;
+  TRY(section.path("plan", plan));
+  TRY(section.path("split", split));
+  if (options.plan.empty() && options.split.empty()) {
+    options.plan = std::move(plan);
+    options.split = std::move(split);
+  }
+  TRY(section.flag("accept_oracle", options.accept_oracle));
+  return section.finish();
+}
+
 Status read_policy(Section section, BuildOptions& options) {
   TRY(section.path("file", options.policy));
   return section.finish();
@@ -135,6 +149,12 @@ Status read_config(const std::filesystem::path& path, BuildOptions& options, Con
   TRY(section("recipients", read_recipients));
   TRY(section("release", read_release));
   TRY(section("policy", read_policy));
+  if (auto schemes = TRY(root.table("scheme"))) {
+    if (auto own = TRY(schemes->table("layers"))) {
+      TRY(read_layers(Section(std::move(*own), folder), options));
+    }
+    TRY(schemes->finish());
+  }
   if (source == ConfigSource::kFound && own_signers == 0) {
     for (const std::string& signer : options.signers) {
       if (!signer.starts_with("exec:") && signer.find("module-path") == std::string::npos) continue;

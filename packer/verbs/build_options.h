@@ -25,6 +25,8 @@ struct BuildOptions {
   std::vector<std::string> seal;
   std::vector<std::string> exclude;
   std::string redact = "";
+  std::string plan;   // file of `sealpack plan`
+  std::string split;  // folder of a model that was divided elsewhere
   std::string policy;
   std::string product;
   std::string version;
@@ -38,6 +40,7 @@ struct BuildOptions {
   unsigned threads = 0;
   bool opaque = false;
   bool keep_metadata = false;
+  bool accept_oracle = false;
   bool force = false;
   bool dry_run = false;
   bool json = false;

@@ -120,6 +120,7 @@ std::string report_json(const Assembly& assembly, const BuildRequest* request,
     json["recipients"] = request->recipients.size();
     json["requires_attestation"] = request->release.policy.requires_attestation();
   }
+  json["scheme"] = assembly.plan.scheme;
   for (const Where where : kPlaces) {
     const Sum sum = sum_of(assembly, where);
     json["summary"][name_of(where)] = {
