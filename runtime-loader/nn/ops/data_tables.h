@@ -6,10 +6,15 @@
 // Tables of the operators that move data (data_*.cc).
 namespace sealpack::nn {
 
+std::span<const Operator> data_cast_operators();
+std::span<const Operator> data_join_operators();
+std::span<const Operator> data_rearrange_operators();
 std::span<const Operator> data_shape_operators();
+std::span<const Operator> data_slice_operators();
 
 inline constexpr OperatorTable kDataTables[] = {
-    &data_shape_operators,
+    &data_cast_operators,  &data_join_operators,  &data_rearrange_operators,
+    &data_shape_operators, &data_slice_operators,
 };
 
 }  // namespace sealpack::nn

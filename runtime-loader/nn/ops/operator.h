@@ -24,9 +24,10 @@ struct InferContext {
 struct RunContext {
   const Node& node;
   std::int64_t opset;
-  std::vector<ConstTensor> inputs;  // data is nullptr where an optional input is left out
-  std::vector<Tensor> outputs;      // typed as infer said; data is nullptr where nobody reads it
-  Memory& memory;                   // for scratch
+  // data is nullptr where an optional input is left out, and only there: an empty tensor has some.
+  std::vector<ConstTensor> inputs;
+  std::vector<Tensor> outputs;  // typed as infer said; data is nullptr where nobody reads it
+  Memory& memory;               // for scratch
   Workers& workers;
 };
 
@@ -41,8 +42,8 @@ struct Operator {
   // and says what the outputs are, at least as many as the node has. An operator whose output shape
   // depends on contents needs them among the constants, and is kUnsupported otherwise.
   Result<std::vector<TensorType>> (*infer)(const InferContext& context);
-  // Runs on inputs that infer has accepted. Fails only for contents (an index out of range:
-  // kMalformed) or for want of scratch memory (kLimit).
+  // Called by run_node, on inputs that infer has accepted. Fails only for contents (an index out of
+  // range: kMalformed) or for want of scratch memory (kLimit).
   Status (*run)(RunContext& context);
   // Names of the attributes this form has, separated by single spaces; any other is refused.
   const char* attributes = "";
@@ -57,7 +58,8 @@ std::span<const Operator* const> all_operators();
 // operator: how many inputs and outputs, none of the required ones left out, no unknown attribute.
 // Errors name operator and node.
 Result<std::vector<TensorType>> infer_node(const InferContext& context);
-// run through the registry, on what infer_node has accepted; errors name operator and node.
+// run through the registry, on what infer_node has accepted; errors name operator and node. Does
+// nothing where no output has both a reader and elements: operators rely on that.
 Status run_node(RunContext& context);
 // "Conv (node 'stem/conv1')", or "Conv" if the node has no name: for messages.
 std::string describe(const Node& node);
