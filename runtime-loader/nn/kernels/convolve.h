@@ -129,7 +129,8 @@ void conv(const ConvShape& shape, const RowRange& rows, const float* in, const f
         multiply_block<V>({count, columns, last - first, laid, kConvStride,
                            packed + first * kPanel<V>, inner * kPanel<V>,
                            out + pixel * shape.out_stride, shape.out_stride, part != 0,
-                           part + 1 == cut.count ? &moved : nullptr});
+                           part + 1 == cut.count ? &moved : nullptr,
+                           packed + (last < inner ? last : 0) * kPanel<V>});
       }
     }
   }

@@ -19,6 +19,10 @@ struct Tile {
   std::size_t out_stride;
   bool accumulate;
   const Epilogue* finish;  // nullptr: bare sums; its pointers are those of the tile's first output
+  // Address of weights wanted soon. A cache line is asked for per inner index, each so many bytes
+  // after the last; the address need not exist.
+  std::uintptr_t ahead;
+  std::uintptr_t ahead_step;
 };
 
 // The activations that the tile applies in registers; the others follow in a pass of their own.
@@ -42,6 +46,7 @@ SEALPACK_INLINE void multiply_tile(const Tile& tile, Sums<V, kRows, kPanels * kU
   for (std::size_t i = 0; i < kPointers; ++i) in[i] = tile.in + 3 * i * tile.in_stride;
   const std::size_t stride = tile.in_stride, panel_stride = tile.panel_stride;
   const float* packed = tile.packed;
+  std::uintptr_t ahead = tile.ahead;
   for (std::size_t k = tile.inner; k != 0; --k) {
     typename V::F weights[kVectors];
     SEALPACK_UNROLL
@@ -59,6 +64,8 @@ SEALPACK_INLINE void multiply_tile(const Tile& tile, Sums<V, kRows, kPanels * kU
     SEALPACK_UNROLL
     for (std::size_t i = 0; i < kPointers; ++i) ++in[i];
     packed += kPanel<V>;
+    __builtin_prefetch(reinterpret_cast<const void*>(ahead), 0, 2);
+    ahead += tile.ahead_step;
   }
 }
 

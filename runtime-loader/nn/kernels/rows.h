@@ -91,29 +91,36 @@ SEALPACK_INLINE float fold_row(std::size_t width, float nothing, Term term, Fold
                fold(V::load(lanes + j * V::kLanes), V::load(rest + j * V::kLanes)));
     }
   }
+  SEALPACK_UNROLL
   for (std::size_t half = kChains / 2; half != 0; half /= 2) {
-    for (std::size_t j = 0; j < half; ++j) {
-      float pair[V::kLanes] = {}, other[V::kLanes] = {};
-      pair[0] = lanes[j];
-      other[0] = lanes[j + half];
-      V::store(pair, fold(V::load(pair), V::load(other)));
-      lanes[j] = pair[0];
-    }
+    SEALPACK_UNROLL
+    for (std::size_t j = 0; j < half; ++j) lanes[j] = fold(lanes[j], lanes[j + half]);
   }
   return lanes[0];
 }
 
+// Of two registers, and of two floats.
+template <class V>
+struct Sum {
+  typename V::F operator()(typename V::F a, typename V::F b) const { return V::add(a, b); }
+  float operator()(float a, float b) const { return a + b; }
+};
+template <class V>
+struct Most {
+  typename V::F operator()(typename V::F a, typename V::F b) const { return V::max(a, b); }
+  float operator()(float a, float b) const { return a > b ? a : b; }
+};
+
 template <class V, class Term>
 SEALPACK_INLINE float sum_row(std::size_t width, Term term) {
-  return fold_row<V>(width, 0.0F, term, [](auto a, auto b) { return V::add(a, b); });
+  return fold_row<V>(width, 0.0F, term, Sum<V>{});
 }
 
 template <class V>
 void softmax_row(const float* in, std::size_t width, float* out) {
   const float most = fold_row<V>(
       width, -__builtin_inff(),
-      [in](std::size_t i, std::size_t n) { return load_up_to<V>(in + i, n); },
-      [](auto a, auto b) { return V::max(a, b); });
+      [in](std::size_t i, std::size_t n) { return load_up_to<V>(in + i, n); }, Most<V>{});
   const float total = sum_row<V>(width, [&](std::size_t i, std::size_t n) {
     const typename V::F e = exp_of<V>(V::sub(load_up_to<V>(in + i, n), V::set(most)));
     store_up_to<V>(out + i, e, n);

@@ -33,25 +33,27 @@ SEALPACK_INLINE Taps taps_inside(std::size_t out, std::size_t stride, std::size_
 inline constexpr std::size_t kWindowPixels = 4;
 
 // Sums of kPixels neighbours whose taps are all those of the first, moved; one vector of channels.
+// `image` and `weights` point at the first tap that exists.
 template <class V, std::size_t kPixels>
-SEALPACK_INLINE void depthwise_sums(const ConvShape& shape, const Taps& y, const Taps& x,
+SEALPACK_INLINE void depthwise_sums(const ConvShape& shape, std::size_t rows, std::size_t columns,
                                     std::size_t channels, const float* image, const float* weights,
                                     std::size_t n, typename V::F (&sums)[kPixels]) {
   SEALPACK_UNROLL
   for (std::size_t p = 0; p < kPixels; ++p) sums[p] = V::zero();
   const std::size_t step = shape.stride_x * shape.in_stride;
-  for (std::size_t i = y.first; i < y.last; ++i) {
-    const std::ptrdiff_t in_y = y.origin + static_cast<std::ptrdiff_t>(i * shape.dilation_y);
-    for (std::size_t j = x.first; j < x.last; ++j) {
-      const std::ptrdiff_t in_x = x.origin + static_cast<std::ptrdiff_t>(j * shape.dilation_x);
-      const float* at = image + (in_y * static_cast<std::ptrdiff_t>(shape.in_width) + in_x) *
-                                    static_cast<std::ptrdiff_t>(shape.in_stride);
-      const typename V::F weight =
-          load_up_to<V>(weights + (i * shape.kernel_width + j) * channels, n);
+  const std::size_t in_row = shape.dilation_y * shape.in_width * shape.in_stride;
+  const std::size_t in_column = shape.dilation_x * shape.in_stride;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float* at = image + i * in_row;
+    const float* tap = weights + i * shape.kernel_width * channels;
+    for (std::size_t j = columns; j != 0; --j) {
+      const typename V::F weight = load_up_to<V>(tap, n);
       SEALPACK_UNROLL
       for (std::size_t p = 0; p < kPixels; ++p) {
         sums[p] = V::fma(load_up_to<V>(at + p * step, n), weight, sums[p]);
       }
+      at += in_column;
+      tap += channels;
     }
   }
 }
@@ -64,9 +66,18 @@ void depthwise_pixels(const ConvShape& shape, const Taps& y, const Taps& x, std:
   using F = typename V::F;
   const bool clips = finish.activation == Activation::kClip;
   const F low = clips ? V::set(finish.low) : V::zero();
-  const auto work = [&](std::size_t channel, std::size_t n) {
+  const std::ptrdiff_t first_y = y.origin + static_cast<std::ptrdiff_t>(y.first * shape.dilation_y);
+  const std::ptrdiff_t first_x = x.origin + static_cast<std::ptrdiff_t>(x.first * shape.dilation_x);
+  const std::size_t tap_rows = y.last - y.first, tap_columns = x.last - x.first;
+  if (tap_rows != 0 && tap_columns != 0) {
+    image += (first_y * static_cast<std::ptrdiff_t>(shape.in_width) + first_x) *
+             static_cast<std::ptrdiff_t>(shape.in_stride);
+    weights += (y.first * shape.kernel_width + x.first) * channels;
+  }
+  const auto work = [&](std::size_t channel, std::size_t n) __attribute__((always_inline)) {
     F sums[kPixels];
-    depthwise_sums<V>(shape, y, x, channels, image + channel, weights + channel, n, sums);
+    depthwise_sums<V>(shape, tap_columns != 0 ? tap_rows : 0, tap_columns, channels,
+                      image + channel, weights + channel, n, sums);
     const F bias = finish.bias != nullptr ? load_up_to<V>(finish.bias + channel, n) : V::zero();
     SEALPACK_UNROLL
     for (std::size_t p = 0; p < kPixels; ++p) {
@@ -98,25 +109,35 @@ SEALPACK_INLINE Taps column_taps(const ConvShape& shape, std::size_t out_x) {
                      shape.in_width);
 }
 
+// Output columns [first, last) whose windows lie inside the image.
+struct Interior {
+  std::size_t first, last;
+};
+SEALPACK_INLINE Interior interior_columns(const ConvShape& shape) {
+  const std::size_t reach = (shape.kernel_width - 1) * shape.dilation_x + 1;
+  const std::size_t size = shape.in_width + shape.pad_left;
+  const std::size_t fit = size < reach ? 0 : (size - reach) / shape.stride_x + 1;
+  const std::size_t last = smaller(shape.out_width, fit);
+  return {smaller(last, divide_up(shape.pad_left, shape.stride_x)), last};
+}
+
 // One row of outputs.
 template <class V>
 void depthwise_row(const ConvShape& shape, const Taps& y, std::size_t channels, const float* image,
                    const float* weights, float* out, const Epilogue& finish) {
+  const Interior inside = interior_columns(shape);
   for (std::size_t x = 0; x < shape.out_width;) {
-    const Taps taps = column_taps(shape, x);
     Epilogue moved = finish;
     if (finish.residual != nullptr) moved.residual = finish.residual + x * shape.out_stride;
     float* to = out + x * shape.out_stride;
-    bool together =
-        x + kWindowPixels <= shape.out_width && taps.first == 0 && taps.last == shape.kernel_width;
-    if (together) {
-      together = column_taps(shape, x + kWindowPixels - 1).last == shape.kernel_width;
-    }
-    if (together) {
-      depthwise_pixels<V, kWindowPixels>(shape, y, taps, channels, image, weights, to, moved);
+    if (x >= inside.first && x + kWindowPixels <= inside.last) {
+      const Taps all{0, shape.kernel_width,
+                     static_cast<std::ptrdiff_t>(x * shape.stride_x) -
+                         static_cast<std::ptrdiff_t>(shape.pad_left)};
+      depthwise_pixels<V, kWindowPixels>(shape, y, all, channels, image, weights, to, moved);
       x += kWindowPixels;
     } else {
-      depthwise_pixels<V, 1>(shape, y, taps, channels, image, weights, to, moved);
+      depthwise_pixels<V, 1>(shape, y, column_taps(shape, x), channels, image, weights, to, moved);
       ++x;
     }
   }

@@ -257,9 +257,10 @@ void winograd(const ConvShape& shape, const RowRange& rows, const float* in,
     for (std::size_t column = 0; column < columns; column += kPanel<V>) {
       const float* panel = transformed + column * kPoints * shape.in_channels;
       for (std::size_t point = 0; point < kPoints; ++point) {
+        const float* weights = panel + point * shape.in_channels * kPanel<V>;
         multiply_block<V>({tiles, kPanel<V>, shape.in_channels, laid + point * layout.point_stride,
-                           layout.tile_stride, panel + point * shape.in_channels * kPanel<V>, 0,
-                           products + point * product_stride, kPanel<V>, false, nullptr});
+                           layout.tile_stride, weights, 0, products + point * product_stride,
+                           kPanel<V>, false, nullptr, weights + shape.in_channels * kPanel<V>});
       }
       const std::size_t width = smaller(kPanel<V>, columns - column);
       for (std::size_t i = 0; i < tiles; ++i) {
