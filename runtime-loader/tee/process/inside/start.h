@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime-loader/tee/process/inside/secure_memory.h"
+#include "runtime-loader/tee/process/protocol.h"
+
+// From a fresh process to one that may read what others wrote.
+namespace sealpack::tee {
+
+// Of a cap: for the small things of parsing, messages and sessions.
+inline constexpr std::uint64_t kHeapReserve = std::uint64_t{512} << 10U;
+
+struct Start {
+  Digest program;       // SHA-256 of the program's file
+  MutableBytes shared;  // the whole memory that both worlds write
+  std::uint32_t confinement = 0;
+  MemoryCap cap;
+  bool lock_memory = false;
+};
+
+// Gives up everything but memory, threads and the descriptors of protocol.h. Ends the process when
+// something that must be given up cannot be. Takes the rights to make threads and set limits along:
+// finish_start ends that.
+Start give_up_rights();
+
+// Sets what the kernel enforces of the cap and gives the limit of VmData (~0: none). Ends the
+// process with kLimit where the cap does not hold the program itself.
+std::uint64_t limit_memory(Start& start, std::uint64_t cap);
+
+// No more threads, limits or descriptors.
+void finish_start();
+
+// Of what confines the program: the list of system calls and the cap.
+Digest policy_digest(std::uint64_t cap);
+
+// Resident anonymous memory and the secrets.
+std::uint64_t secure_bytes();
+
+}  // namespace sealpack::tee

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "runtime-loader/nn/services.h"
+
+namespace sealpack::tee {
+
+// Stack of each thread but the first, counted against the cap.
+inline constexpr std::size_t kThreadStack = std::size_t{128} << 10U;
+// For threads made from here on.
+void set_thread_stack();
+
+// Threads that are made once, before the system call filter forbids making any.
+class WorkerThreads final : public nn::Workers {
+ public:
+  explicit WorkerThreads(unsigned count);  // including the caller's
+  ~WorkerThreads() override;
+  WorkerThreads(const WorkerThreads&) = delete;
+  WorkerThreads& operator=(const WorkerThreads&) = delete;
+
+  unsigned count() const override { return static_cast<unsigned>(threads_.size()) + 1; }
+  void run(std::size_t parts, const std::function<void(std::size_t)>& task) override;
+
+ private:
+  void work();
+  void do_parts();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  const std::function<void(std::size_t)>* task_ = nullptr;
+  std::size_t parts_ = 0;
+  std::atomic<std::size_t> next_{0};
+  std::uint64_t round_ = 0;
+  std::size_t busy_ = 0;
+  bool stop_ = false;
+  std::vector<std::thread> threads_;
+};
+
+// One thread that fetches ahead.
+class AheadThread final : public nn::Background {
+ public:
+  AheadThread();
+  ~AheadThread() override;
+  AheadThread(const AheadThread&) = delete;
+  AheadThread& operator=(const AheadThread&) = delete;
+
+  void start(std::function<void()> job) override;
+  void wait() override;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> job_;  // empty: nothing to do
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sealpack::tee
