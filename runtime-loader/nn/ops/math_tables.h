@@ -15,6 +15,8 @@ std::span<const Operator> variadic_operators();
 std::span<const Operator> matmul_operators();
 std::span<const Operator> conv_operators();
 std::span<const Operator> pool_operators();
+std::span<const Operator> einsum_operators();
+std::span<const Operator> recurrent_operators();
 std::span<const Operator> reduce_operators();
 std::span<const Operator> softmax_operators();
 std::span<const Operator> normalize_operators();
@@ -24,10 +26,11 @@ std::span<const Operator> integer_operators();
 std::span<const Operator> unpool_operators();
 
 inline constexpr OperatorTable kMathTables[] = {
-    &unary_operators,    &activation_operators, &binary_operators,    &comparison_operators,
-    &variadic_operators, &matmul_operators,     &conv_operators,      &pool_operators,
-    &reduce_operators,   &softmax_operators,    &normalize_operators, &normalize_axes_operators,
-    &quantize_operators, &integer_operators,    &unpool_operators,
+    &unary_operators,     &activation_operators, &binary_operators,    &comparison_operators,
+    &variadic_operators,  &matmul_operators,     &conv_operators,      &pool_operators,
+    &reduce_operators,    &softmax_operators,    &normalize_operators, &normalize_axes_operators,
+    &quantize_operators,  &integer_operators,    &unpool_operators,    &einsum_operators,
+    &recurrent_operators,
 };
 
 }  // namespace sealpack::nn
