@@ -86,7 +86,8 @@ ByteVector body(const AbandonMessage&) {
 }
 
 Result<HostMessage> parse_launch_message(MessageReader& in) {
-  return LaunchMessage{to_vector(TRY(in.bytes(1, "launch configuration", kMaxLaunchSize)))};
+  return HostMessage(
+      LaunchMessage{to_vector(TRY(in.bytes(1, "launch configuration", kMaxLaunchSize)))});
 }
 Result<HostMessage> parse_add_bundle(MessageReader& in) {
   AddBundleMessage message;
@@ -95,7 +96,7 @@ Result<HostMessage> parse_add_bundle(MessageReader& in) {
   message.owner = TRY(in.text(3, "owner", kMaxLabelSize));
   message.role = TRY(in.text(4, "role", kMaxLabelSize));
   message.host_time = TRY(in.u64(5, "time"));
-  return message;
+  return HostMessage(std::move(message));
 }
 Result<BlocksMessage::Block> parse_block(Bytes bytes) {
   MessageReader in(bytes, "block");
@@ -110,20 +111,20 @@ Result<HostMessage> parse_blocks(MessageReader& in) {
   BlocksMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.blocks = TRY(parse_list(in, 2, "blocks", kMaxBlocksInMessage, parse_block));
-  return message;
+  return HostMessage(std::move(message));
 }
 Result<HostMessage> parse_request_key(MessageReader& in) {
   RequestKeyMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.challenge.nonce = to_vector(TRY(in.bytes(2, "nonce", kMaxNonceSize)));
   message.challenge.id = to_vector(TRY(in.bytes(3, "challenge id", kMaxChallengeIdSize)));
-  return message;
+  return HostMessage(std::move(message));
 }
 Result<HostMessage> parse_grant(MessageReader& in) {
   GrantMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.grant = to_vector(TRY(in.bytes(2, "grant", kMaxKeyGrantSize)));
-  return message;
+  return HostMessage(std::move(message));
 }
 struct NamedShape {
   std::string name;
@@ -159,32 +160,32 @@ Result<HostMessage> parse_load(MessageReader& in) {
   const std::uint32_t spill = TRY(in.u32(5, "may spill"));
   if (spill > 1) return in.malformed("may spill is neither yes nor no");
   message.options.may_spill = spill == 1;
-  return message;
+  return HostMessage(std::move(message));
 }
 Result<HostMessage> parse_run(MessageReader& in) {
   RunMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.inputs = TRY(parse_list(in, 2, "inputs", kMaxTensorsInMessage, internal::parse_tensor));
-  return message;
+  return HostMessage(std::move(message));
 }
 Result<HostMessage> parse_tap(MessageReader& in) {
   const Bytes tensor = TRY(in.element(1, "tap"));
-  return TapMessage{TRY(internal::parse_tensor(tensor))};
+  return HostMessage(TapMessage{TRY(internal::parse_tensor(tensor))});
 }
 Result<HostMessage> parse_confirm(MessageReader& in) {
-  return ConfirmMessage{TRY(in.u32(1, "bundle"))};
+  return HostMessage(ConfirmMessage{TRY(in.u32(1, "bundle"))});
 }
 Result<HostMessage> parse_receipt_request(MessageReader& in) {
   ReceiptRequestMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.nonce = to_vector(TRY(in.bytes(2, "nonce", kMaxNonceSize)));
-  return message;
+  return HostMessage(std::move(message));
 }
 Result<HostMessage> parse_close(MessageReader& in) {
-  return CloseMessage{TRY(in.u32(1, "bundle"))};
+  return HostMessage(CloseMessage{TRY(in.u32(1, "bundle"))});
 }
 Result<HostMessage> parse_abandon(MessageReader&) {
-  return AbandonMessage{};
+  return HostMessage(AbandonMessage{});
 }
 
 using Parser = Result<HostMessage> (*)(MessageReader&);

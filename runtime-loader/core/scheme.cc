@@ -43,19 +43,6 @@ std::optional<ModelFile> find_bundle_file(const bundle::Content& content, std::s
   return std::nullopt;
 }
 
-Result<const Scheme*> find_scheme(const bundle::Plan& plan) {
-  for (const Scheme* scheme : all_schemes()) {
-    if (scheme->name() != plan.scheme) continue;
-    if (plan.version <= scheme->version()) return scheme;
-    return Error(ErrorCode::kUnsupported, "scheme " + printable(plan.scheme) + " has version " +
-                                              std::to_string(plan.version) +
-                                              " in this bundle, this loader knows " +
-                                              std::to_string(scheme->version()))
-        .with_hint("it needs a newer sealpack");
-  }
-  return Error(ErrorCode::kUnsupported, "this loader cannot run scheme " + printable(plan.scheme));
-}
-
 ModelFileSource::ModelFileSource(const bundle::Content& content, unpacker::FileReader& reader,
                                  ModelFile file)
     : content_(&content), reader_(&reader), file_(file), size_(size_of(content, file)) {}

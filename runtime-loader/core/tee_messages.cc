@@ -89,7 +89,7 @@ ByteVector body(const RefusedMessage& message) {
 }
 
 Result<TeeMessage> parse_done(MessageReader&) {
-  return DoneMessage{};
+  return TeeMessage(DoneMessage{});
 }
 Result<TeeMessage> parse_launched(MessageReader& in) {
   LaunchedMessage message;
@@ -98,7 +98,7 @@ Result<TeeMessage> parse_launched(MessageReader& in) {
   message.tee = TRY(in.text(3, "TEE type", kMaxLabelSize));
   message.tee_key = to_vector(TRY(in.bytes(4, "key", internal::kMaxSmallBytes)));
   message.evidence = to_vector(TRY(in.bytes(5, "evidence", kMaxEvidenceSize)));
-  return message;
+  return TeeMessage(std::move(message));
 }
 Result<BundleRange> parse_range(Bytes bytes) {
   MessageReader in(bytes, "range");
@@ -112,19 +112,19 @@ Result<TeeMessage> parse_need_blocks(MessageReader& in) {
   NeedBlocksMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.ranges = TRY(parse_list(in, 2, "ranges", kMaxBlocksInMessage, parse_range));
-  return message;
+  return TeeMessage(std::move(message));
 }
 Result<TeeMessage> parse_need_tap(MessageReader& in) {
   NeedTapMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.tap = TRY(internal::parse_port(TRY(in.element(2, "tap"))));
-  return message;
+  return TeeMessage(std::move(message));
 }
 Result<TeeMessage> parse_need_grant(MessageReader& in) {
   NeedGrantMessage message;
   message.bundle = TRY(in.u32(1, "bundle"));
   message.request = to_vector(TRY(in.bytes(2, "key request", kMaxKeyRequestSize)));
-  return message;
+  return TeeMessage(std::move(message));
 }
 Result<RunCounters> parse_counters(Bytes bytes) {
   RunCounters counters;
@@ -142,7 +142,7 @@ Result<TeeMessage> parse_answer(MessageReader& in) {
   message.sealed.at = TRY(in.u64(2, "place of the sealed answer"));
   message.sealed.size = TRY(in.u64(3, "size of the sealed answer"));
   message.counters = TRY(parse_counters(TRY(in.bytes(4, "counters", 64))));
-  return message;
+  return TeeMessage(std::move(message));
 }
 Result<TeeMessage> parse_loaded(MessageReader& in) {
   LoadedMessage message;
@@ -158,10 +158,10 @@ Result<TeeMessage> parse_loaded(MessageReader& in) {
   model.least_limit = TRY(in.u64(7, "least limit"));
   model.resident_weights = TRY(in.u64(8, "resident weights"));
   model.streamed = TRY(in.u64(9, "streamed weights"));
-  return message;
+  return TeeMessage(std::move(message));
 }
 Result<TeeMessage> parse_receipt_message(MessageReader& in) {
-  return ReceiptMessage{to_vector(TRY(in.bytes(1, "receipt", kMaxReceiptSize)))};
+  return TeeMessage(ReceiptMessage{to_vector(TRY(in.bytes(1, "receipt", kMaxReceiptSize)))});
 }
 Result<TeeMessage> parse_refused(MessageReader& in) {
   const std::uint32_t code = TRY(in.u32(1, "code"));
@@ -174,7 +174,7 @@ Result<TeeMessage> parse_refused(MessageReader& in) {
   }
   message.refusal.code = static_cast<ErrorCode>(code);
   message.refusal.stage = static_cast<Stage>(stage);
-  return message;
+  return TeeMessage(std::move(message));
 }
 
 using Parser = Result<TeeMessage> (*)(MessageReader&);
@@ -199,7 +199,7 @@ Result<TeeMessage> parse_tee_message(Bytes bytes) {
   MessageReader in(opened.body, "message of the TEE");
   TeeMessage message = TRY(kParsers[index](in));
   TRY(in.finish());
-  return message;
+  return TeeMessage(std::move(message));
 }
 
 }  // namespace sealpack::loader

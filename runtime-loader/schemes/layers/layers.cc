@@ -49,6 +49,7 @@ class Layers final : public Scheme {
         }
       }
     }
+    for (const Crossing& output : parameters.returned) model.returned.push_back(output.name);
     return model;
   }
 };
