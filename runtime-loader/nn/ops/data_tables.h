@@ -11,6 +11,7 @@ std::span<const Operator> data_fill_operators();
 std::span<const Operator> data_gather_operators();
 std::span<const Operator> data_join_operators();
 std::span<const Operator> data_rearrange_operators();
+std::span<const Operator> data_resize_operators();
 std::span<const Operator> data_scatter_operators();
 std::span<const Operator> data_select_operators();
 std::span<const Operator> data_shape_operators();
