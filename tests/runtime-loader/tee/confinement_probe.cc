@@ -18,7 +18,7 @@
 #include "keymgmt/crypto/secret_bytes.h"
 #include "runtime-loader/tee/process/inside/channel.h"
 #include "runtime-loader/tee/process/inside/start.h"
-#include "runtime-loader/tee/process/inside/threads.h"
+#include "runtime-loader/tee/threads.h"
 #include "tests/runtime-loader/tee/confinement_deeds.h"
 
 namespace sealpack::tee {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime-loader/tee/process/inside/threads.h"
+#include "runtime-loader/tee/threads.h"
 
 #include <gtest/gtest.h>
 

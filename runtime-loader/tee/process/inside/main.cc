@@ -10,7 +10,7 @@
 #include "runtime-loader/tee/process/inside/channel.h"
 #include "runtime-loader/tee/process/inside/outside.h"
 #include "runtime-loader/tee/process/inside/start.h"
-#include "runtime-loader/tee/process/inside/threads.h"
+#include "runtime-loader/tee/threads.h"
 
 namespace sealpack::tee {
 namespace {
