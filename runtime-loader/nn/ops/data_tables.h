@@ -18,9 +18,10 @@ std::span<const Operator> data_shape_operators();
 std::span<const Operator> data_slice_operators();
 
 inline constexpr OperatorTable kDataTables[] = {
-    &data_cast_operators,   &data_fill_operators,      &data_gather_operators,
-    &data_join_operators,   &data_rearrange_operators, &data_scatter_operators,
-    &data_select_operators, &data_shape_operators,     &data_slice_operators,
+    &data_cast_operators,    &data_fill_operators,      &data_gather_operators,
+    &data_join_operators,    &data_rearrange_operators, &data_resize_operators,
+    &data_scatter_operators, &data_select_operators,    &data_shape_operators,
+    &data_slice_operators,
 };
 
 }  // namespace sealpack::nn
