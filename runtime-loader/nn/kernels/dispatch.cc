@@ -4,7 +4,8 @@
 namespace sealpack::nn::kernels {
 namespace {
 
-// __builtin_cpu_supports also asks the operating system whether it saves the wide registers.
+// __builtin_cpu_supports reads what libgcc found out before main(): also whether the operating
+// system saves the wide registers.
 const Kernels* find(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
@@ -29,14 +30,6 @@ const Kernels* find(Isa isa) {
   }
 }
 
-const Kernels& find_best() {
-  constexpr Isa kFastestFirst[] = {Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
-  for (const Isa isa : kFastestFirst) {
-    if (const Kernels* found = find(isa)) return *found;
-  }
-  return portable_kernels();
-}
-
 }  // namespace
 
 const Kernels* kernels_for(Isa isa) {
@@ -44,8 +37,11 @@ const Kernels* kernels_for(Isa isa) {
 }
 
 const Kernels& best_kernels() {
-  static const Kernels& best = find_best();
-  return best;
+  constexpr Isa kFastestFirst[] = {Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
+  for (const Isa isa : kFastestFirst) {
+    if (const Kernels* found = find(isa)) return *found;
+  }
+  return portable_kernels();
 }
 
 }  // namespace sealpack::nn::kernels

@@ -87,7 +87,7 @@ SEALPACK_INLINE typename V::F tanh_of(typename V::F x) {
   const typename V::F inside = V::min(V::set(10.0F), size);
   const typename V::F e = exp_of_moderate<V>(V::add(inside, inside));
   const typename V::F far = V::sub(V::set(1.0F), V::div(V::set(2.0F), V::add(e, V::set(1.0F))));
-  return V::select(V::less(size, V::set(0.625F)), small, V::copy_sign(far, x));
+  return V::copy_sign(V::select(V::less(size, V::set(0.625F)), small, far), x);
 }
 
 // Of e^-|x|, which does not overflow, so that small results keep their precision.

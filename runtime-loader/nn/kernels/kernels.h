@@ -148,7 +148,7 @@ struct Kernels {
 const Kernels& portable_kernels();
 // nullptr where this machine (or this build) lacks them.
 const Kernels* kernels_for(Isa isa);
-// The fastest this machine has, asked of the processor once. No environment variable changes it.
+// The fastest this machine has. No environment variable changes it.
 const Kernels& best_kernels();
 
 }  // namespace sealpack::nn::kernels

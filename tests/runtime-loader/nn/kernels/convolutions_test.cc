@@ -208,7 +208,7 @@ TEST(Winograd, AgreesWithSumsInDoubleAndBetweenSets) {
   for (int round = 0; round < 100; ++round) {
     const Convolution conv(random, winograd_shape(random));
     for (const Kernels* kernels : testing::all_kernels()) {
-      ASSERT_NO_FATAL_FAILURE(expect_near_exact(conv, conv.run(*kernels, true), 6e-6, *kernels));
+      ASSERT_NO_FATAL_FAILURE(expect_near_exact(conv, conv.run(*kernels, true), 1e-6, *kernels));
     }
     const std::vector<float> expected = conv.run(best_kernels(), true);
     for (const Kernels* kernels : testing::fused_kernels()) {
