@@ -183,7 +183,9 @@ void put_statistic(const Tensor* to, std::size_t row, double value) {
 
 Status run_layer(RunContext& context) {
   const ConstTensor& x = context.inputs[0];
-  if (x.type.shape.element_count() == 0) return done();
+  const bool has_statistics =
+      optional_output(context, 1) != nullptr || optional_output(context, 2) != nullptr;
+  if (x.type.shape.element_count() == 0 && !has_statistics) return done();
   const LayerForm form = TRY(layer_form(context.node, x.type.shape));
   const double small = static_cast<double>(TRY(epsilon(context.node)));
   return dispatch(FloatTypes{}, x.type.dtype, [&]<typename T>() -> Status {

@@ -92,7 +92,7 @@ void max_pool(const PoolForm& form, bool by_column, const ConstTensor& input, co
       if (output != nullptr) output->elements<T>()[first + pixel] = store<T>(best);
       if (indices == nullptr) return;
       const std::int64_t inside_plane =
-          by_column ? column_major(form.window, where) : static_cast<std::int64_t>(where);
+          by_column && found ? column_major(form.window, where) : static_cast<std::int64_t>(where);
       indices->elements<std::int64_t>()[first + pixel] =
           static_cast<std::int64_t>(plane * form.in_pixels) + inside_plane;
     });

@@ -35,20 +35,16 @@ Result<std::vector<TensorType>> infer_recurrent(const InferContext& context) {
   return std::vector<TensorType>{{x->dtype, TRY(y_shape(form))}, state, state};
 }
 
-Result<std::vector<std::size_t>> sequence_lengths(const RunContext& context,
-                                                  const RecurrentForm& form) {
-  std::vector<std::size_t> lengths(form.batch, form.steps);
+Status check_lengths(const RunContext& context, const RecurrentForm& form) {
   const ConstTensor* stated = optional_input(context, kLengths);
-  if (stated == nullptr) return lengths;
-  for (std::size_t i = 0; i < form.batch; ++i) {
-    const std::int32_t length = stated->elements<std::int32_t>()[i];
+  if (stated == nullptr) return done();
+  for (const std::int32_t length : stated->elements<std::int32_t>()) {
     if (length < 0 || static_cast<std::size_t>(length) > form.steps) {
       return malformed("a sequence of length " + std::to_string(length) + " of " +
                        std::to_string(form.steps));
     }
-    lengths[i] = static_cast<std::size_t>(length);
   }
-  return lengths;
+  return done();
 }
 
 // One direction of one run; T is the element type, C what is computed in.
@@ -57,9 +53,8 @@ class Layer {
  public:
   using C = Computed<T>;
 
-  static Status run(RunContext& context, const RecurrentForm& form, std::size_t direction,
-                    std::span<const std::size_t> lengths) {
-    Layer layer(context, form, direction, lengths);
+  static Status run(RunContext& context, const RecurrentForm& form, std::size_t direction) {
+    Layer layer(context, form, direction);
     const std::size_t rows = form.gates * form.hidden;
     const auto x = TRY(Operand<T>::make(context.inputs[kX], context.memory));
     const auto w = TRY(Operand<T>::make(context.inputs[kW], context.memory));
@@ -82,12 +77,10 @@ class Layer {
   }
 
  private:
-  Layer(RunContext& context, const RecurrentForm& form, std::size_t direction,
-        std::span<const std::size_t> lengths)
+  Layer(RunContext& context, const RecurrentForm& form, std::size_t direction)
       : context_(context),
         form_(form),
         direction_(direction),
-        lengths_(lengths),
         f_(form.functions[direction * form.function_count()]),
         g_(form.functions[direction * form.function_count() +
                           std::min<std::size_t>(1, form.function_count() - 1)]),
@@ -101,7 +94,7 @@ class Layer {
       TRY(multiply_state(h_, 0, form_.gates));
       if (form_.cell == Cell::kGru) TRY(gate_state(step));
       for (std::size_t item = 0; item < form_.batch; ++item) {
-        if (step < lengths_[item]) advance(step, item);
+        if (step < length(item)) advance(step, item);
       }
     }
     finish(1, h_);
@@ -109,10 +102,14 @@ class Layer {
     return done();
   }
 
+  std::size_t length(std::size_t item) const {
+    const ConstTensor* stated = optional_input(context_, kLengths);
+    return stated == nullptr ? form_.steps : to_size(stated->elements<std::int32_t>()[item]);
+  }
   // The step of the sequence that is done as number `step`.
   std::size_t time(std::size_t step, std::size_t item) const {
     const bool backwards = form_.reverse || direction_ == 1;
-    return backwards ? lengths_[item] - 1 - step : step;
+    return backwards ? length(item) - 1 - step : step;
   }
 
   // from_h[:, first … last) gates = state * R^T
@@ -148,7 +145,7 @@ class Layer {
     for (std::size_t item = 0; item < form_.batch; ++item) {
       for (std::size_t unit = 0; unit < form_.hidden; ++unit) {
         const std::size_t at = item * form_.hidden + unit;
-        gated_[at] = step < lengths_[item] ? f_(both(step, item, 1, unit)) * h_[at] : C{0};
+        gated_[at] = step < length(item) ? f_(both(step, item, 1, unit)) * h_[at] : C{0};
       }
     }
     return multiply_state(gated_, 2, 3);
@@ -208,7 +205,7 @@ class Layer {
     const Tensor* y = optional_output(context_, 0);
     if (y == nullptr) return;
     for (std::size_t item = 0; item < form_.batch; ++item) {
-      for (std::size_t step = lengths_[item]; step < form_.steps; ++step) {
+      for (std::size_t step = length(item); step < form_.steps; ++step) {
         const std::size_t row = form_.y_row(step, direction_, item);
         std::ranges::fill(y->elements<T>().subspan(row, form_.hidden), store<T>(0));
       }
@@ -229,7 +226,6 @@ class Layer {
   RunContext& context_;
   const RecurrentForm& form_;
   std::size_t direction_;
-  std::span<const std::size_t> lengths_;
   SquashFunction f_, g_, out_;
   const C* r_ = nullptr;
   C* from_x_ = nullptr;  // [rows of X][gates][hidden]
@@ -244,10 +240,10 @@ Status run_recurrent(RunContext& context) {
       TRY(recurrent_form(context.node, context.inputs[kX].type.shape, context.inputs[kW].type.shape,
                          context.inputs[kR].type.shape));
   if (form.batch == 0) return done();
-  const std::vector<std::size_t> lengths = TRY(sequence_lengths(context, form));
+  TRY(check_lengths(context, form));
   return dispatch(RecurrentTypes{}, context.inputs[kX].type.dtype, [&]<typename T>() -> Status {
     for (std::size_t direction = 0; direction < form.directions; ++direction) {
-      TRY(Layer<T>::run(context, form, direction, lengths));
+      TRY(Layer<T>::run(context, form, direction));
     }
     return done();
   });
