@@ -132,4 +132,19 @@ Result<std::uint64_t> parse_time(const std::string& text) {
   return static_cast<std::uint64_t>(seconds);
 }
 
+Result<std::uint64_t> parse_size(const std::string& text, const std::string& option) {
+  constexpr std::pair<std::string_view, unsigned> kUnits[] = {
+      {"", 0}, {"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::string_view unit = std::string_view(text).substr(digits);
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  for (const auto& [name, shift] : kUnits) {
+    if (unit != name || digits == 0 || digits > 15) continue;
+    const auto size = checked_multiply(std::stoull(text), std::uint64_t{1} << shift);
+    if (size) return *size;
+  }
+  return Error(ErrorCode::kUsage, option + ": " + printable(text) + " is not a size")
+      .with_hint("write 16MiB, 512KiB or bytes");
+}
+
 }  // namespace sealpack::cli

@@ -81,4 +81,8 @@ class Table {
 // RFC 3339 ("2026-11-20T09:50:00Z", "2026-11-20") or Unix seconds.
 Result<std::uint64_t> parse_time(const std::string& text);
 
+// "16MiB", "512KiB", "2GiB" or bytes: what format_size writes, without fractions. kUsage; `option`
+// is for the message.
+Result<std::uint64_t> parse_size(const std::string& text, const std::string& option);
+
 }  // namespace sealpack::cli
