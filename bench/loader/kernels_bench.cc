@@ -68,6 +68,11 @@ constexpr ConvCase kResNet18[] = {
     {"layer4_3x3_512x512@7", 7, 512, 512, 3, 1, 3, true},
 };
 
+constexpr ConvCase kLeNet[] = {
+    {"lenet_5x5_1x6@28", 28, 1, 6, 5, 1, 1, false},
+    {"lenet_5x5_6x16@14", 14, 6, 16, 5, 1, 1, false},
+};
+
 ConvShape shape_of(const ConvCase& c) {
   ConvShape shape;
   const std::size_t pad = c.kernel / 2, out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
@@ -236,6 +241,10 @@ void register_all(const Kernels& kernels) {
     if (!c.winograd) continue;
     benchmark::RegisterBenchmark((prefix + "winograd/" + c.name).c_str(),
                                  [&](benchmark::State& s) { run_conv(s, kernels, c, true); });
+  }
+  for (const ConvCase& c : kLeNet) {
+    benchmark::RegisterBenchmark((prefix + "conv/" + c.name).c_str(),
+                                 [&](benchmark::State& s) { run_conv(s, kernels, c, false); });
   }
   for (const GemmCase& c : kGemms) {
     benchmark::RegisterBenchmark((prefix + "gemm/" + c.name).c_str(),

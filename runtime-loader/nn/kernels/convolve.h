@@ -27,31 +27,74 @@ SEALPACK_INLINE TapRuns tap_runs(const ConvShape& shape) {
   return {shape.in_channels * taps, taps, shape.kernel_width / taps};
 }
 
-// Floats [first, first + count) of one run for one output pixel. x is the input column of the run's
-// first tap, which may lie left of the image or reach past its right edge.
+// A run in scratch may spill over its end by less than a vector: the next run of the pixel is laid
+// later, and after the last one kConvStride leaves room.
 template <class V>
-SEALPACK_INLINE void lay_run(const ConvShape& shape, const float* row, std::ptrdiff_t x,
-                             std::size_t taps, std::size_t first, std::size_t count, float* out) {
-  const auto width = static_cast<std::ptrdiff_t>(shape.in_width);
-  const auto channels = static_cast<std::ptrdiff_t>(shape.in_channels);
-  if (x >= 0 && x + static_cast<std::ptrdiff_t>(taps) <= width) {
-    return copy_floats<V>(row + x * static_cast<std::ptrdiff_t>(shape.in_stride) + first, count,
-                          out);
-  }
+SEALPACK_INLINE void lay_copy(const float* in, std::size_t count, float* out) {
+  std::size_t i = 0;
+  for (; i + V::kLanes <= count; i += V::kLanes) V::store(out + i, V::load(in + i));
+  if (i < count) V::store(out + i, V::load_part(in + i, count - i));
+}
+template <class V>
+SEALPACK_INLINE void lay_zero(std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; i += V::kLanes) V::store(out + i, V::zero());
+}
+
+// Which floats of which run are laid.
+struct RunPart {
+  std::size_t taps;  // of the whole run
+  std::size_t first, count;
+};
+
+// One run that lies partly outside the image. x is the input column of its first tap.
+template <class V>
+void lay_edge(const ConvShape& shape, const float* row, std::ptrdiff_t x, const RunPart& part,
+              float* out) {
   // The run as floats, cut to what the image holds. More than one tap only where the channels of
   // the group are all there are.
-  const auto begin = static_cast<std::ptrdiff_t>(first),
-             end = static_cast<std::ptrdiff_t>(first + count);
+  const auto channels = static_cast<std::ptrdiff_t>(shape.in_channels);
+  const auto begin = static_cast<std::ptrdiff_t>(part.first);
+  const auto end = static_cast<std::ptrdiff_t>(part.first + part.count);
   std::ptrdiff_t from = x < 0 ? -x * channels : 0;
-  std::ptrdiff_t to = (width - x) * channels;
+  std::ptrdiff_t to = (static_cast<std::ptrdiff_t>(shape.in_width) - x) * channels;
   from = from < begin ? begin : from > end ? end : from;
   to = to < from ? from : to > end ? end : to;
-  fill_zero<V>(out, static_cast<std::size_t>(from - begin));
+  lay_zero<V>(static_cast<std::size_t>(from - begin), out);
   if (to > from) {
-    copy_floats<V>(row + x * static_cast<std::ptrdiff_t>(shape.in_stride) + from,
-                   static_cast<std::size_t>(to - from), out + (from - begin));
+    lay_copy<V>(row + x * static_cast<std::ptrdiff_t>(shape.in_stride) + from,
+                static_cast<std::size_t>(to - from), out + (from - begin));
   }
-  fill_zero<V>(out + (to - begin), static_cast<std::size_t>(end - to));
+  lay_zero<V>(static_cast<std::size_t>(end - to), out + (to - begin));
+}
+
+// The same run for `count` neighbours of one output row.
+template <class V>
+SEALPACK_INLINE void lay_line(const ConvShape& shape, const float* row, std::ptrdiff_t x,
+                              const RunPart& part, std::size_t count, float* out) {
+  const auto step = static_cast<std::ptrdiff_t>(shape.stride_x);
+  const auto last =
+      static_cast<std::ptrdiff_t>(shape.in_width) - static_cast<std::ptrdiff_t>(part.taps);
+  std::size_t i = 0;
+  const auto lay_edges = [&](auto is_edge) {
+    for (; i < count && is_edge(); ++i, x += step, out += kConvStride)
+      lay_edge<V>(shape, row, x, part, out);
+  };
+  lay_edges([&] { return x < 0 || x > last; });
+  if (x >= 0 && x <= last) {
+    const std::size_t inside = static_cast<std::size_t>(last - x) / shape.stride_x + 1;
+    const std::size_t end = smaller(count, i + inside);
+    const float* from = row + x * static_cast<std::ptrdiff_t>(shape.in_stride) + part.first;
+    const std::size_t from_step = shape.stride_x * shape.in_stride;
+    x += step * static_cast<std::ptrdiff_t>(end - i);
+    if (part.count <= V::kLanes) {
+      for (; i < end; ++i, from += from_step, out += kConvStride)
+        V::store(out, load_up_to<V>(from, part.count));
+    } else {
+      for (; i < end; ++i, from += from_step, out += kConvStride)
+        lay_copy<V>(from, part.count, out);
+    }
+  }
+  lay_edges([] { return true; });
 }
 
 // Output pixels [pixel, pixel + count) of a tile and inner indexes [first, last).
@@ -72,16 +115,15 @@ void lay_pixels(const ConvShape& shape, const RowRange& rows, const float* in, s
       const float* row =
           exists ? in + (y - shape.pad_top - rows.in_first_row) * shape.in_width * shape.in_stride
                  : nullptr;
-      auto x = static_cast<std::ptrdiff_t>(out_x * shape.stride_x + kernel_x * shape.dilation_x) -
-               static_cast<std::ptrdiff_t>(shape.pad_left);
-      for (std::size_t j = 0; j < line; ++j, to += kConvStride) {
-        if (exists) {
-          lay_run<V>(shape, row, x, runs.taps, inside, size, to);
-        } else {
-          fill_zero<V>(to, size);
-        }
-        x += static_cast<std::ptrdiff_t>(shape.stride_x);
+      const auto x =
+          static_cast<std::ptrdiff_t>(out_x * shape.stride_x + kernel_x * shape.dilation_x) -
+          static_cast<std::ptrdiff_t>(shape.pad_left);
+      if (exists) {
+        lay_line<V>(shape, row, x, {runs.taps, inside, size}, line, to);
+      } else {
+        for (std::size_t j = 0; j < line; ++j) lay_zero<V>(size, to + j * kConvStride);
       }
+      to += line * kConvStride;
       i += line;
       out_x = 0;
       ++out_y;

@@ -62,17 +62,4 @@ SEALPACK_INLINE void for_each_vector(std::size_t count, Work work) {
   for (std::size_t i = 0; i < count; i += V::kLanes) work(i, smaller(V::kLanes, count - i));
 }
 
-template <class V>
-SEALPACK_INLINE void fill_zero(float* out, std::size_t count) {
-  for_each_vector<V>(
-      count, [out](std::size_t i, std::size_t n) { store_up_to<V>(out + i, V::zero(), n); });
-}
-
-template <class V>
-SEALPACK_INLINE void copy_floats(const float* in, std::size_t count, float* out) {
-  std::size_t i = 0;
-  for (; i + V::kLanes <= count; i += V::kLanes) V::store(out + i, V::load(in + i));
-  if (i < count) V::store_part(out + i, V::load_part(in + i, count - i), count - i);
-}
-
 }  // namespace sealpack::nn::kernels
