@@ -113,7 +113,8 @@ Digest root_of(Bytes stream) {
 ByteVector seal_chunks(const SegmentCipher& cipher, Bytes plain) {
   ByteVector sealed(static_cast<std::size_t>(*SegmentCipher::sealed_size(plain.size())));
   MutableBytes rest(sealed);
-  for (std::uint64_t i = 0; i < SegmentCipher::chunk_count(plain.size()); ++i) {
+  const std::uint64_t count = SegmentCipher::chunk_count(plain.size());
+  for (std::uint64_t i = 0; i < count; ++i) {
     const std::size_t size = std::min(plain.size(), SegmentCipher::kPlainChunk);
     cipher.seal_chunk(i, plain.first(size), rest.first(size + SegmentCipher::kTagSize));
     plain = plain.subspan(size);

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime-loader/core/answer.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "tests/testing/result_matchers.h"
+
+namespace sealpack::loader {
+namespace {
+
+using bundle::AnswerForm;
+using bundle::AnswerRule;
+using nn::DType;
+using nn::Shape;
+using sealpack::testing::Fails;
+using sealpack::testing::FailsWith;
+using sealpack::testing::Succeeds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+template <typename In, typename Out>
+Result<std::vector<Out>> shaped(const AnswerRule& rule, DType dtype, const Shape& shape,
+                                const std::vector<In>& values) {
+  const nn::ConstTensor output{{dtype, shape},
+                               reinterpret_cast<const std::uint8_t*>(values.data())};
+  const nn::TensorType type = TRY(answer_type(rule, output.type));
+  ByteVector bytes(static_cast<std::size_t>(type.size()));
+  TRY(shape_answer(rule, output, bytes));
+  std::vector<Out> out(bytes.size() / sizeof(Out));
+  if (!bytes.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
+  return out;
+}
+
+Result<std::vector<float>> rounded(std::uint32_t decimals, const std::vector<float>& values) {
+  return shaped<float, float>({AnswerForm::kRounded, decimals, 0}, DType::kF32,
+                              Shape{static_cast<std::int64_t>(values.size())}, values);
+}
+
+Result<std::vector<std::int64_t>> top1(const Shape& shape, const std::vector<float>& values) {
+  return shaped<float, std::int64_t>({AnswerForm::kTop1, 0, 0}, DType::kF32, shape, values);
+}
+
+TEST(Rounding, GoesToTheNearestAndHalvesToEven) {
+  EXPECT_THAT(rounded(0, {0.5F, 1.5F, 2.5F, -0.5F, -1.5F, 2.4F}).value(),
+              ElementsAre(0, 2, 2, 0, -2, 2));
+  EXPECT_THAT(rounded(2, {0.126F, -3.999F, 7}).value(), ElementsAre(0.13F, -4.0F, 7.0F));
+}
+
+TEST(Rounding, GivesNoNegativeZero) {
+  const auto out = rounded(1, {-0.0F, -0.04F}).value();
+  EXPECT_FALSE(std::signbit(out[0]));
+  EXPECT_FALSE(std::signbit(out[1]));
+}
+
+TEST(Rounding, RefusesWhatIsNotFinite) {
+  const float infinite = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(rounded(1, {1, std::nanf("")}), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(rounded(1, {-infinite}), Fails(ErrorCode::kRefused));
+}
+
+TEST(Rounding, KeepsHugeValuesAndIntegers) {
+  EXPECT_THAT(rounded(9, {3e38F}).value(), ElementsAre(3e38F));
+  const auto integers = shaped<std::int64_t, std::int64_t>({AnswerForm::kRounded, 1, 0},
+                                                           DType::kI64, Shape{2}, {-5, 17});
+  EXPECT_THAT(integers.value(), ElementsAre(-5, 17));
+}
+
+TEST(Rounding, WidensHalves) {
+  const auto out = shaped<std::uint16_t, float>({AnswerForm::kRounded, 1, 0}, DType::kF16, Shape{3},
+                                                {0x3c00, 0xb5c3, 0x0001});  // 1, -0.36, 6e-8
+  EXPECT_THAT(out.value(), ElementsAre(1.0F, -0.4F, 0.0F));
+  const auto brain = shaped<std::uint16_t, float>({AnswerForm::kRounded, 0, 0}, DType::kBF16,
+                                                  Shape{2}, {0x3f80, 0xc2c8});  // 1, -100
+  EXPECT_THAT(brain.value(), ElementsAre(1.0F, -100.0F));
+}
+
+TEST(TopOne, IsTheFirstLargestOfEachRow) {
+  EXPECT_THAT(top1({2, 3}, {1, 5, 5, -3, -2, -4}).value(), ElementsAre(1, 1));
+  EXPECT_THAT(top1({3}, {-1, -1, -1}).value(), ElementsAre(0));
+  EXPECT_THAT(top1({}, {4}).value(), ElementsAre(0));
+  EXPECT_THAT(top1({0, 3}, {}).value(), ElementsAre());
+}
+
+TEST(TopOne, SaysNothingButTheIndex) {
+  const auto type = answer_type({AnswerForm::kTop1, 0, 0}, {DType::kF32, Shape{4, 10}});
+  EXPECT_EQ(*type, (nn::TensorType{DType::kI64, Shape{4}}));
+}
+
+TEST(TopOne, RefusesWhatHasNoOrder) {
+  EXPECT_THAT(top1({3}, {1, std::nanf(""), 0}), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(answer_type({AnswerForm::kTop1, 0, 0}, {DType::kBool, Shape{3}}),
+              Fails(ErrorCode::kUnsupported));
+  EXPECT_THAT(answer_type({AnswerForm::kTop1, 0, 0}, {DType::kF32, Shape{2, 0}}),
+              Fails(ErrorCode::kUnsupported));
+}
+
+TEST(TopOne, OrdersUnsignedNumbersAsSuch) {
+  const auto out = shaped<std::uint8_t, std::int64_t>({AnswerForm::kTop1, 0, 0}, DType::kU8,
+                                                      Shape{3}, {3, 200, 100});
+  EXPECT_THAT(out.value(), ElementsAre(1));
+}
+
+TEST(Scores, LeaveAsTheyAre) {
+  const auto out = shaped<float, float>({}, DType::kF32, Shape{2}, {0.1F, std::nanf("")}).value();
+  EXPECT_EQ(out[0], 0.1F);
+  EXPECT_TRUE(std::isnan(out[1]));
+}
+
+TEST(AnswerCount, IsTheNumberOfRows) {
+  EXPECT_EQ(answer_count({DType::kF32, Shape{10}}), 1U);
+  EXPECT_EQ(answer_count({DType::kF32, Shape{}}), 1U);
+  EXPECT_EQ(answer_count({DType::kF32, Shape{64, 10}}), 64U);
+  EXPECT_EQ(answer_count({DType::kF32, Shape{2, 128, 768}}), 256U);
+}
+
+TEST(Narrowing, GivesLessThanTheRelease) {
+  Narrowing narrowing;
+  narrowing.form = AnswerForm::kTop1;
+  narrowing.query_budget = 5;
+  EXPECT_EQ(narrow({AnswerForm::kRounded, 3, 10}, narrowing).value(),
+            (AnswerRule{AnswerForm::kTop1, 0, 5}));
+  EXPECT_EQ(narrow({AnswerForm::kScores, 0, 0}, narrowing).value(),
+            (AnswerRule{AnswerForm::kTop1, 0, 5}));
+  EXPECT_EQ(narrow({AnswerForm::kRounded, 3, 10}, {}).value(),
+            (AnswerRule{AnswerForm::kRounded, 3, 10}));
+}
+
+TEST(Narrowing, NeverGivesMore) {
+  Narrowing scores;
+  scores.form = AnswerForm::kScores;
+  EXPECT_THAT(narrow({AnswerForm::kTop1, 0, 0}, scores), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(narrow({AnswerForm::kRounded, 1, 0}, scores), Fails(ErrorCode::kRefused));
+  Narrowing decimals;
+  decimals.form = AnswerForm::kRounded;
+  decimals.decimals = 2;
+  EXPECT_THAT(narrow({AnswerForm::kRounded, 1, 0}, decimals),
+              FailsWith(ErrorCode::kRefused, HasSubstr("2 decimals")));
+  EXPECT_THAT(narrow({AnswerForm::kTop1, 0, 0}, decimals), Fails(ErrorCode::kRefused));
+  Narrowing budget;
+  budget.query_budget = 11;
+  EXPECT_THAT(narrow({AnswerForm::kTop1, 0, 10}, budget), Fails(ErrorCode::kRefused));
+}
+
+TEST(Narrowing, NamesOutputsThatAreDeclared) {
+  Narrowing narrowing;
+  EXPECT_THAT(narrow_outputs({"a", "b"}, narrowing).value(), ElementsAre("a", "b"));
+  narrowing.outputs = {"b"};
+  EXPECT_THAT(narrow_outputs({"a", "b"}, narrowing).value(), ElementsAre("b"));
+  narrowing.outputs = {"hidden"};
+  EXPECT_THAT(narrow_outputs({"a", "b"}, narrowing),
+              FailsWith(ErrorCode::kRefused, HasSubstr("hidden")));
+}
+
+}  // namespace
+}  // namespace sealpack::loader
