@@ -18,13 +18,13 @@ struct CompileOptions {
   // Bytes of Memory that a run may hold at any time.
   std::uint64_t memory_limit = ~std::uint64_t{0};
   unsigned threads = 1;
-  bool may_spill = true;  // a SpillStore will be there
+  bool may_spill = true;                      // a SpillStore will be there
   const kernels::Kernels* kernels = nullptr;  // nullptr: the best this machine has
 };
 
 // What one step costs, for the planner. All per run of the program.
 struct StepCost {
-  std::string what;               // "conv 3x3 winograd", "gemm", "pointwise"
+  std::string what;                  // "conv 3x3 winograd", "gemm", "pointwise"
   std::vector<std::uint32_t> nodes;  // indexes into Graph::nodes it does
   std::uint64_t multiply_adds = 0;
   std::uint64_t moved = 0;     // bytes of activations read and written
@@ -93,6 +93,12 @@ class Instance {
   Status begin(std::span<const ConstTensor> inputs, std::span<const Tensor> outputs);
   Result<bool> advance();
   void abandon();
+
+  // Between two runs: `parameter` (an initializer that the weights' source now answers with other
+  // bytes of the same size) has changed; what was packed of it is read anew. kUnsupported for a
+  // value that was folded when the program was compiled: parameters that shall change and are
+  // small, such as a bias, are inputs of the graph instead. A failure may be tried again.
+  Status reload(ValueId parameter);
 
  private:
   struct State;
