@@ -163,4 +163,13 @@ void erf_all(const float* in, float* out, std::size_t count) {
   map<V>(in, out, count, [](typename V::F x) { return erf_of<V>(x); });
 }
 
+// The epilogue of outputs that begin elsewhere.
+SEALPACK_INLINE Epilogue at_offset(const Epilogue& finish, std::size_t row_offset,
+                                   std::size_t column) {
+  Epilogue moved = finish;
+  if (finish.bias != nullptr) moved.bias = finish.bias + column;
+  if (finish.residual != nullptr) moved.residual = finish.residual + row_offset + column;
+  return moved;
+}
+
 }  // namespace sealpack::nn::kernels

@@ -38,6 +38,16 @@ struct Avx2 {
   static F min(F a, F b) { return _mm256_min_ps(a, b); }
   static M less(F a, F b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
   static F select(M m, F a, F b) { return _mm256_blendv_ps(b, a, m); }
+  static F first_lanes(F x, std::size_t n, F other) {
+    return n >= kLanes ? x : _mm256_blendv_ps(other, x, _mm256_castsi256_ps(first(n)));
+  }
+  static float first_lane(F x) { return _mm256_cvtss_f32(x); }
+  template <std::size_t kHalf>
+  static F upper(F x) {
+    if constexpr (kHalf == 4) return _mm256_permute2f128_ps(x, x, 0x01);
+    if constexpr (kHalf == 2) return _mm256_permute_ps(x, 0x4E);
+    return _mm256_permute_ps(x, 0xB1);
+  }
   static F abs(F x) { return _mm256_andnot_ps(set(-0.0F), x); }
   static F copy_sign(F size, F sign) {
     return _mm256_or_ps(abs(size), _mm256_and_ps(set(-0.0F), sign));

@@ -35,6 +35,17 @@ struct Avx512 {
   static F min(F a, F b) { return _mm512_min_ps(a, b); }
   static M less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
   static F select(M m, F a, F b) { return _mm512_mask_blend_ps(m, b, a); }
+  static F first_lanes(F x, std::size_t n, F other) {
+    return n >= kLanes ? x : _mm512_mask_blend_ps(first(n), other, x);
+  }
+  static float first_lane(F x) { return _mm512_cvtss_f32(x); }
+  template <std::size_t kHalf>
+  static F upper(F x) {
+    if constexpr (kHalf == 8) return _mm512_shuffle_f32x4(x, x, 0x4E);
+    if constexpr (kHalf == 4) return _mm512_shuffle_f32x4(x, x, 0xB1);
+    if constexpr (kHalf == 2) return _mm512_permute_ps(x, 0x4E);
+    return _mm512_permute_ps(x, 0xB1);
+  }
   static F abs(F x) { return _mm512_andnot_ps(set(-0.0F), x); }
   static F copy_sign(F size, F sign) {
     return _mm512_or_ps(abs(size), _mm512_and_ps(set(-0.0F), sign));

@@ -41,6 +41,16 @@ struct Neon {
   static F min(F a, F b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
   static M less(F a, F b) { return vcltq_f32(a, b); }
   static F select(M m, F a, F b) { return vbslq_f32(m, a, b); }
+  static F first_lanes(F x, std::size_t n, F other) {
+    const std::uint32_t indexes[kLanes] = {0, 1, 2, 3};
+    return vbslq_f32(vcltq_u32(vld1q_u32(indexes), vdupq_n_u32(static_cast<std::uint32_t>(n))), x,
+                     other);
+  }
+  static float first_lane(F x) { return vgetq_lane_f32(x, 0); }
+  template <std::size_t kHalf>
+  static F upper(F x) {
+    return vextq_f32(x, x, kHalf);
+  }
   static F abs(F x) { return vabsq_f32(x); }
   static F copy_sign(F size, F sign) { return vbslq_f32(vdupq_n_u32(0x80000000U), sign, size); }
 

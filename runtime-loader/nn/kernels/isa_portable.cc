@@ -74,6 +74,18 @@ struct Portable {
   static M less(F a, F b) {
     return a < b;
   }
+  static F first_lanes(F x, std::size_t n, F other) {
+    for (std::size_t i = n; i < kLanes; ++i) x[i] = other[i];
+    return x;
+  }
+  static float first_lane(F x) {
+    return x[0];
+  }
+  template <std::size_t kHalf>
+  static F upper(F x) {
+    for (std::size_t i = 0; i < kHalf; ++i) x[i] = x[i + kHalf];
+    return x;
+  }
   static F select(M m, F a, F b) {
     return from_bits((m & bits(a)) | (~m & bits(b)));
   }

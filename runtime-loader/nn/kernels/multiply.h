@@ -26,14 +26,6 @@ struct Block {
   const float* next;  // what will be wanted after the last panel; may be any address
 };
 
-SEALPACK_INLINE Epilogue at_offset(const Epilogue& finish, std::size_t row_offset,
-                                   std::size_t column) {
-  Epilogue moved = finish;
-  if (finish.bias != nullptr) moved.bias = finish.bias + column;
-  if (finish.residual != nullptr) moved.residual = finish.residual + row_offset + column;
-  return moved;
-}
-
 // Rows and columns of a block that make a tile.
 struct TileRange {
   std::size_t row, rows;

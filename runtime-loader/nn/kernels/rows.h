@@ -59,13 +59,22 @@ void sum_rows(const float* in, std::size_t pixels, std::size_t channels, float* 
   });
 }
 
+// Lane j with lane j + half, and so on until one is left.
+template <class V, std::size_t kHalf, class Fold>
+SEALPACK_INLINE float fold_lanes(typename V::F lanes, Fold fold) {
+  if constexpr (kHalf == 0) {
+    return V::first_lane(lanes);
+  } else {
+    return fold_lanes<V, kHalf / 2>(fold(lanes, V::template upper<kHalf>(lanes)), fold);
+  }
+}
+
 // Folds term(offset, lanes) of every element into kChains chains: element i goes to chain i % 16.
 // What the last vectors lack is `nothing`.
 template <class V, class Term, class Fold>
 SEALPACK_INLINE float fold_row(std::size_t width, float nothing, Term term, Fold fold) {
   constexpr std::size_t kVectors = kChains / V::kLanes;
-  using F = typename V::F;
-  F chains[kVectors];
+  typename V::F chains[kVectors];
   SEALPACK_UNROLL
   for (std::size_t j = 0; j < kVectors; ++j) chains[j] = V::set(nothing);
   std::size_t i = 0;
@@ -75,52 +84,35 @@ SEALPACK_INLINE float fold_row(std::size_t width, float nothing, Term term, Fold
       chains[j] = fold(chains[j], term(i + j * V::kLanes, V::kLanes));
     }
   }
-  float lanes[kChains];
   SEALPACK_UNROLL
-  for (std::size_t j = 0; j < kVectors; ++j) V::store(lanes + j * V::kLanes, chains[j]);
-  if (i < width) {
-    float rest[kChains];
-    for (float& lane : rest) lane = nothing;
-    for (std::size_t j = 0; i + j * V::kLanes < width; ++j) {
-      const std::size_t at = i + j * V::kLanes, n = smaller(V::kLanes, width - at);
-      store_up_to<V>(rest + j * V::kLanes, term(at, n), n);
+  for (std::size_t j = 0; j < kVectors; ++j) {
+    const std::size_t at = i + j * V::kLanes;
+    typename V::F rest = V::set(nothing);
+    if (at < width) {
+      const std::size_t n = smaller(V::kLanes, width - at);
+      rest = V::first_lanes(term(at, n), n, rest);
     }
-    SEALPACK_UNROLL
-    for (std::size_t j = 0; j < kVectors; ++j) {
-      V::store(lanes + j * V::kLanes,
-               fold(V::load(lanes + j * V::kLanes), V::load(rest + j * V::kLanes)));
-    }
+    if (i < width) chains[j] = fold(chains[j], rest);
   }
   SEALPACK_UNROLL
-  for (std::size_t half = kChains / 2; half != 0; half /= 2) {
+  for (std::size_t half = kVectors / 2; half != 0; half /= 2) {
     SEALPACK_UNROLL
-    for (std::size_t j = 0; j < half; ++j) lanes[j] = fold(lanes[j], lanes[j + half]);
+    for (std::size_t j = 0; j < half; ++j) chains[j] = fold(chains[j], chains[j + half]);
   }
-  return lanes[0];
+  return fold_lanes<V, V::kLanes / 2>(chains[0], fold);
 }
-
-// Of two registers, and of two floats.
-template <class V>
-struct Sum {
-  typename V::F operator()(typename V::F a, typename V::F b) const { return V::add(a, b); }
-  float operator()(float a, float b) const { return a + b; }
-};
-template <class V>
-struct Most {
-  typename V::F operator()(typename V::F a, typename V::F b) const { return V::max(a, b); }
-  float operator()(float a, float b) const { return a > b ? a : b; }
-};
 
 template <class V, class Term>
 SEALPACK_INLINE float sum_row(std::size_t width, Term term) {
-  return fold_row<V>(width, 0.0F, term, Sum<V>{});
+  return fold_row<V>(width, 0.0F, term, [](auto a, auto b) { return V::add(a, b); });
 }
 
 template <class V>
 void softmax_row(const float* in, std::size_t width, float* out) {
   const float most = fold_row<V>(
       width, -__builtin_inff(),
-      [in](std::size_t i, std::size_t n) { return load_up_to<V>(in + i, n); }, Most<V>{});
+      [in](std::size_t i, std::size_t n) { return load_up_to<V>(in + i, n); },
+      [](auto a, auto b) { return V::max(a, b); });
   const float total = sum_row<V>(width, [&](std::size_t i, std::size_t n) {
     const typename V::F e = exp_of<V>(V::sub(load_up_to<V>(in + i, n), V::set(most)));
     store_up_to<V>(out + i, e, n);

@@ -15,6 +15,8 @@
 //   load_part, store_part   the first n < kLanes lanes; what is not loaded is 0
 //   fma(a, b, c)      a * b + c, rounded once (twice in portable code without the instruction)
 //   max(a, b)         a > b ? a : b, so a NaN in b comes out; min likewise
+//   first_lanes(x, n, y)    lanes below n of x, the others of y
+//   upper<h>         lane i is what was lane i + h, for i < h
 //   halve, to_exponent      arithmetic shift right by 1, shift left by 23
 //   transpose         kLanes registers of kLanes floats
 namespace sealpack::nn::kernels {

@@ -28,10 +28,6 @@ SEALPACK_INLINE Taps taps_inside(std::size_t out, std::size_t stride, std::size_
   return taps;
 }
 
-// Output pixels side by side that are summed together, so that a weight is loaded once for all and
-// enough chains of sums are in flight.
-inline constexpr std::size_t kWindowPixels = 4;
-
 // Sums of kPixels neighbours whose taps are all those of the first, moved; one vector of channels.
 // `image` and `weights` point at the first tap that exists.
 template <class V, std::size_t kPixels>
@@ -123,25 +119,41 @@ SEALPACK_INLINE Interior interior_columns(const ConvShape& shape) {
 
 // One row of outputs.
 template <class V>
-void depthwise_row(const ConvShape& shape, const Taps& y, std::size_t channels, const float* image,
-                   const float* weights, float* out, const Epilogue& finish) {
-  const Interior inside = interior_columns(shape);
-  for (std::size_t x = 0; x < shape.out_width;) {
-    Epilogue moved = finish;
-    if (finish.residual != nullptr) moved.residual = finish.residual + x * shape.out_stride;
-    float* to = out + x * shape.out_stride;
-    if (x >= inside.first && x + kWindowPixels <= inside.last) {
-      const Taps all{0, shape.kernel_width,
-                     static_cast<std::ptrdiff_t>(x * shape.stride_x) -
-                         static_cast<std::ptrdiff_t>(shape.pad_left)};
-      depthwise_pixels<V, kWindowPixels>(shape, y, all, channels, image, weights, to, moved);
-      x += kWindowPixels;
-    } else {
-      depthwise_pixels<V, 1>(shape, y, column_taps(shape, x), channels, image, weights, to, moved);
-      ++x;
-    }
+struct DepthwiseRow {
+  const ConvShape& shape;
+  const Taps& y;
+  std::size_t channels;
+  const float* image;
+  const float* weights;
+  float* out;
+  const Epilogue& finish;
+
+  template <std::size_t kPixels>
+  SEALPACK_INLINE void run(std::size_t x, const Taps& taps) const {
+    const Epilogue moved = at_offset(finish, x * shape.out_stride, 0);
+    depthwise_pixels<V, kPixels>(shape, y, taps, channels, image, weights,
+                                 out + x * shape.out_stride, moved);
   }
-}
+
+  void run_all() const {
+    const Interior inside = interior_columns(shape);
+    std::size_t x = 0;
+    for (; x < inside.first; ++x) run<1>(x, column_taps(shape, x));
+    // Neighbours are summed together, so that a weight is loaded once for all of them and enough
+    // chains of sums are in flight.
+    for (std::size_t pixels = 8; x < inside.last; x += pixels) {
+      while (x + pixels > inside.last) pixels /= 2;
+      const Taps taps{0, shape.kernel_width,
+                      static_cast<std::ptrdiff_t>(x * shape.stride_x) -
+                          static_cast<std::ptrdiff_t>(shape.pad_left)};
+      if (pixels == 8) run<8>(x, taps);
+      if (pixels == 4) run<4>(x, taps);
+      if (pixels == 2) run<2>(x, taps);
+      if (pixels == 1) run<1>(x, taps);
+    }
+    for (; x < shape.out_width; ++x) run<1>(x, column_taps(shape, x));
+  }
+};
 
 template <class V>
 void depthwise(const ConvShape& shape, std::size_t channels, const RowRange& rows, const float* in,
@@ -150,9 +162,9 @@ void depthwise(const ConvShape& shape, std::size_t channels, const RowRange& row
   for (std::size_t y = rows.first; y < rows.last; ++y) {
     Taps taps = row_taps(shape, y);
     taps.origin -= static_cast<std::ptrdiff_t>(rows.in_first_row);
-    Epilogue moved = finish;
-    if (finish.residual != nullptr) moved.residual = finish.residual + (y - rows.first) * row_size;
-    depthwise_row<V>(shape, taps, channels, in, weights, out + (y - rows.first) * row_size, moved);
+    const std::size_t offset = (y - rows.first) * row_size;
+    const Epilogue moved = at_offset(finish, offset, 0);
+    DepthwiseRow<V>{shape, taps, channels, in, weights, out + offset, moved}.run_all();
   }
 }
 
