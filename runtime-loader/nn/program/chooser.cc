@@ -73,6 +73,7 @@ std::uint64_t Chooser::least_strip(std::size_t i) const {
 
 Choice Chooser::minimal() const {
   Choice choice = unlimited();
+  choice.is_least = true;
   for (TensorId id = 0; id < lowered_.tensors.size(); ++id) {
     const PlanTensor& tensor = lowered_.tensors[id];
     choice.spilled[id] = tensor.root == id && tensor.home == PlanTensor::Home::kMemory &&
@@ -133,21 +134,22 @@ Range Chooser::streamed(const Choice& choice, std::size_t i) const {
   return {choice.cuts[i].resident_units, step(i).weights->unit_count()};
 }
 
-// Memory for tiles of so many units of the weights that are not resident: two, if there are two.
-std::uint64_t Chooser::streams(const Choice& choice, std::size_t i,
-                               std::uint64_t tile_units) const {
+// Memory for up to `tiles` tiles of so many units of the weights that are not resident.
+std::uint64_t Chooser::streams(const Choice& choice, std::size_t i, std::uint64_t tile_units,
+                               std::uint64_t tiles) const {
   const Range left = streamed(choice, i);
   if (left.count() == 0 || step(i).is_load) return 0;
   const Range tile{left.first, std::min(left.last, left.first + tile_units)};
   const PackedWeights& weights = *step(i).weights;
   const std::uint64_t one = align_up(weights.packed_size(tile));
-  return (tile.last < left.last ? 2 : 1) * one + align_up(weights.good_staging(tile));
+  return (tile.last < left.last ? tiles : 1) * one + align_up(weights.good_staging(tile));
 }
 
+// What the step needs at least: one tile at a time.
 std::uint64_t Chooser::needs(const Choice& choice, std::size_t i) const {
   std::uint64_t size = live(choice, i) + align_up(step(i).scratch(options_.threads));
   if (touches_spilled(choice, i)) size += windows(choice, i, least_strip(i));
-  return size + streams(choice, i, 1);
+  return size + streams(choice, i, 1, 1);
 }
 
 // Spills the tensor that helps step `i` best; false if none does.
@@ -183,14 +185,19 @@ bool Chooser::spill_enough(Choice& choice, std::uint64_t limit) const {
   return true;
 }
 
-// Keeps weights from run to run while every step still has what it needs: first those that take
+// What the step needs to fetch the next tile while it works on one.
+std::uint64_t Chooser::wants(const Choice& choice, std::size_t i) const {
+  return needs(choice, i) - streams(choice, i, 1, 1) + streams(choice, i, 1, 2);
+}
+
+// Keeps weights from run to run while every step still has what it wants: first those that take
 // longest to fetch for what is computed with them. Returns their size.
 std::uint64_t Chooser::keep_weights(Choice& choice, std::uint64_t limit) const {
   std::vector<std::size_t> order;
-  std::vector<std::uint64_t> slack;
+  std::vector<std::uint64_t> free;  // of the limit, by step
   for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
     if (step(i).weights) order.push_back(i);
-    slack.push_back(limit - std::min(limit, needs(choice, i)));
+    free.push_back(limit - std::min(limit, wants(choice, i)));
   }
   const auto density = [&](std::size_t i) {
     return static_cast<double>(step(i).weights->stored_size()) /
@@ -200,37 +207,37 @@ std::uint64_t Chooser::keep_weights(Choice& choice, std::uint64_t limit) const {
                    [&](std::size_t a, std::size_t b) { return density(a) > density(b); });
   std::uint64_t kept = 0;
   for (const std::size_t i : order) {
-    const PackedWeights& weights = *step(i).weights;
-    const std::uint64_t all = weights.unit_count();
-    const std::uint64_t own = std::exchange(slack[i], kNothing);
-    const std::uint64_t others = *std::min_element(slack.begin(), slack.end());
-    std::uint64_t units = 0;
-    const auto fits = [&](std::uint64_t count) {
-      const std::uint64_t size = align_up(weights.packed_size({0, count}));
-      Choice tried{{}, choice.cuts, 0};
-      const std::uint64_t before = streams(choice, i, 1);
-      tried.cuts[i].resident_units = count;
-      return size <= others && size + streams(tried, i, 1) <= own + before;
-    };
-    if (fits(all)) {
-      units = all;
-    } else if (!step(i).is_load) {
-      std::uint64_t low = 0, high = all;  // low fits, high does not
-      while (high - low > 1) {
-        const std::uint64_t middle = low + (high - low) / 2;
-        (fits(middle) ? low : high) = middle;
-      }
-      units = low;
-    }
-    const std::uint64_t size = align_up(weights.packed_size({0, units}));
-    const std::uint64_t before = streams(choice, i, 1);
+    free[i] = kNothing;
+    const std::uint64_t others = *std::min_element(free.begin(), free.end());
+    const std::uint64_t units = units_to_keep(choice, i, limit - kept, others);
     choice.cuts[i].resident_units = units;
-    slack[i] = own + before - streams(choice, i, 1);
-    if (units == 0) continue;
-    for (std::uint64_t& each : slack) each -= size;
+    const std::uint64_t size = align_up(step(i).weights->packed_size({0, units}));
     kept += size;
+    free[i] = limit - std::min(limit, wants(choice, i) + kept - size);
+    for (std::uint64_t& each : free) each -= std::min(each, size);
   }
   return kept;
+}
+
+// As many units of a step's weights as fit into `limit` with the step itself, and into `others`.
+std::uint64_t Chooser::units_to_keep(Choice& choice, std::size_t i, std::uint64_t limit,
+                                     std::uint64_t others) const {
+  const PackedWeights& weights = *step(i).weights;
+  const auto fits = [&](std::uint64_t units) {
+    const std::uint64_t size = align_up(weights.packed_size({0, units}));
+    choice.cuts[i].resident_units = units;
+    const std::uint64_t own = wants(choice, i);
+    choice.cuts[i].resident_units = 0;
+    return size <= others && size + own <= limit;
+  };
+  std::uint64_t low = 0, high = weights.unit_count();
+  if (fits(high)) return high;
+  if (step(i).is_load) return 0;
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    (fits(middle) ? low : high) = middle;
+  }
+  return low;
 }
 
 // Longer strips and tiles for one step, where there is memory left.

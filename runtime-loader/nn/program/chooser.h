@@ -27,11 +27,15 @@ class Chooser {
   std::uint64_t least_strip(std::size_t i) const;
   std::uint64_t windows(const Choice& choice, std::size_t i, std::uint64_t strip_rows) const;
   std::uint64_t live(const Choice& choice, std::size_t i) const;
-  std::uint64_t streams(const Choice& choice, std::size_t i, std::uint64_t tile_units) const;
+  std::uint64_t streams(const Choice& choice, std::size_t i, std::uint64_t tile_units,
+                        std::uint64_t tiles = 2) const;
   std::uint64_t needs(const Choice& choice, std::size_t i) const;
   Range streamed(const Choice& choice, std::size_t i) const;
   bool spill_enough(Choice& choice, std::uint64_t limit) const;
   bool spill_for(Choice& choice, std::size_t i, std::uint64_t limit) const;
+  std::uint64_t wants(const Choice& choice, std::size_t i) const;
+  std::uint64_t units_to_keep(Choice& choice, std::size_t i, std::uint64_t limit,
+                              std::uint64_t others) const;
   std::uint64_t keep_weights(Choice& choice, std::uint64_t limit) const;
   void widen(Choice& choice, std::size_t i, std::uint64_t available) const;
 

@@ -48,9 +48,10 @@ class PlanMaker {
     for (std::uint32_t i = 0; i < lowered_.steps.size(); ++i) add_items(i);
     find_lives();
     for (std::uint32_t i = 0; i < lowered_.steps.size(); ++i) add_step_blocks(i);
-    add_fetch_blocks();
-    look_ahead();
-    plan_.arena_size = std::max(place_blocks(blocks_), least_arena());
+    add_tensor_blocks();
+    Placement placement = place_blocks(blocks_);
+    place_fetches(placement);
+    plan_.arena_size = std::max(placement.size(), least_arena());
     plan_.needed = needed_at(blocks_, plan_.items.size());
     write_places();
     return std::move(plan_);
@@ -187,7 +188,7 @@ class PlanMaker {
     return spill_first_[id];
   }
 
-  void add_fetch_blocks() {
+  void add_tensor_blocks() {
     tensor_block_.assign(lowered_.tensors.size(), kNoIndex);
     for (TensorId id = 0; id < lowered_.tensors.size(); ++id) {
       if (lowered_.tensors[id].root != id || !is_in_arena(id)) continue;
@@ -200,46 +201,83 @@ class PlanMaker {
         blocks_[block].last = std::max(blocks_[block].last, last);
       }
     }
-    staging_block_.assign(lowered_.steps.size(), kNoIndex);
-    for (Fetch& fetch : plan_.fetches) {
-      const PackedWeights& weights = *step(fetch.step).weights;
-      const bool is_load = step(fetch.step).is_load;
-      fetch_blocks_.push_back(
-          is_load ? tensor_block_[joined_[root(step(fetch.step).outputs[0])]]
-                  : add_block(weights.packed_size(fetch.units), fetch.use, fetch.last_use));
-      fetch.staging_size = choice_.ahead == 0 ? weights.least_staging(fetch.units)
-                                              : weights.good_staging(fetch.units);
-      std::uint32_t& staging = staging_block_[fetch.step];
-      if (staging == kNoIndex) staging = add_block(fetch.staging_size, fetch.use, fetch.use);
-      blocks_[staging].size = std::max(blocks_[staging].size, fetch.staging_size);
-      blocks_[staging].last = fetch.use;
-    }
   }
 
-  // Lets every fetch begin as many items before its use as memory allows.
-  void look_ahead() {
-    if (choice_.ahead == 0 || plan_.fetches.empty()) return;
-    constexpr std::uint32_t kMostAhead = 64;
-    std::vector<std::uint64_t> needed = needed_at(blocks_, plan_.items.size());
+  // Tiles of weights, and the staging memory that the fetches of a step share.
+  void place_fetches(Placement& placement) {
     std::uint32_t earliest = 0;
     for (std::size_t f = 0; f < plan_.fetches.size(); ++f) {
       Fetch& fetch = plan_.fetches[f];
-      Block& block = blocks_[fetch_blocks_[f]];
-      Block& staging = blocks_[staging_block_[fetch.step]];
-      std::uint32_t issue = fetch.use;
-      while (issue > earliest && fetch.use - issue < kMostAhead) {
-        const std::uint32_t before = issue - 1;
-        std::uint64_t more = before < block.first ? align_up(block.size) : 0;
-        if (before < staging.first) more += align_up(staging.size);
-        if (needed[before] + more > choice_.ahead) break;
-        needed[before] += more;
-        block.first = std::min(block.first, before);
-        staging.first = std::min(staging.first, before);
-        issue = before;
+      if (step(fetch.step).is_load) {
+        const TensorId out = root(step(fetch.step).outputs[0]);
+        fetch.offset = blocks_[tensor_block_[joined_[out]]].offset;
+        earliest = fetch.use;
+        continue;
       }
-      fetch.issue = issue;
-      earliest = issue;
+      const bool is_first = f == 0 || plan_.fetches[f - 1].step != fetch.step;
+      if (is_first) measure_staging(f);
+      place_fetch(placement, f, earliest, is_first);
+      earliest = fetch.issue;
     }
+  }
+
+  // The staging memory of a step, from the first of its fetches to the last.
+  void measure_staging(std::size_t f) {
+    const PackedWeights& weights = *step(plan_.fetches[f].step).weights;
+    staging_ = {};
+    for (std::size_t i = f; i < plan_.fetches.size(); ++i) {
+      const Fetch& fetch = plan_.fetches[i];
+      if (fetch.step != plan_.fetches[f].step) break;
+      staging_.size = std::max(staging_.size, choice_.is_least ? weights.least_staging(fetch.units)
+                                                               : weights.good_staging(fetch.units));
+      staging_.last = fetch.use;
+    }
+  }
+
+  // As many items before its use as there is room for.
+  void place_fetch(Placement& placement, std::size_t f, std::uint32_t earliest, bool is_first) {
+    constexpr std::uint32_t kMostAhead = 64;
+    Fetch& fetch = plan_.fetches[f];
+    Block tile{step(fetch.step).weights->packed_size(fetch.units), fetch.use, fetch.last_use, 0};
+    Block staging = staging_;
+    const auto place = [&](std::uint32_t issue) {
+      tile.first = staging.first = issue;
+      tile.offset = placement.find(tile.size, tile.first, tile.last);
+      std::uint64_t end = tile.offset + align_up(tile.size);
+      if (is_first && staging.size > 0) {
+        Placement both = placement;
+        both.add(tile);
+        staging.offset = both.find(staging.size, staging.first, staging.last);
+        end = std::max(end, staging.offset + align_up(staging.size));
+      }
+      return end <= choice_.ahead;
+    };
+    std::uint32_t low = std::max(earliest, fetch.use - std::min(fetch.use, kMostAhead));
+    std::uint32_t high = fetch.use;
+    while (low < high) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      if (place(middle)) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    place(low);
+    fetch.issue = low;
+    fetch.offset = tile.offset;
+    add_placed(placement, tile);
+    if (is_first && staging.size > 0) {
+      staging_ = staging;
+      add_placed(placement, staging);
+    }
+    fetch.staging_offset = staging_.offset;
+    fetch.staging_size = staging_.size;
+  }
+
+  void add_placed(Placement& placement, const Block& block) {
+    if (block.size == 0) return;
+    placement.add(block);
+    blocks_.push_back(block);
   }
 
   // Packing the resident weights borrows the arena.
@@ -294,11 +332,6 @@ class PlanMaker {
         planned.outputs.push_back(place_of(i, s.outputs[k], k, true));
       }
     }
-    for (std::size_t f = 0; f < plan_.fetches.size(); ++f) {
-      Fetch& fetch = plan_.fetches[f];
-      fetch.offset = blocks_[fetch_blocks_[f]].offset;
-      fetch.staging_offset = blocks_[staging_block_[fetch.step]].offset;
-    }
   }
 
   const Lowered& lowered_;
@@ -307,7 +340,8 @@ class PlanMaker {
   Plan plan_;
   std::vector<Block> blocks_;
   std::vector<std::uint32_t> first_item_, made_, last_read_, window_blocks_, scratch_blocks_;
-  std::vector<std::uint32_t> tensor_block_, fetch_blocks_, staging_block_;
+  std::vector<std::uint32_t> tensor_block_;
+  Block staging_;  // of the step whose fetches are being placed
   std::vector<TensorId> joined_;
   std::vector<std::uint64_t> spill_first_;
 };

@@ -20,9 +20,21 @@ struct Block {
   std::uint64_t offset = 0;  // what place_blocks decides
 };
 
-// Gives every block a place where no other is at the same time; the largest first, each into the
-// smallest gap that holds it. Returns the size of it all.
-std::uint64_t place_blocks(std::vector<Block>& blocks);
+// Blocks that have a place, none where another is at the same time.
+class Placement {
+ public:
+  // Where `size` bytes are free from item `first` to item `last`: the smallest gap that holds them.
+  std::uint64_t find(std::uint64_t size, std::uint32_t first, std::uint32_t last) const;
+  void add(const Block& block);
+  std::uint64_t size() const { return size_; }  // of it all
+
+ private:
+  std::vector<Block> placed_;  // ascending by offset
+  std::uint64_t size_ = 0;
+};
+
+// Gives every block a place, in the best of several orders.
+Placement place_blocks(std::vector<Block>& blocks);
 
 // Bytes needed at each of `count` items: no placement can do with less than the largest.
 std::vector<std::uint64_t> needed_at(const std::vector<Block>& blocks, std::size_t count);

@@ -26,7 +26,8 @@ struct Cut {
 struct Choice {
   std::vector<bool> spilled;  // by tensor: roots that live in the spill store
   std::vector<Cut> cuts;      // by step
-  std::uint64_t ahead = 0;    // bytes that may be used for fetching further ahead than needed
+  std::uint64_t ahead = 0;    // bytes of the arena that fetching ahead may fill
+  bool is_least = false;      // no convenience: staging memory for one unit
 };
 
 // Where an operand of a step is.
