@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is installed, for whom, and as which Debian package. Components: `tool` (package sealpack) and
-# `dev` (package libsealpack-dev: libraries and headers for programs that open bundles).
+# What is installed, for whom, and as which Debian package. Components: `tool` (package sealpack),
+# `loader` (package libsealpack-loader1: the shared library of the C interface) and `dev` (package
+# libsealpack-dev: libraries and headers for programs that open bundles).
 include(CMakePackageConfigHelpers)
+include(SealpackContents)
 
 # sealpack_public(NAME headers...): installs the library and the headers that make up its interface.
 # A header that is not listed here may change without notice.
@@ -29,6 +31,38 @@ sealpack_public(unpacker_core
   unpacker/core/bundle.h unpacker/core/bundle_check.h unpacker/core/card_check.h
   unpacker/core/file_reader.h unpacker/core/trust.h)
 
+# The loader behind its C interface: the shared library, and one archive of all it is made of.
+set(visited "")
+set(contents "")
+sealpack_collect_contents(sealpack_loader_capi)
+add_library(sealpack_loader_static STATIC)
+add_library(sealpack::loader_static ALIAS sealpack_loader_static)
+foreach(part IN LISTS visited)
+  if(part MATCHES "^sealpack_")
+    target_sources(sealpack_loader_static PRIVATE $<TARGET_OBJECTS:${part}>)
+  endif()
+endforeach()
+set_target_properties(sealpack_loader_static PROPERTIES
+  OUTPUT_NAME sealpack-loader EXPORT_NAME loader_static LINKER_LANGUAGE CXX)
+target_include_directories(sealpack_loader_static INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime-loader/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+set(loader_private_libraries "-lcrypto -lstdc++ -lm -lpthread")
+target_link_libraries(sealpack_loader_static INTERFACE OpenSSL::Crypto Threads::Threads stdc++)
+if(IPSEC_MB_LIBRARY AND SEALPACK_IPSEC_MB)
+  target_link_libraries(sealpack_loader_static INTERFACE
+    $<BUILD_INTERFACE:${IPSEC_MB_LIBRARY}> $<INSTALL_INTERFACE:IPSec_MB>)
+  string(PREPEND loader_private_libraries "-lIPSec_MB ")
+endif()
+set_target_properties(sealpack_loader PROPERTIES EXPORT_NAME loader)
+install(TARGETS sealpack_loader EXPORT sealpack
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT loader NAMELINK_COMPONENT dev)
+install(TARGETS sealpack_loader_static EXPORT sealpack
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+install(FILES runtime-loader/include/sealpack/loader.h runtime-loader/include/sealpack/loader.hpp
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sealpack COMPONENT dev)
+configure_file(cmake/sealpack-loader.pc.in ${PROJECT_BINARY_DIR}/sealpack-loader.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/sealpack-loader.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sealpack)
 install(EXPORT sealpack FILE sealpackTargets.cmake NAMESPACE sealpack:: DESTINATION ${package_folder} COMPONENT dev)
 configure_package_config_file(cmake/sealpackConfig.cmake.in ${PROJECT_BINARY_DIR}/sealpackConfig.cmake
@@ -40,6 +74,8 @@ install(FILES ${PROJECT_BINARY_DIR}/sealpackConfig.cmake ${PROJECT_BINARY_DIR}/s
 set(doc_folder ${CMAKE_INSTALL_DATADIR}/doc)
 install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/libsealpack-dev COMPONENT dev)
 install(FILES CHANGELOG.md DESTINATION ${doc_folder}/libsealpack-dev COMPONENT dev)
+install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/libsealpack-loader1 COMPONENT loader)
+install(FILES CHANGELOG.md DESTINATION ${doc_folder}/libsealpack-loader1 COMPONENT loader)
 if(TARGET sealpack)
   install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/sealpack COMPONENT tool)
   install(FILES CHANGELOG.md DESTINATION ${doc_folder}/sealpack COMPONENT tool)
@@ -71,7 +107,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL dev)
+set(CPACK_COMPONENTS_ALL dev loader)
 if(TARGET sealpack)
   list(APPEND CPACK_COMPONENTS_ALL tool)
 endif()
@@ -82,10 +118,16 @@ environments, and verifies, inspects and opens such bundles.")
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME sealpack)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SHLIBDEPS ON)
-set(CPACK_COMPONENT_DEV_DESCRIPTION "Static libraries and headers for programs that verify and open sealpack bundles.")
+set(CPACK_COMPONENT_LOADER_DESCRIPTION "Shared library that opens sealpack bundles and runs the models in them, behind a
+C interface.")
+set(CPACK_DEBIAN_LOADER_PACKAGE_NAME libsealpack-loader1)
+set(CPACK_DEBIAN_LOADER_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_LOADER_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LOADER_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_COMPONENT_DEV_DESCRIPTION "Libraries and headers for programs that verify and open sealpack bundles.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libsealpack-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libssl-dev (>= 3.0)")
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libssl-dev (>= 3.0), libsealpack-loader1 (= ${PROJECT_VERSION})")
 if(IPSEC_MB_LIBRARY AND SEALPACK_IPSEC_MB)
   string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", libipsec-mb-dev")
 endif()

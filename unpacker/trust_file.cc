@@ -64,27 +64,6 @@ Result<Revocations> load_revocations(const std::filesystem::path& path,
   return out;
 }
 
-Result<TrustFile> load_trust_toml(const std::filesystem::path& path) {
-  const ByteVector content = TRY(load_file(path, TomlTable::kMaxSize));
-  TrustText text = TRY(parse_trust_text(as_text(content), path.string()));
-  const std::filesystem::path folder = path.parent_path();
-  TrustFile out;
-  out.use_host_time = text.use_host_time;
-  KeyPlaces places;
-  for (const TrustText::Signers& signers : text.signers) {
-    TRY(add_signers(signers, folder, places, out.trust).within(printable(path.string())));
-  }
-  out.trust.product = std::move(text.product);
-  out.trust.counter_floor = text.counter_floor;
-  out.trust.floor_release = text.floor_release;
-  out.trust.content = text.content;
-  if (text.revocations_path) {
-    out.trust.revocations =
-        TRY(load_revocations(folder / *text.revocations_path, text.minimum_serial));
-  }
-  return out;
-}
-
 Result<TrustFile> load_bare_key(const std::filesystem::path& path) {
   const PublicKey key = TRY(keystore::load_public_key(path, std::nullopt));
   if (key.role != Role::kAuthority) {
@@ -100,6 +79,26 @@ Result<TrustFile> load_bare_key(const std::filesystem::path& path) {
 
 }  // namespace
 
+Result<TrustFile> load_trust_text(std::string_view toml, const std::string& name,
+                                  const std::filesystem::path& folder) {
+  TrustText text = TRY(parse_trust_text(toml, name));
+  TrustFile out;
+  out.use_host_time = text.use_host_time;
+  KeyPlaces places;
+  for (const TrustText::Signers& signers : text.signers) {
+    TRY(add_signers(signers, folder, places, out.trust).within(printable(name)));
+  }
+  out.trust.product = std::move(text.product);
+  out.trust.counter_floor = text.counter_floor;
+  out.trust.floor_release = text.floor_release;
+  out.trust.content = text.content;
+  if (text.revocations_path) {
+    out.trust.revocations =
+        TRY(load_revocations(folder / *text.revocations_path, text.minimum_serial));
+  }
+  return out;
+}
+
 Result<TrustFile> load_trust(const std::vector<std::filesystem::path>& paths) {
   if (paths.empty()) {
     return Error(ErrorCode::kUsage, "nothing to trust: no key and no trust.toml")
@@ -110,8 +109,10 @@ Result<TrustFile> load_trust(const std::vector<std::filesystem::path>& paths) {
                                         " files to trust, and nothing says how many must sign")
         .with_hint("list the keys with a threshold in one trust.toml");
   }
-  if (paths.front().extension() == ".toml") return load_trust_toml(paths.front());
-  return load_bare_key(paths.front());
+  const std::filesystem::path& path = paths.front();
+  if (path.extension() != ".toml") return load_bare_key(path);
+  const ByteVector text = TRY(load_file(path, TomlTable::kMaxSize));
+  return load_trust_text(as_text(text), path.string(), path.parent_path());
 }
 
 }  // namespace sealpack::unpacker

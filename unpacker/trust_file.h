@@ -68,4 +68,8 @@ struct TrustFile {
 // roles; kRefused for revocations older than minimum_serial.
 Result<TrustFile> load_trust(const std::vector<std::filesystem::path>& paths);
 
+// The text of a trust.toml, whose paths are relative to `folder`; `name` stands for it in messages.
+Result<TrustFile> load_trust_text(std::string_view text, const std::string& name,
+                                  const std::filesystem::path& folder);
+
 }  // namespace sealpack::unpacker

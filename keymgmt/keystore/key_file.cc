@@ -191,12 +191,10 @@ Result<PrivateKeyText> parse_private_key_text(std::string_view text) {
                         block.label,   block.body,    block.size};
 }
 
-Result<LoadedPrivateKey> load_private_key(const std::filesystem::path& path,
-                                          const std::vector<Role>& allowed,
-                                          PassphraseSource& passphrases) {
-  const std::string what = "key file " + printable(path.string());
-  const crypto::SecretBytes content = TRY(load_private_file(path, kMaxKeyFileSize));
-  const PrivateKeyText text = TRY(parse_private_key_text(as_text(content.reveal())).within(what));
+Result<LoadedPrivateKey> parse_private_key(std::string_view content, const std::string& what,
+                                           const std::vector<Role>& allowed,
+                                           PassphraseSource& passphrases) {
+  const PrivateKeyText text = TRY(parse_private_key_text(content).within(what));
   TRY(check_allowed(text.role, allowed).within(what));
   crypto::PrivateKey key = TRY(open_private_key(text, what, passphrases).within(what));
   if (!role_allows(text.role, key.type())) {
@@ -204,6 +202,14 @@ Result<LoadedPrivateKey> load_private_key(const std::filesystem::path& path,
                  what + ": a key of role " + to_string(text.role) + " is not of this type");
   }
   return LoadedPrivateKey{text.role, text.name, std::move(key)};
+}
+
+Result<LoadedPrivateKey> load_private_key(const std::filesystem::path& path,
+                                          const std::vector<Role>& allowed,
+                                          PassphraseSource& passphrases) {
+  const crypto::SecretBytes content = TRY(load_private_file(path, kMaxKeyFileSize));
+  return parse_private_key(as_text(content.reveal()), "key file " + printable(path.string()),
+                           allowed, passphrases);
 }
 
 Status store_private_key(const std::filesystem::path& path, Role role, const std::string& name,

@@ -58,6 +58,11 @@ struct LoadedPrivateKey {
   crypto::PrivateKey key;
 };
 
+// The key in the text of a file, named `what` in messages and prompts; as load_private_key.
+Result<LoadedPrivateKey> parse_private_key(std::string_view text, const std::string& what,
+                                           const std::vector<Role>& allowed,
+                                           PassphraseSource& passphrases);
+
 // Asks `passphrases` only for an encrypted file. kRefused for files that others may read;
 // kKeyUnavailable for a wrong passphrase; kUsage for a role outside `allowed` (empty allows all).
 Result<LoadedPrivateKey> load_private_key(const std::filesystem::path& path,

@@ -11,7 +11,8 @@ packages=$scratch/packages
 must_exit 0 cpack --config "$build/CPackConfig.cmake" -B "$packages"
 tool_package=$(find "$packages" -maxdepth 1 -name 'sealpack_*.deb')
 dev_package=$(find "$packages" -maxdepth 1 -name 'libsealpack-dev_*.deb')
-[[ -f $tool_package && -f $dev_package ]] || fail "cpack did not make both packages"
+loader_package=$(find "$packages" -maxdepth 1 -name 'libsealpack-loader1_*.deb')
+[[ -f $tool_package && -f $dev_package && -f $loader_package ]] || fail "cpack did not make all packages"
 
 names() { dpkg-deb -c "$1" | awk '$1 !~ /^d/ { print $6 }'; }
 holds() { grep -qE "^\./usr/$2\$" <<<"$(names "$1")" || fail "$1 lacks $2"; }
@@ -22,6 +23,14 @@ holds "$tool_package" 'share/bash-completion/completions/sealpack'
 holds "$tool_package" 'share/doc/sealpack/copyright'
 holds "$dev_package" 'lib/.*libsealpack_unpacker_core\.a'
 holds "$dev_package" 'lib/.*cmake/sealpack/sealpackConfig\.cmake'
+holds "$dev_package" 'include/sealpack/loader\.h'
+holds "$dev_package" 'include/sealpack/loader\.hpp'
+holds "$dev_package" 'lib/.*libsealpack-loader\.(so|a)'
+holds "$dev_package" 'lib/.*pkgconfig/sealpack-loader\.pc'
+holds "$loader_package" 'lib/.*libsealpack-loader\.so\.1'
+holds "$loader_package" 'share/doc/libsealpack-loader1/copyright'
+strangers=$(names "$loader_package" | grep -vE '^\./usr/(lib/.*libsealpack-loader\.so\..+|share/doc/.+)$' || true)
+[[ -z $strangers ]] || fail "the loader's package also holds: $strangers"
 holds "$dev_package" 'include/sealpack/unpacker/core/bundle\.h'
 holds "$dev_package" 'share/doc/libsealpack-dev/copyright'
 strangers=$(names "$tool_package" | grep -vE '^\./usr/(bin/sealpack|share/(man/man1|bash-completion|doc)/.+)$' || true)
@@ -37,6 +46,11 @@ for library in libc6 libssl3 libsodium23 libarchive13 libp11-kit0; do
 done
 [[ $(field "$dev_package" Depends) == *libssl-dev* ]] || fail "libsealpack-dev does not depend on libssl-dev"
 
+[[ $(field "$dev_package" Depends) == *libsealpack-loader1* ]] || fail "libsealpack-dev does not depend on the library"
+depends=$(field "$loader_package" Depends)
+[[ $depends == *libssl3* && $depends != *libsodium* && $depends != *libarchive* && $depends != *libprotobuf* ]] ||
+  fail "the loader's package depends on: $depends"
+
 dpkg -x "$tool_package" "$scratch/unpacked"
 [[ $("$scratch/unpacked/usr/bin/sealpack" --version) == "$version" ]] || fail "the packaged tool"
 
@@ -46,9 +60,9 @@ if ((EUID == 0)); then
   mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates"
   : >"$root/var/lib/dpkg/status"
   arguments=(--root="$root" --force-depends --log=/dev/null)
-  must_exit 0 dpkg "${arguments[@]}" --install "$tool_package" "$dev_package"
+  must_exit 0 dpkg "${arguments[@]}" --install "$tool_package" "$loader_package" "$dev_package"
   [[ $("$root/usr/bin/sealpack" --version) == "$version" ]] || fail "the installed tool"
-  must_exit 0 dpkg "${arguments[@]}" --purge sealpack libsealpack-dev
+  must_exit 0 dpkg "${arguments[@]}" --purge sealpack libsealpack-dev libsealpack-loader1
   left=$(find "$root" -mindepth 1 -not -path "$root/var*")
   [[ -z $left ]] || fail "purging leaves: $left"
 fi
