@@ -11,6 +11,7 @@
 #include "keymgmt/crypto/startup.h"
 #include "keymgmt/verbs/verbs.h"
 #include "packer/verbs/verbs.h"
+#include "runtime-loader/verbs/verbs.h"
 #include "unpacker/verbs/verbs.h"
 
 namespace {
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
       sealpack::unpacker::add_extract, sealpack::unpacker::add_unseal,
       sealpack::unpacker::add_diff,    sealpack::packer::add_grant,
       sealpack::packer::add_reseal,
+      sealpack::loader::add_run,
   };
   return sealpack::cli::run(argc, argv, "Seal ML models for trusted execution environments", kVerbs,
                             terminal);

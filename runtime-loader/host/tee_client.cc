@@ -18,9 +18,8 @@ Error out_of_turn() {
 }
 
 Error too_large(std::uint64_t size, std::uint64_t room) {
-  return Error(ErrorCode::kLimit, "inputs of " + format_size(size) +
-                                      " do not fit the buffer of " + format_size(room) +
-                                      " that both worlds share")
+  return Error(ErrorCode::kLimit, "inputs of " + format_size(size) + " do not fit the buffer of " +
+                                      format_size(room) + " that both worlds share")
       .with_hint("give smaller batches");
 }
 
@@ -155,8 +154,8 @@ Status TeeClient::confirm(loader::BundleId bundle) {
 }
 
 Result<loader::SignedReceipt> TeeClient::receipt(loader::BundleId bundle, Bytes nonce) {
-  const auto answer = TRY(expect<loader::ReceiptMessage>(
-      loader::ReceiptRequestMessage{bundle, to_vector(nonce)}));
+  const auto answer =
+      TRY(expect<loader::ReceiptMessage>(loader::ReceiptRequestMessage{bundle, to_vector(nonce)}));
   return loader::parse_receipt(answer.receipt);
 }
 

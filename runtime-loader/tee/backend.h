@@ -37,6 +37,7 @@ struct SecureUse {
   std::uint64_t now = 0;
   std::uint64_t peak = 0;       // never above Capabilities::secure_bytes
   std::uint64_t available = 0;  // what LoadOptions::memory_limit may be now
+  std::uint64_t overhead = 0;   // what a cap must have beyond that
   std::uint64_t text = 0;       // bytes of program and libraries, mapped read-only
 };
 

@@ -16,7 +16,10 @@ void set_thread_stack() {
 }
 
 WorkerThreads::WorkerThreads(unsigned count) {
+  busy_ = count - 1;
   for (unsigned i = 1; i < count; ++i) threads_.emplace_back([this] { work(); });
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [this] { return busy_ == 0; });
 }
 
 WorkerThreads::~WorkerThreads() {
@@ -58,6 +61,10 @@ void WorkerThreads::run(std::size_t parts, const std::function<void(std::size_t)
 
 void WorkerThreads::work() {
   std::uint64_t seen = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (--busy_ == 0) done_.notify_one();
+  }
   for (;;) {
     {
       std::unique_lock lock(mutex_);
@@ -74,6 +81,8 @@ void WorkerThreads::work() {
 AheadThread::AheadThread() {
   thread_ = std::thread([this] {
     std::unique_lock lock(mutex_);
+    started_ = true;
+    changed_.notify_all();
     for (;;) {
       changed_.wait(lock, [this] { return stop_ || job_; });
       if (!job_) return;
@@ -84,6 +93,8 @@ AheadThread::AheadThread() {
       changed_.notify_all();
     }
   });
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return started_; });
 }
 
 AheadThread::~AheadThread() {

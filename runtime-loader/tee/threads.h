@@ -16,7 +16,8 @@ inline constexpr std::size_t kThreadStack = std::size_t{128} << 10U;
 // For threads made from here on.
 void set_thread_stack();
 
-// Threads that are made once, before the system call filter forbids making any.
+// Threads that are made once, before a system call filter forbids making any. When a constructor
+// returns they run: nothing of their start is left to be done.
 class WorkerThreads final : public nn::Workers {
  public:
   explicit WorkerThreads(unsigned count);  // including the caller's
@@ -38,7 +39,7 @@ class WorkerThreads final : public nn::Workers {
   std::size_t parts_ = 0;
   std::atomic<std::size_t> next_{0};
   std::uint64_t round_ = 0;
-  std::size_t busy_ = 0;
+  std::size_t busy_ = 0;  // threads that have not finished this round; at first, not started
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };
@@ -58,6 +59,7 @@ class AheadThread final : public nn::Background {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::function<void()> job_;  // empty: nothing to do
+  bool started_ = false;
   bool stop_ = false;
   std::thread thread_;
 };

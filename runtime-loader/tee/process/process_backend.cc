@@ -232,7 +232,7 @@ Result<ByteVector> ProcessBackend::step(Bytes message) {
 Result<SecureUse> ProcessBackend::secure_use() {
   const ByteVector answer = TRY(exchange(Frame::kUse, {}));
   const UseFrame use = TRY(parse_use(answer));
-  return SecureUse{use.base, use.now, use.peak, use.available, use.text};
+  return SecureUse{use.base, use.now, use.peak, use.available, use.overhead, use.text};
 }
 
 Result<Traffic> ProcessBackend::traffic() {

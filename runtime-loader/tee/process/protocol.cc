@@ -110,8 +110,9 @@ Result<ReadyFrame> parse_ready(Bytes bytes) {
 
 ByteVector serialize(const UseFrame& frame) {
   ByteVector out;
-  for (const std::uint64_t number : {frame.base, frame.now, frame.peak, frame.available, frame.text,
-                                     frame.host_calls, frame.bytes_in, frame.bytes_out}) {
+  for (const std::uint64_t number :
+       {frame.base, frame.now, frame.peak, frame.available, frame.overhead, frame.text,
+        frame.host_calls, frame.bytes_in, frame.bytes_out}) {
     put(out, number);
   }
   return out;
@@ -120,8 +121,9 @@ ByteVector serialize(const UseFrame& frame) {
 Result<UseFrame> parse_use(Bytes bytes) {
   ByteReader reader(bytes, "use frame");
   UseFrame frame;
-  for (std::uint64_t* number : {&frame.base, &frame.now, &frame.peak, &frame.available, &frame.text,
-                                &frame.host_calls, &frame.bytes_in, &frame.bytes_out}) {
+  for (std::uint64_t* number :
+       {&frame.base, &frame.now, &frame.peak, &frame.available, &frame.overhead, &frame.text,
+        &frame.host_calls, &frame.bytes_in, &frame.bytes_out}) {
     *number = TRY(reader.u64("number"));
   }
   TRY(reader.finish());

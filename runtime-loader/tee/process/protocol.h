@@ -63,6 +63,7 @@ struct UseFrame {
   std::uint64_t now = 0;
   std::uint64_t peak = 0;
   std::uint64_t available = 0;
+  std::uint64_t overhead = 0;
   std::uint64_t text = 0;
   std::uint64_t host_calls = 0;
   std::uint64_t bytes_in = 0;   // read from bundles and spill

@@ -27,7 +27,7 @@ void expect_exact(const Value& value, Parse parse) {
 TEST(Frames, ParseAsTheyWereWritten) {
   expect_exact(StartFrame{1, 2, 3, 4, 5}, parse_start);
   expect_exact(ReadyFrame{7, {{1, 2, 3}}, {{4, 5, 6}}}, parse_ready);
-  expect_exact(UseFrame{1, 2, 3, 4, 5, 6, 7, 8}, parse_use);
+  expect_exact(UseFrame{1, 2, 3, 4, 5, 6, 7, 8, 9}, parse_use);
   expect_exact(FailedFrame{16, 1U << 20U}, parse_failed);
 }
 

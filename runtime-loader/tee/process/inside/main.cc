@@ -85,6 +85,7 @@ class Program {
             now,
             now,
             memory_.available(),
+            start_.cap.taken() + memory_.around(),
             MemoryFigures::text(),
             traffic_.calls,
             traffic_.bytes_in,

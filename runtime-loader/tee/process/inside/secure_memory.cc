@@ -102,8 +102,7 @@ std::uint64_t MemoryFigures::anonymous_elsewhere() {
 
 std::uint64_t MemoryCap::data_limit() const {
   if (cap == 0) return ~std::uint64_t{0};
-  const std::uint64_t taken = secrets + elsewhere + stack;
-  return cap > taken ? cap - taken : 0;
+  return cap > taken() ? cap - taken() : 0;
 }
 
 SecureMemory::SecureMemory(std::uint64_t data_limit, std::uint64_t keep, bool lock)
@@ -191,6 +190,10 @@ void SecureMemory::release(MutableBytes block) {
     free_.erase(after);
   }
   free_[offset] = size;
+}
+
+std::uint64_t SecureMemory::around() const {
+  return MemoryFigures::writable() - committed_ + keep_;
 }
 
 std::uint64_t SecureMemory::available() const {

@@ -30,6 +30,7 @@ struct MemoryCap {
   std::uint64_t elsewhere = 0;  // as above
   std::uint64_t stack = 0;      // limit of the main thread's
 
+  std::uint64_t taken() const { return secrets + elsewhere + stack; }
   // What RLIMIT_DATA may be so that nothing can exceed the cap; 0 where the cap does not even hold
   // what is there.
   std::uint64_t data_limit() const;
@@ -52,6 +53,8 @@ class SecureMemory final : public nn::Memory {
 
   // The most that could be allocated in one piece.
   std::uint64_t available() const;
+  // Writable memory of the process that is not here, with what is kept for the heap.
+  std::uint64_t around() const;
 
  private:
   std::uint64_t room() const;  // for growth

@@ -70,13 +70,14 @@ std::vector<Rule> rules() {
       {SEALPACK_CALL(getpid), {}},
       {SEALPACK_CALL(clock_gettime), {}},
       {SEALPACK_CALL(rt_sigreturn), {}},
+      // Threads that end.
+      {SEALPACK_CALL(rt_sigprocmask), {}},
       {SEALPACK_CALL(exit), {}},
       {SEALPACK_CALL(exit_group), {}},
       // Threads and limits are made before anything is parsed, then this is over.
       {SEALPACK_CALL(clone), {{0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}}, true},
       {SEALPACK_CALL(set_robust_list), {}, true},
       {SEALPACK_CALL(rseq), {}, true},
-      {SEALPACK_CALL(rt_sigprocmask), {}, true},
       {SEALPACK_CALL(rt_sigaction), {}, true},
       {SEALPACK_CALL(prlimit64), {{0, SCMP_CMP_EQ, 0}}, true},
       {SEALPACK_CALL(seccomp), {}, true},

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <ostream>
+
+#include "formats/files/file_source.h"
+#include "keymgmt/crypto/random.h"
+#include "runtime-loader/core/grant.h"
+#include "runtime-loader/host/divided_model.h"
+#include "runtime-loader/tee/process/process_backend.h"
+#include "runtime-loader/tee/threads.h"
+#include "runtime-loader/verbs/run_options.h"
+#include "runtime-loader/verbs/run_report.h"
+#include "runtime-loader/verbs/run_rows.h"
+#include "runtime-loader/verbs/verbs.h"
+
+namespace sealpack::loader {
+namespace {
+
+constexpr BundleId kBundle = 0;
+constexpr const char* kOwner = "vendor";
+
+using Instant = std::chrono::steady_clock::time_point;
+
+std::uint64_t nanoseconds_since(Instant start) {
+  const auto passed = std::chrono::steady_clock::now() - start;
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(passed).count());
+}
+
+// The bundle as the host sees it: it verifies by itself, so that it can say more than a TEE does.
+struct HostBundle {
+  std::shared_ptr<FileSource> file;
+  unpacker::VerifiedBundle verified;
+};
+
+Result<HostBundle> open_bundle(const std::string& path, const unpacker::LoadedTrust& trust) {
+  std::shared_ptr<FileSource> file = TRY(FileSource::open(path));
+  auto unverified = TRY(unpacker::UnverifiedBundle::open(file).within(printable(path)));
+  auto verified =
+      TRY(std::move(unverified).verify(trust.trust, trust.clock).within(printable(path)));
+  return HostBundle{std::move(file), std::move(verified)};
+}
+
+// A host that holds the key answers for itself, and only to a TEE that nobody could take for one.
+Result<KeyGrant> grant_own_key(const KeyRequest& request, const HostBundle& bundle,
+                               const unpacker::KeyOptions& keys) {
+  const bool same = request.terms.tee == "simulated" &&
+                    request.terms.content == bundle.verified.release().content_digest &&
+                    request.terms.release == bundle.verified.release_digest();
+  if (!same) {
+    return Error(ErrorCode::kRefused, "the TEE asks for the key of something else");
+  }
+  const unpacker::OpenBundle open = TRY(unpacker::open_with_keys(bundle.verified, keys));
+  return make_key_grant(request, open.key(), GrantFacts{}, nullptr);
+}
+
+class RunSession {
+ public:
+  RunSession(const RunOptions& options, const unpacker::LoadedTrust& trust, HostBundle bundle,
+             Instant start)
+      : options_(options), trust_(trust), bundle_(std::move(bundle)), start_(start) {}
+
+  // Up to a TEE that holds the key.
+  Status open() {
+    tee::ProcessOptions process;
+    process.cap = options_.tee_memory;
+    process.threads = std::min(unpacker::thread_count(options_.threads), tee::kMaxThreads);
+    process.bundles = {bundle_.file->descriptor()};
+    process.user = options_.tee_user;
+    backend_ = TRY(tee::ProcessBackend::launch(process));
+    client_.emplace(*backend_);
+    TRY(launch());
+    AddBundleMessage add;
+    add.bundle = kBundle;
+    add.size = bundle_.file->size();
+    add.owner = kOwner;
+    add.role = "model";
+    add.host_time = trust_.clock.unix_seconds.value_or(0);
+    TRY(client_->add_bundle(add, *bundle_.file));
+    Challenge challenge{ByteVector(32), {}};
+    crypto::random_bytes(challenge.nonce);
+    TRY(client_->unlock(kBundle, challenge, [this](const KeyRequest& request) {
+      return grant_own_key(request, bundle_, options_.keys);
+    }));
+    workers_ = std::make_unique<tee::WorkerThreads>(process.threads);
+    model_.emplace(TRY(host::DividedModel::create(*client_, kBundle, bundle_.verified, *workers_)));
+    return done();
+  }
+
+  Status run(std::vector<InputArray>& inputs, std::vector<OutputArray>& outputs,
+             cli::Terminal& terminal) {
+    std::uint64_t total = 0;
+    for (const InputArray& input : inputs)
+      total += input.is_stream() ? 0 : input.header().data_size;
+    cli::Progress progress(terminal, "run", total);
+    RowRunner::Options how;
+    how.load = [this](const host::InputShapes& shapes) { return load(shapes); };
+    how.batch = options_.batch;
+    how.budget = rule_.query_budget;
+    how.top1 = rule_.form == bundle::AnswerForm::kTop1;
+    how.progress = [&](std::uint64_t amount) { progress.add(amount); };
+    how.answered = [this] {
+      if (first_answer_ == 0) first_answer_ = nanoseconds_since(start_);
+    };
+    RowRunner runner(*model_, inputs, outputs, how);
+    do {
+      TRY(runner.run_arrays());
+    } while (inputs[0].is_stream() && TRY(inputs[0].next()));
+    for (InputArray& input : inputs) {
+      if (!input.is_stream()) TRY(input.expect_end());
+    }
+    figures_.rows = runner.rows();
+    figures_.runs = runner.runs();
+    figures_.counters = runner.counters();
+    return done();
+  }
+
+  Result<RunFigures> figures() {
+    figures_.tee = backend_->capabilities();
+    figures_.use = TRY(backend_->secure_use());
+    figures_.traffic = TRY(backend_->traffic());
+    figures_.shared_in = client_->shared_in();
+    figures_.shared_out = client_->shared_out();
+    figures_.model = model_->secure();
+    figures_.first_answer_nanoseconds = first_answer_;
+    figures_.total_nanoseconds = nanoseconds_since(start_);
+    return figures_;
+  }
+
+ private:
+  Status launch() {
+    std::vector<std::string> wanted;
+    for (const std::string& text : options_.outputs) {
+      const std::string name = parse_named_path(text).name;
+      if (!name.empty()) wanted.push_back(name);
+    }
+    LaunchConfig config;
+    config.owners.push_back({kOwner, trust_.trust, std::nullopt, false});
+    config.answer = narrowing_of(
+        options_, TRY(host::DividedModel::leaving_outputs(bundle_.verified.content(), wanted)));
+    rule_ = TRY(narrow(bundle_.verified.release().answer, config.answer));
+    const LaunchedMessage launched = TRY(client_->launch(config));
+    figures_.measurement = launched.measurement;
+    if (launched.measurement == backend_->expected_measurement(launched.launch)) return done();
+    return Error(ErrorCode::kNotAuthentic, "the TEE's measurement is not that of its program");
+  }
+
+  Status load(const host::InputShapes& shapes) {
+    const tee::SecureUse use = TRY(backend_->secure_use());
+    LoadOptions load;
+    load.model = options_.model;
+    load.memory_limit = use.available;
+    const Status loaded = model_->load(shapes, load);
+    if (loaded.ok() || loaded.error().code() != ErrorCode::kLimit ||
+        client_->last_refusal().stage != Stage::kLoad || options_.tee_memory == 0) {
+      return loaded;
+    }
+    const std::uint64_t needed = client_->last_refusal().number;
+    if (needed == 0) return loaded;
+    return Error(ErrorCode::kLimit, "the model does not run under a cap of " +
+                                        format_size(options_.tee_memory) + ": it needs " +
+                                        format_size(needed + use.overhead) + ", " +
+                                        format_size(use.overhead) + " of it for the TEE itself")
+        .with_hint("give --tee-memory more, or run `sealpack plan`, which lists other choices");
+  }
+
+  const RunOptions& options_;
+  const unpacker::LoadedTrust& trust_;
+  HostBundle bundle_;
+  Instant start_;
+  std::unique_ptr<tee::ProcessBackend> backend_;
+  std::optional<host::TeeClient> client_;
+  std::unique_ptr<tee::WorkerThreads> workers_;
+  std::optional<host::DividedModel> model_;
+  bundle::AnswerRule rule_;
+  std::uint64_t first_answer_ = 0;
+  RunFigures figures_;
+};
+
+Result<std::vector<InputArray>> open_inputs(const RunOptions& options) {
+  std::vector<InputArray> inputs;
+  for (const std::string& text : options.inputs) {
+    inputs.push_back(TRY(InputArray::open(parse_named_path(text))));
+    if (!TRY(inputs.back().next())) {
+      return Error(ErrorCode::kMalformed, printable(inputs.back().path()) + ": there is no array");
+    }
+  }
+  return inputs;
+}
+
+Result<std::vector<OutputArray>> create_outputs(const RunOptions& options,
+                                                cli::Terminal& terminal) {
+  std::vector<OutputArray> outputs;
+  for (const std::string& text : options.outputs) {
+    outputs.push_back(TRY(OutputArray::create(
+        parse_named_path(text), options.force ? Overwrite::kReplace : Overwrite::kRefuse,
+        terminal.out())));
+  }
+  return outputs;
+}
+
+Status write_counters(const std::string& path, const cli::Json& json, Overwrite overwrite) {
+  OutputFile file = TRY(OutputFile::create(path, overwrite, 0644));
+  TRY(file.write_at(0, as_bytes(json.dump(2) + "\n")));
+  return file.commit();
+}
+
+Status run(const RunOptions& options, cli::Terminal& terminal) {
+  const Instant start = std::chrono::steady_clock::now();
+  TRY(check_options(options, terminal.json()));
+  const unpacker::LoadedTrust trust = TRY(unpacker::load_trust_options(options.trust));
+  HostBundle bundle = TRY(open_bundle(options.bundle, trust));
+  std::vector<InputArray> inputs = TRY(open_inputs(options));
+  std::vector<OutputArray> outputs = TRY(create_outputs(options, terminal));
+  terminal.warning(
+      "SIMULATED TEE: this host holds the key, and whoever is root here can read the "
+      "model");
+  RunSession session(options, trust, std::move(bundle), start);
+  TRY(session.open().within(printable(options.bundle)));
+  TRY(session.run(inputs, outputs, terminal).within(printable(options.bundle)));
+  const RunFigures figures = TRY(session.figures());
+  for (OutputArray& output : outputs) TRY(output.commit());
+
+  const cli::Json json = figures_json(figures);
+  if (!options.counters.empty()) {
+    TRY(write_counters(options.counters, json,
+                       options.force ? Overwrite::kReplace : Overwrite::kRefuse));
+  }
+  if (terminal.json()) {
+    cli::print_json(terminal, json);
+    return done();
+  }
+  const bool stdout_is_taken = std::any_of(outputs.begin(), outputs.end(),
+                                           [](const auto& output) { return output.path() == "-"; });
+  std::ostream& out = stdout_is_taken ? terminal.err() : terminal.out();
+  out << figures.rows << " row(s) in " << figures.runs << " run(s)\n";
+  print_figures(figures, out);
+  return done();
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, cli::Job& job) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* verb = app.add_subcommand("run", "Run the sealed model in a TEE on NumPy arrays");
+  add_run_options(*verb, *options);
+  verb->footer(cli::exit_codes(
+      {{ErrorCode::kUsage, "wrong command line, or inputs and outputs the model does not have"},
+       {ErrorCode::kIo, "a file cannot be read or written, or the TEE is gone"},
+       {ErrorCode::kMalformed, "the bundle, or an array, breaks the rules of its format or shape"},
+       {ErrorCode::kUnsupported, "it needs a newer sealpack, or an operator that is not there"},
+       {ErrorCode::kNotAuthentic, "a signature or a byte is not what it should be"},
+       {ErrorCode::kRefused,
+        "not trusted, rolled back, more answers than the release allows, or "
+        "it opens only in an attested environment"},
+       {ErrorCode::kKeyUnavailable, "no key given opens it"},
+       {ErrorCode::kLimit, "the cap is too small; says how much is needed"}}));
+  verb->callback([options, &job] {
+    job = [options](cli::Terminal& terminal) { return run(*options, terminal); };
+  });
+}
+
+}  // namespace sealpack::loader

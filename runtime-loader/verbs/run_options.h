@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "formats/cli/verb.h"
+#include "runtime-loader/core/launch.h"
+#include "unpacker/verbs/opening.h"
+
+namespace sealpack::loader {
+
+struct RunOptions {
+  std::string bundle;
+  unpacker::TrustOptions trust;
+  unpacker::KeyOptions keys;
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::string model;
+  std::string tee = "process";
+  std::uint64_t tee_memory = 0;
+  std::string tee_user;
+  unsigned threads = 0;
+  std::uint64_t batch = 0;
+  bool top1 = false;
+  std::optional<std::uint32_t> rounded;
+  std::uint64_t query_budget = 0;
+  std::string counters;
+  bool force = false;
+};
+
+void add_run_options(CLI::App& verb, RunOptions& options);
+
+// What the command line narrows of the answer rule; `outputs` are the names that may leave.
+Narrowing narrowing_of(const RunOptions& options, std::vector<std::string> outputs);
+
+// kUsage for options that contradict one another.
+Status check_options(const RunOptions& options, bool json);
+
+}  // namespace sealpack::loader
