@@ -199,6 +199,11 @@ Status compare(const OwnedTensor& actual, const OwnedTensor& expected) {
 Result<NodeTestOrReason> load_node_test(const path& folder) {
   NodeTest test;
   test.name = folder.filename().string();
+  // Its indices count in another shape than output_shape, so that what MaxPool says could not be
+  // undone (onnx/onnx#2398).
+  if (test.name == "test_maxunpool_export_with_output_shape") {
+    return NodeTestOrReason{std::nullopt, "expected output is wrong: MaxUnpool"};
+  }
   test.model = TRY(read_file(folder / "model.onnx"));
   const MemorySource source(test.model);
   const auto model = TRY(onnx::parse_model(source));

@@ -22,7 +22,8 @@ struct NodeTest {
 };
 
 // A test, or in `why_not` the rule by which it does not apply: an operator that the registry lacks,
-// an opset out of range, values that are not dense tensors, training. Errors are failures.
+// an opset out of range, values that are not dense tensors, training, or wrong data. Errors are
+// failures.
 struct NodeTestOrReason {
   std::optional<NodeTest> test;
   std::string why_not;
