@@ -33,11 +33,11 @@ int main(int argc, char** argv) {
   sealpack::crypto::start_without_configuration();
   sealpack::cli::Terminal terminal(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
   constexpr sealpack::cli::AddVerb kVerbs[] = {
-      sealpack::keystore::add_keygen,  sealpack::packer::add_build,
-      sealpack::unpacker::add_inspect, sealpack::unpacker::add_verify,
-      sealpack::unpacker::add_extract, sealpack::unpacker::add_unseal,
-      sealpack::unpacker::add_diff,    sealpack::packer::add_grant,
-      sealpack::packer::add_reseal,
+      sealpack::keystore::add_keygen, sealpack::packer::add_build,
+      sealpack::plan::add_plan,       sealpack::unpacker::add_inspect,
+      sealpack::unpacker::add_verify, sealpack::unpacker::add_extract,
+      sealpack::unpacker::add_unseal, sealpack::unpacker::add_diff,
+      sealpack::packer::add_grant,    sealpack::packer::add_reseal,
       sealpack::loader::add_run,
   };
   return sealpack::cli::run(argc, argv, "Seal ML models for trusted execution environments", kVerbs,
