@@ -61,6 +61,7 @@ Status Instance::State::compute() {
                    reinterpret_cast<const float*>(packed),
                    arena.data() + plan.scratch_offset,
                    plan.scratch_size,
+                   program.plan.threads,
                    *program.kernels,
                    services.workers});
 }

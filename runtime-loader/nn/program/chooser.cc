@@ -40,6 +40,7 @@ Chooser::Chooser(const Lowered& lowered, const CompileOptions& options)
 
 Choice Chooser::unlimited() const {
   Choice choice;
+  choice.threads = std::max(1U, options_.threads);
   choice.spilled.resize(lowered_.tensors.size());
   for (const auto& each : lowered_.steps) {
     const std::uint64_t units = each->weights ? each->weights->unit_count() : 0;
@@ -74,6 +75,7 @@ std::uint64_t Chooser::least_strip(std::size_t i) const {
 Choice Chooser::minimal() const {
   Choice choice = unlimited();
   choice.is_least = true;
+  choice.threads = 1;
   for (TensorId id = 0; id < lowered_.tensors.size(); ++id) {
     const PlanTensor& tensor = lowered_.tensors[id];
     choice.spilled[id] = tensor.root == id && tensor.home == PlanTensor::Home::kMemory &&
@@ -147,7 +149,7 @@ std::uint64_t Chooser::streams(const Choice& choice, std::size_t i, std::uint64_
 
 // What the step needs at least: one tile at a time.
 std::uint64_t Chooser::needs(const Choice& choice, std::size_t i) const {
-  std::uint64_t size = live(choice, i) + align_up(step(i).scratch(options_.threads));
+  std::uint64_t size = live(choice, i) + align_up(step(i).scratch(choice.threads));
   if (touches_spilled(choice, i)) size += windows(choice, i, least_strip(i));
   return size + streams(choice, i, 1, 1);
 }
@@ -246,7 +248,7 @@ void Chooser::widen(Choice& choice, std::size_t i, std::uint64_t available) cons
   const bool has_strips = touches_spilled(choice, i);
   cut.strip_rows = has_strips ? least_strip(i) : std::max<std::uint64_t>(1, step(i).rows());
   cut.tile_units = 1;
-  const std::uint64_t fixed = align_up(step(i).scratch(options_.threads)) +
+  const std::uint64_t fixed = align_up(step(i).scratch(choice.threads)) +
                               (has_strips ? windows(choice, i, cut.strip_rows) : 0);
   const std::uint64_t left = available - std::min(available, fixed);
   const std::uint64_t count = streamed(choice, i).count();
@@ -266,7 +268,7 @@ void Chooser::widen(Choice& choice, std::size_t i, std::uint64_t available) cons
   }
   if (!has_strips) return;
   const std::uint64_t for_windows =
-      available - std::min(available, align_up(step(i).scratch(options_.threads)) +
+      available - std::min(available, align_up(step(i).scratch(choice.threads)) +
                                           streams(choice, i, cut.tile_units));
   std::uint64_t low = cut.strip_rows, high = std::max(low, step(i).rows()) + 1;
   while (high - low > 1) {
@@ -278,11 +280,12 @@ void Chooser::widen(Choice& choice, std::size_t i, std::uint64_t available) cons
   cut.strip_rows = low;
 }
 
-std::optional<Choice> Chooser::within(std::uint64_t limit) const {
+std::optional<Choice> Chooser::within(std::uint64_t limit, unsigned threads) const {
   const std::uint64_t constants = lowered_.constants_size();
   if (constants >= limit) return std::nullopt;
   const std::uint64_t room = limit - constants;
   Choice choice = unlimited();
+  choice.threads = threads;
   for (Cut& cut : choice.cuts) cut.resident_units = 0;
   if (!spill_enough(choice, room)) return std::nullopt;
   const std::uint64_t kept = keep_weights(choice, room);

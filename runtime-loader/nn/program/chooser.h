@@ -17,7 +17,7 @@ class Chooser {
   // As little memory as can be.
   Choice minimal() const;
   // For at most about `limit` bytes; nothing where this way of choosing finds none.
-  std::optional<Choice> within(std::uint64_t limit) const;
+  std::optional<Choice> within(std::uint64_t limit, unsigned threads) const;
 
  private:
   const Step& step(std::size_t i) const { return *lowered_.steps[i]; }

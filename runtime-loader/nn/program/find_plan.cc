@@ -35,6 +35,22 @@ void count_spilled(const StepPlan& planned, const Step& step, StepCost& cost) {
   }
 }
 
+// Without scratch memory for every thread if there is no other way.
+std::optional<Plan> plan_within(const Lowered& lowered, const Chooser& chooser,
+                                const CompileOptions& options) {
+  constexpr int kMostTries = 8;
+  for (unsigned threads = options.threads; threads > 0; threads /= 2) {
+    std::uint64_t limit = options.memory_limit;
+    for (int i = 0; i < kMostTries; ++i, limit -= limit / 32) {
+      const auto choice = chooser.within(limit, threads);
+      if (!choice) break;
+      Plan tried = make_plan(lowered, *choice);
+      if (tried.peak() <= options.memory_limit) return tried;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 ProgramCosts count_costs(const Lowered& lowered, const Plan& plan) {
@@ -67,9 +83,9 @@ ProgramCosts count_costs(const Lowered& lowered, const Plan& plan) {
 Result<Planned> find_plan(const Lowered& lowered, const CompileOptions& options) {
   TRY(check_sizes(lowered));
   const Chooser chooser(lowered, options);
-  Plan plan = make_plan(lowered, chooser.unlimited(), options.threads);
+  Plan plan = make_plan(lowered, chooser.unlimited());
   const std::uint64_t unlimited_peak = plan.peak();
-  Plan least = make_plan(lowered, chooser.minimal(), options.threads);
+  Plan least = make_plan(lowered, chooser.minimal());
   const std::uint64_t least_limit = std::min(least.peak(), unlimited_peak);
   if (options.memory_limit < least_limit) {
     return Error(ErrorCode::kLimit, "the model needs " + format_size(least_limit) + " (" +
@@ -77,17 +93,7 @@ Result<Planned> find_plan(const Lowered& lowered, const CompileOptions& options)
                                         format_size(options.memory_limit) + " are given");
   }
   if (unlimited_peak > options.memory_limit) {
-    plan = std::move(least);
-    std::uint64_t limit = options.memory_limit;
-    constexpr int kMostTries = 8;
-    for (int i = 0; i < kMostTries; ++i, limit -= limit / 32) {
-      const auto choice = chooser.within(limit);
-      if (!choice) break;
-      Plan tried = make_plan(lowered, *choice, options.threads);
-      if (tried.peak() > options.memory_limit) continue;
-      plan = std::move(tried);
-      break;
-    }
+    plan = plan_within(lowered, chooser, options).value_or(std::move(least));
   }
   ProgramCosts costs = count_costs(lowered, plan);
   costs.unlimited_peak = unlimited_peak;

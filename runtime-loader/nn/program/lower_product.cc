@@ -149,6 +149,7 @@ Result<bool> Lowering::emit_product(std::uint32_t index, const std::vector<std::
   step->left_stride = left.strides[a.shape.rank() - 2];
   step->right_stride = right.strides[right_rank - (step->right_by_columns ? 1 : 2)];
   step->out_stride = to.strides[rank - 2];
+  step->is_dense = to.strides == dense_strides(out.shape);
   step->multiply_adds = count * step->row_count * step->columns * step->inner;
   step->inputs = {TRY(plain(left.value)), TRY(plain(right.value))};
   step->outputs = {make(to.value, Layout::kPlain)};

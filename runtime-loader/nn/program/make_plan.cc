@@ -38,10 +38,10 @@ namespace {
 
 class PlanMaker {
  public:
-  PlanMaker(const Lowered& lowered, const Choice& choice, unsigned threads)
-      : lowered_(lowered), choice_(choice), threads_(threads) {}
+  PlanMaker(const Lowered& lowered, const Choice& choice) : lowered_(lowered), choice_(choice) {}
 
   Plan make() {
+    plan_.threads = choice_.threads;
     plan_.constants_size = lowered_.constants_size();
     plan_.steps.resize(lowered_.steps.size());
     first_item_.resize(lowered_.steps.size());
@@ -172,7 +172,7 @@ class PlanMaker {
         window_blocks_.push_back(add_block(capacity, first, last));
       }
     }
-    planned.scratch_size = s.scratch(threads_);
+    planned.scratch_size = s.scratch(choice_.threads);
     if (is_resident_load(i)) planned.scratch_size = 0;
     scratch_blocks_.push_back(add_block(planned.scratch_size, first, last));
   }
@@ -336,7 +336,6 @@ class PlanMaker {
 
   const Lowered& lowered_;
   const Choice& choice_;
-  unsigned threads_;
   Plan plan_;
   std::vector<Block> blocks_;
   std::vector<std::uint32_t> first_item_, made_, last_read_, window_blocks_, scratch_blocks_;
@@ -348,8 +347,8 @@ class PlanMaker {
 
 }  // namespace
 
-Plan make_plan(const Lowered& lowered, const Choice& choice, unsigned threads) {
-  return PlanMaker(lowered, choice, threads).make();
+Plan make_plan(const Lowered& lowered, const Choice& choice) {
+  return PlanMaker(lowered, choice).make();
 }
 
 }  // namespace sealpack::nn::program

@@ -27,6 +27,7 @@ struct Choice {
   std::vector<bool> spilled;  // by tensor: roots that live in the spill store
   std::vector<Cut> cuts;      // by step
   std::uint64_t ahead = 0;    // bytes of the arena that fetching ahead may fill
+  unsigned threads = 1;       // with scratch memory each
   bool is_least = false;      // no convenience: staging memory for one unit
 };
 
@@ -83,6 +84,7 @@ struct Plan {
   std::vector<Fetch> fetches;
   std::uint64_t constants_size = 0, resident_size = 0, arena_size = 0;
   std::uint64_t block_count = 0;  // of the spill store
+  unsigned threads = 1;
   bool spills = false;
   std::vector<std::uint64_t> needed;  // bytes of the arena, by item
 
@@ -97,7 +99,7 @@ std::uint64_t window_capacity(const Step& step, std::size_t operand, bool is_out
 std::vector<Range> cut_rows(std::uint64_t rows, std::uint64_t strip_rows);
 
 // Items, fetches and places for a choice.
-Plan make_plan(const Lowered& lowered, const Choice& choice, unsigned threads);
+Plan make_plan(const Lowered& lowered, const Choice& choice);
 
 // The best plan within the limit, and costs.
 struct Planned {

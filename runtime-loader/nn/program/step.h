@@ -35,6 +35,7 @@ struct Work {
   const float* packed = nullptr;    // those units
   std::uint8_t* scratch = nullptr;  // Step::scratch bytes, aligned to 64
   std::uint64_t scratch_size = 0;
+  unsigned threads = 1;  // that the scratch was planned for
   const kernels::Kernels& kernels;
   Workers& workers;
 };

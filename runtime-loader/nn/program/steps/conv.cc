@@ -64,7 +64,7 @@ std::uint64_t ConvStep::unit_multiply_adds() const {
 
 Status ConvStep::run(const Work& work) const {
   const std::uint64_t size = unit_multiply_adds() * work.rows.count() * work.units.count();
-  const std::size_t parts = useful_parts(work.workers, size);
+  const std::size_t parts = useful_parts(work, size);
   const bool by_rows = work.rows.count() >= 4 * parts * row_granule() ||
                        work.units.count() < parts || algorithm == Algorithm::kDepthwise;
   run_parts(work.workers, parts, [&](std::size_t part) {

@@ -36,7 +36,7 @@ MatrixStep::Piece MatrixStep::piece(const Work& work) const {
 Status MatrixStep::run(const Work& work) const {
   const Piece all = piece(work);
   const std::uint64_t size = work.rows.count() * all.columns.count() * all.inner.count();
-  const std::size_t parts = useful_parts(work.workers, size);
+  const std::size_t parts = useful_parts(work, size);
   const bool by_rows = work.rows.count() >= 2 * parts * work.kernels.row_block ||
                        all.columns.count() < parts * work.kernels.panel;
   run_parts(work.workers, parts, [&](std::size_t part) {
@@ -63,6 +63,7 @@ void MatrixStep::run_part(const Work& work, Range rows, const Piece& all, Range 
 }
 
 Range ProductStep::input_bytes(std::size_t input, Range rows) const {
+  if (!is_dense) return {0, input_sizes[input]};
   if (input == 0) {
     return bytes_of(left, rows, (row_count - 1) * left_stride + inner, input_sizes[0]);
   }
@@ -72,7 +73,9 @@ Range ProductStep::input_bytes(std::size_t input, Range rows) const {
 }
 
 Range ProductStep::output_bytes(std::size_t, Range rows) const {
-  return bytes_of(out, rows, (row_count - 1) * out_stride + columns, output_sizes[0]);
+  if (!is_dense) return {0, output_sizes[0]};
+  const std::uint64_t size = row_count * columns * sizeof(float);
+  return {rows.first * size, rows.last * size};
 }
 
 std::uint64_t ProductStep::scratch_each() const {
@@ -85,11 +88,11 @@ std::uint64_t ProductStep::scratch(unsigned threads) const {
 }
 
 Status ProductStep::run(const Work& work) const {
+  const Range all = is_dense ? work.rows : Range{0, left.size()};
   const std::size_t parts = std::min<std::size_t>(
-      useful_parts(work.workers, work.rows.count() * row_count * columns * inner),
-      work.rows.count());
+      useful_parts(work, all.count() * row_count * columns * inner), all.count());
   run_parts(work.workers, parts, [&](std::size_t part) {
-    const Range mine = part_of(work.rows, 1, parts, part);
+    const Range mine = part_of(all, 1, parts, part);
     for (std::uint64_t i = mine.first; i < mine.last; ++i) {
       run_one(work, i, work.scratch + part * scratch_each());
     }

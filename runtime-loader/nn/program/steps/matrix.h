@@ -36,10 +36,12 @@ class ProductStep final : public Step {
   std::vector<std::uint64_t> left, right, out;                      // where each begins, in floats
   std::uint64_t left_stride = 0, right_stride = 0, out_stride = 0;  // floats from row to row
   bool right_by_columns = false;  // stored [column][inner], right_stride from column to column
+  bool is_dense = false;          // the products follow one another in the output
   std::vector<float> bias;        // empty, or one a column
   const kernels::Kernels* kernels = nullptr;
 
-  std::uint64_t rows() const override { return left.size(); }
+  // Rows are products, where each fills its own part of the output.
+  std::uint64_t rows() const override { return is_dense ? left.size() : 1; }
   Range input_bytes(std::size_t input, Range rows) const override;
   Range output_bytes(std::size_t output, Range rows) const override;
   std::uint64_t scratch(unsigned threads) const override;

@@ -31,9 +31,11 @@ void run_parts(Workers& workers, std::size_t parts, const Task& task) {
 // Below this many multiply-adds another thread costs more than it helps.
 inline constexpr std::uint64_t kWorthAThread = 50'000;
 
-inline std::size_t useful_parts(const Workers& workers, std::uint64_t multiply_adds) {
+// At most as many as there is scratch memory for.
+inline std::size_t useful_parts(const Work& work, std::uint64_t multiply_adds) {
   const std::uint64_t worth = 1 + multiply_adds / kWorthAThread;
-  return static_cast<std::size_t>(std::min<std::uint64_t>(workers.count(), worth));
+  const std::uint64_t threads = std::min(work.threads, work.workers.count());
+  return static_cast<std::size_t>(std::min(threads, worth));
 }
 
 }  // namespace sealpack::nn::program

@@ -71,7 +71,7 @@ Range PointwiseStep::output_bytes(std::size_t, Range rows) const {
 
 Status PointwiseStep::run(const Work& work) const {
   const std::uint64_t size = work.rows.count() * width * operations.size() * 4;
-  const std::size_t parts = useful_parts(work.workers, size);
+  const std::size_t parts = useful_parts(work, size);
   run_parts(work.workers, parts,
             [&](std::size_t part) { run_rows(work, part_of(work.rows, 1, parts, part)); });
   return done();

@@ -20,7 +20,7 @@ Range PoolStep::output_bytes(std::size_t, Range rows) const {
 Status PoolStep::run(const Work& work) const {
   const std::uint64_t size = work.rows.count() * shape.out_width * shape.out_channels *
                              shape.kernel_height * shape.kernel_width;
-  const std::size_t parts = useful_parts(work.workers, size);
+  const std::size_t parts = useful_parts(work, size);
   run_parts(work.workers, parts,
             [&](std::size_t part) { run_rows(work, part_of(work.rows, 1, parts, part)); });
   return done();

@@ -14,7 +14,7 @@ Range RowStep::output_bytes(std::size_t, Range rows) const {
 }
 
 Status RowStep::run(const Work& work) const {
-  const std::size_t parts = useful_parts(work.workers, work.rows.count() * width * 8);
+  const std::size_t parts = useful_parts(work, work.rows.count() * width * 8);
   run_parts(work.workers, parts, [&](std::size_t part) {
     const Range mine = part_of(work.rows, 1, parts, part);
     run_rows(work.kernels, work.inputs[0].floats(mine.first * width), mine.count(),
