@@ -232,8 +232,9 @@ api::Failure run(const std::string& path, const std::string& trust_path,
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     for (const Tensor& tensor : header->tensors) {
       std::printf(
-          "%016llx %12llu %s\n",
+          "%016llx %llu %llu %s\n",
           static_cast<unsigned long long>(checksum(buffer.data() + tensor.offset, tensor.size)),
+          static_cast<unsigned long long>(header->data + tensor.offset),
           static_cast<unsigned long long>(tensor.size), tensor.name.c_str());
     }
     std::fprintf(stderr, "%s: %zu tensors, %.1f MB in %.3f s with %u threads: %.2f GB/s\n",

@@ -44,11 +44,11 @@
 #endif
 
 #ifdef __cplusplus
-#define SEALPACK_INIT(type)           \
-  ([]() {                             \
-    type value{};                     \
-    value.struct_size = sizeof(type); \
-    return value;                     \
+#define SEALPACK_INIT(type)                          \
+  ([]() {                                            \
+    type sealpack_init_struct{};                     \
+    sealpack_init_struct.struct_size = sizeof(type); \
+    return sealpack_init_struct;                     \
   }())
 extern "C" {
 #else
@@ -481,7 +481,7 @@ SEALPACK_API int sealpack_file_stream(sealpack_bundle* bundle, size_t index, uin
 /* ---- Tensors ------------------------------------------------------------------------------ */
 
 /* A tensor with its bytes, as the original files describe it: safetensors, GGUF, and ONNX
- * initializers of the main graph. */
+ * initializers of the main graph whose bytes lie in the file as they are. */
 typedef struct sealpack_tensor {
   size_t struct_size;
   const char* name;

@@ -117,7 +117,7 @@ TEST_F(Unlocking, TakesASlotOfAGrant) {
   grant.slot = slot_for(late, bundle::SlotClass::kDirect, binding_);
   const ByteVector bytes = bundle::serialize_grant(grant);
   EXPECT_CODE(SEALPACK_KEY_UNAVAILABLE, unlock(bundle_.get(), late, &error));
-  EXPECT_CODE(SEALPACK_MALFORMED,
+  EXPECT_CODE(SEALPACK_NOT_AUTHENTIC,
               sealpack_bundle_add_grant(bundle_.get(), bytes.data(), bytes.size() - 1, &error));
   grant.uuid[0] ^= 1;
   const ByteVector other = bundle::serialize_grant(grant);
@@ -255,6 +255,9 @@ TEST_F(Unlocking, WantsTheSignatureOfTheBrokerItPins) {
        {static_cast<const crypto::PrivateKey*>(nullptr), &stranger}) {
     const auto signer = key == nullptr ? nullptr : key->signer().value();
     Supervisor supervisor{&keys_, signer.get(), {}};
+    supervisor.edit = [&](loader::KeyRequest& request) {
+      request.terms.broker = key == nullptr ? Digest{} : digest_of(*key);
+    };
     const sealpack_key_source source = supervisor.source();
     EXPECT_CODE(SEALPACK_NOT_AUTHENTIC,
                 sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
