@@ -11,6 +11,7 @@ import unittest
 import folder_readmes
 import include_layers
 import loader_contents
+import optee_symbols
 import rule_ids
 import sizes
 
@@ -156,6 +157,24 @@ class LoaderContents(unittest.TestCase):
         found = loader_contents.differences(self.GOLDEN, "a.cc\nb.cc\n")
         self.assertEqual(found, ["new in the loader: b.cc",
                                  "no longer in the loader: foreign library Crypto"])
+
+
+class OpteeSymbols(unittest.TestCase):
+    GOLDEN = "# comment\nmemcpy\nEVP_*\noptional: sqrt\nget*\n"
+
+    def test_the_same(self):
+        for symbols in ({"memcpy", "EVP_Digest", "getauxval"}, {"memcpy", "EVP_X", "getauxval", "sqrt"}):
+            self.assertEqual(optee_symbols.differences(self.GOLDEN, symbols), [])
+
+    def test_more_or_less(self):
+        found = optee_symbols.differences(self.GOLDEN, {"memcpy", "getenv", "write", "open64"})
+        self.assertEqual(found, ["forbidden in a TEE: getenv", "forbidden in a TEE: open64",
+                                 "new in the trusted application: write",
+                                 "no longer in the trusted application: EVP_*"])
+
+    def test_reads_what_nm_prints(self):
+        self.assertEqual(optee_symbols.undefined_symbols("                 U memcpy\n\n  U abort\n"),
+                         {"memcpy", "abort"})
 
 
 if __name__ == "__main__":
