@@ -140,7 +140,8 @@ Status BoundGraph::bind_node(std::uint32_t index) {
     done_[index] = true;
     return fold(node, types);
   }
-  if (TRY(view(node, types[0]))) return done();  // stays a node: not every reader can use the view
+  if (!types.empty() && TRY(view(node, types[0])))
+    return done();  // stays a node: not every reader can use the view
   if (may_fold(node, types, kFoldLimit)) {
     done_[index] = true;
     return fold(node, types);

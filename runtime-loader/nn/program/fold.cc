@@ -106,7 +106,8 @@ Status BoundGraph::fold(const Node& node, const std::vector<TensorType>& types) 
 
 // True if the output is a view of something stored.
 Result<bool> BoundGraph::view(const Node& node, const TensorType& type) {
-  if (node.inputs.empty() || node.inputs[0] == kNoValue || node.outputs.empty()) return false;
+  if (node.inputs.empty() || node.inputs[0] == kNoValue) return false;
+  if (node.outputs.empty() || node.outputs[0] == kNoValue) return false;
   const BoundValue& source = values_[node.inputs[0]];
   if (!source.stored) return false;
   StoredView view = *source.stored;

@@ -37,8 +37,10 @@ Result<Lowered> Lowering::run() {
 
 Status Lowering::make_groups() {
   for (const std::uint32_t index : bound_.nodes()) {
-    if (taken_[index] || bound_.value(graph().nodes[index].outputs[0]).stored) continue;
-    auto group = TRY(make_group(index));
+    const ValueId output = graph().nodes[index].outputs[0];
+    const bool is_there = output != kNoValue;  // else there is but a second one
+    if (taken_[index] || (is_there && bound_.value(output).stored)) continue;
+    auto group = is_there ? TRY(make_group(index)) : std::nullopt;
     if (!group) group = Group{Group::Kind::kNode, index, {index}, {}, {}, {}};
     std::uint32_t last = index;
     for (const std::uint32_t node : group->nodes) {
@@ -111,6 +113,7 @@ bool Lowering::is_alias(const Node& node) const {
 Status Lowering::emit_node(const Group& group) {
   const std::uint32_t index = group.root;
   const Node& node = graph().nodes[index];
+  if (node.outputs[0] == kNoValue) return emit_generic(index);
   if (versions_[node.outputs[0]].plain != kNoTensor) return done();  // a reader needed it early
   if (is_alias(node)) return emit_alias(index);
   if (TRY(emit_pool(index)) || TRY(emit_global_average(index)) || TRY(emit_concat(index)) ||

@@ -35,37 +35,7 @@ class PlannedMemory final : public Memory {
   std::size_t held_ = 0;
 };
 
-constexpr std::uint64_t kUnrolled = std::uint64_t{1} << 18;  // elements: operators work in chunks
-
-std::uint64_t elements(const TensorType& type) {
-  return static_cast<std::uint64_t>(type.shape.element_count());
-}
-
-// Convolutions unroll their input in chunks.
-std::uint64_t convolution_scratch(std::span<const TensorType> inputs,
-                                  std::span<const TensorType> outputs) {
-  const TensorType& weights = inputs[inputs.size() > 4 ? 3 : 1];  // QLinearConv has it as fourth
-  const std::uint64_t out_pixels = elements(outputs[0]);
-  const std::uint64_t rows =
-      static_cast<std::uint64_t>(std::max(weights.shape[0], weights.shape[1]));
-  const std::uint64_t inner = elements(weights);
-  const std::uint64_t chunk = std::max<std::uint64_t>(kUnrolled, 64 * inner);
-  return 8 * (inner + std::min(chunk, out_pixels * inner) + std::min(chunk, out_pixels) * rows);
-}
-
 }  // namespace
-
-std::uint64_t operator_scratch(const Node& node, std::span<const TensorType> inputs,
-                               std::span<const TensorType> outputs) {
-  const bool is_convolution =
-      node.op.find("Conv") != std::string::npos && inputs.size() > 1 && inputs[1].shape.rank() > 2;
-  const bool is_product = node.op == "Gemm" || node.op.find("MatMul") != std::string::npos;
-  if (!is_convolution && !is_product) return 0;
-  std::uint64_t size = 4096;
-  for (const TensorType& type : inputs) size += 8 * elements(type);
-  for (const TensorType& type : outputs) size += 8 * elements(type);
-  return is_convolution ? size + convolution_scratch(inputs, outputs) : size;
-}
 
 std::uint64_t GenericStep::scratch(unsigned) const {
   return scratch_size;

@@ -25,7 +25,7 @@ GraphBuilder residual_blocks() {
 }
 
 GraphBuilder inverted_residuals() {
-  GraphBuilder g(2);
+  GraphBuilder g(2, 14);
   const auto relu6 = [&](ValueId x) { return g.node("Clip", {x, g.scalar(0), g.scalar(6)}); };
   ValueId x = relu6(g.conv(g.input({2, 3, 24, 20}), 3, 16, 3, 2, 1));
   const ValueId wide = relu6(g.batch_norm(g.conv(x, 16, 64, 1), 64));
