@@ -3,6 +3,7 @@
 // the shapes of ResNet-18 and of a transformer block. --benchmark_filter=avx512 for one set.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <random>
@@ -37,8 +38,8 @@ class Buffer {
 // they do between the layers of a network.
 class Turns {
  public:
-  explicit Turns(std::size_t floats)
-      : floats_(floats), count_(floats >= kLarge ? 4 : 1), all_(floats * count_) {}
+  Turns(std::size_t floats, std::size_t most)
+      : floats_(floats), count_(floats >= kLarge ? most : 1), all_(floats * count_) {}
   const float* next() { return all_.get() + floats_ * (turn_++ % count_); }
 
  private:
@@ -46,6 +47,8 @@ class Turns {
   std::size_t floats_, count_, turn_ = 0;
   Buffer all_;
 };
+
+constexpr std::size_t kTurns = 4;
 
 struct ConvCase {
   const char* name;
@@ -91,26 +94,65 @@ void count_flops(benchmark::State& state, double multiply_adds) {
       benchmark::Counter(2e-9 * multiply_adds, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void run_conv(benchmark::State& state, const Kernels& kernels, const ConvCase& c, bool winograd) {
-  const ConvShape shape = shape_of(c);
-  const std::size_t inner = c.in * c.kernel * c.kernel;
-  const std::size_t panels = (c.out + kernels.panel - 1) / kernels.panel * kernels.panel;
-  Turns weights(winograd ? kernels.winograd_size(c.in, c.out) : inner * panels);
-  const Buffer in(c.size * c.size * c.in), bias(c.out);
-  const Buffer out(shape.out_height * shape.out_width * c.out);
-  const Buffer scratch((winograd ? kernels.winograd_scratch(shape) : kernels.conv_scratch(shape)) /
-                           sizeof(float) +
-                       1);
-  Epilogue finish;
-  finish.bias = bias.get();
-  finish.activation = Activation::kRelu;
-  const auto work = winograd ? kernels.winograd : kernels.conv;
-  for (auto _ : state) {
-    work(shape, {0, shape.out_height, 0}, in.get(), weights.next(), c.out, out.get(), finish,
-         scratch.get());
+// A convolution with its memory.
+class Layer {
+ public:
+  Layer(const Kernels& kernels, const ConvCase& c, bool winograd, std::size_t turns)
+      : shape_(shape_of(c)),
+        work_(winograd ? kernels.winograd : kernels.conv),
+        weights_(winograd ? kernels.winograd_size(c.in, c.out)
+                          : c.in * c.kernel * c.kernel * round_up(c.out, kernels.panel),
+                 turns),
+        in_(c.size * c.size * c.in),
+        bias_(c.out),
+        out_(shape_.out_height * shape_.out_width * c.out),
+        scratch_((winograd ? kernels.winograd_scratch(shape_) : kernels.conv_scratch(shape_)) /
+                     sizeof(float) +
+                 1) {
+    finish_.bias = bias_.get();
+    finish_.activation = Activation::kRelu;
+  }
+  void run() {
+    work_(shape_, {0, shape_.out_height, 0}, in_.get(), weights_.next(), shape_.out_channels,
+          out_.get(), finish_, scratch_.get());
     benchmark::ClobberMemory();
   }
-  count_flops(state, static_cast<double>(shape.out_height * shape.out_width * inner * c.out));
+  double multiply_adds() const {
+    return static_cast<double>(shape_.out_height * shape_.out_width * shape_.in_channels *
+                               shape_.kernel_height * shape_.kernel_width * shape_.out_channels);
+  }
+
+ private:
+  static std::size_t round_up(std::size_t a, std::size_t b) { return (a + b - 1) / b * b; }
+
+  ConvShape shape_;
+  decltype(Kernels::conv) work_;
+  Turns weights_;
+  Buffer in_, bias_, out_, scratch_;
+  Epilogue finish_;
+};
+
+void run_conv(benchmark::State& state, const Kernels& kernels, const ConvCase& c, bool winograd) {
+  Layer layer(kernels, c, winograd, kTurns);
+  for (auto _ : state) layer.run();
+  count_flops(state, layer.multiply_adds());
+}
+
+// All convolutions of ResNet-18 in order, each with weights of its own; Winograd for images of at
+// least `least` pixels a side.
+void run_resnet18(benchmark::State& state, const Kernels& kernels, std::size_t least) {
+  std::vector<std::unique_ptr<Layer>> layers;
+  double multiply_adds = 0;
+  for (const ConvCase& c : kResNet18) {
+    for (unsigned i = 0; i < c.times; ++i) {
+      layers.push_back(std::make_unique<Layer>(kernels, c, c.winograd && c.size >= least, 1));
+      multiply_adds += layers.back()->multiply_adds();
+    }
+  }
+  for (auto _ : state) {
+    for (const auto& layer : layers) layer->run();
+  }
+  count_flops(state, multiply_adds);
 }
 
 struct GemmCase {
@@ -128,7 +170,7 @@ constexpr GemmCase kGemms[] = {
 
 void run_gemm(benchmark::State& state, const Kernels& kernels, const GemmShape& shape) {
   const std::size_t panels = (shape.columns + kernels.panel - 1) / kernels.panel * kernels.panel;
-  Turns weights(panels * shape.inner);
+  Turns weights(panels * shape.inner, kTurns);
   const Buffer in(shape.rows * shape.inner), bias(shape.columns), out(shape.rows * shape.columns);
   Epilogue finish;
   finish.bias = bias.get();
@@ -241,6 +283,18 @@ void register_all(const Kernels& kernels) {
     if (!c.winograd) continue;
     benchmark::RegisterBenchmark((prefix + "winograd/" + c.name).c_str(),
                                  [&](benchmark::State& s) { run_conv(s, kernels, c, true); });
+  }
+  for (const std::size_t least :
+       {std::size_t{7}, std::size_t{14}, std::size_t{28}, std::size_t{1000}}) {
+    benchmark::RegisterBenchmark(
+        (prefix + "resnet18/winograd_from_" + std::to_string(least)).c_str(),
+        [&kernels, least](benchmark::State& s) { run_resnet18(s, kernels, least); })
+        ->Iterations(1)
+        ->Repetitions(40)
+        ->ReportAggregatesOnly()
+        ->ComputeStatistics("least", [](const std::vector<double>& all) {
+          return *std::min_element(all.begin(), all.end());
+        });
   }
   for (const ConvCase& c : kLeNet) {
     benchmark::RegisterBenchmark((prefix + "conv/" + c.name).c_str(),

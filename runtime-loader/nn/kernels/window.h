@@ -32,8 +32,9 @@ SEALPACK_INLINE Taps taps_inside(std::size_t out, std::size_t stride, std::size_
 // `image` and `weights` point at the first tap that exists.
 template <class V, std::size_t kPixels>
 SEALPACK_INLINE void depthwise_sums(const ConvShape& shape, std::size_t rows, std::size_t columns,
-                                    std::size_t channels, const float* image, const float* weights,
-                                    std::size_t n, typename V::F (&sums)[kPixels]) {
+                                    std::size_t tap_stride, const float* image,
+                                    const float* weights, std::size_t n,
+                                    typename V::F (&sums)[kPixels]) {
   SEALPACK_UNROLL
   for (std::size_t p = 0; p < kPixels; ++p) sums[p] = V::zero();
   const std::size_t step = shape.stride_x * shape.in_stride;
@@ -41,7 +42,7 @@ SEALPACK_INLINE void depthwise_sums(const ConvShape& shape, std::size_t rows, st
   const std::size_t in_column = shape.dilation_x * shape.in_stride;
   for (std::size_t i = 0; i < rows; ++i) {
     const float* at = image + i * in_row;
-    const float* tap = weights + i * shape.kernel_width * channels;
+    const float* tap = weights + i * shape.kernel_width * tap_stride;
     for (std::size_t j = columns; j != 0; --j) {
       const typename V::F weight = load_up_to<V>(tap, n);
       SEALPACK_UNROLL
@@ -49,16 +50,22 @@ SEALPACK_INLINE void depthwise_sums(const ConvShape& shape, std::size_t rows, st
         sums[p] = V::fma(load_up_to<V>(at + p * step, n), weight, sums[p]);
       }
       at += in_column;
-      tap += channels;
+      tap += tap_stride;
     }
   }
 }
 
-// kPixels outputs, all channels. The pointers of `finish` are those of the first output.
+// Channels that are done before the next ones, and floats from tap to tap of the weights.
+struct ChannelBlock {
+  std::size_t count;
+  std::size_t tap_stride;
+};
+
+// kPixels outputs, a block of channels. The pointers of `finish` are those of the first output.
 template <class V, std::size_t kPixels>
-void depthwise_pixels(const ConvShape& shape, const Taps& y, const Taps& x, std::size_t channels,
-                      const float* image, const float* weights, float* out,
-                      const Epilogue& finish) {
+void depthwise_pixels(const ConvShape& shape, const Taps& y, const Taps& x,
+                      const ChannelBlock& channels, const float* image, const float* weights,
+                      float* out, const Epilogue& finish) {
   using F = typename V::F;
   const bool clips = finish.activation == Activation::kClip;
   const F low = clips ? V::set(finish.low) : V::zero();
@@ -68,11 +75,11 @@ void depthwise_pixels(const ConvShape& shape, const Taps& y, const Taps& x, std:
   if (tap_rows != 0 && tap_columns != 0) {
     image += (first_y * static_cast<std::ptrdiff_t>(shape.in_width) + first_x) *
              static_cast<std::ptrdiff_t>(shape.in_stride);
-    weights += (y.first * shape.kernel_width + x.first) * channels;
+    weights += (y.first * shape.kernel_width + x.first) * channels.tap_stride;
   }
   const auto work = [&](std::size_t channel, std::size_t n) __attribute__((always_inline)) {
     F sums[kPixels];
-    depthwise_sums<V>(shape, tap_columns != 0 ? tap_rows : 0, tap_columns, channels,
+    depthwise_sums<V>(shape, tap_columns != 0 ? tap_rows : 0, tap_columns, channels.tap_stride,
                       image + channel, weights + channel, n, sums);
     const F bias = finish.bias != nullptr ? load_up_to<V>(finish.bias + channel, n) : V::zero();
     SEALPACK_UNROLL
@@ -87,12 +94,12 @@ void depthwise_pixels(const ConvShape& shape, const Taps& y, const Taps& x, std:
     }
   };
   std::size_t channel = 0;
-  for (; channel + V::kLanes <= channels; channel += V::kLanes) work(channel, V::kLanes);
-  if (channel < channels) work(channel, channels - channel);
+  for (; channel + V::kLanes <= channels.count; channel += V::kLanes) work(channel, V::kLanes);
+  if (channel < channels.count) work(channel, channels.count - channel);
   if (finish.activation == Activation::kNone || finish.activation == Activation::kRelu || clips)
     return;
   for (std::size_t p = 0; p < kPixels; ++p, out += shape.out_stride) {
-    activate<V>(finish.activation, finish.low, finish.high, out, out, channels);
+    activate<V>(finish.activation, finish.low, finish.high, out, out, channels.count);
   }
 }
 
@@ -122,7 +129,7 @@ template <class V>
 struct DepthwiseRow {
   const ConvShape& shape;
   const Taps& y;
-  std::size_t channels;
+  const ChannelBlock& channels;
   const float* image;
   const float* weights;
   float* out;
@@ -155,16 +162,28 @@ struct DepthwiseRow {
   }
 };
 
+// Bytes of input rows under the window: what stays in the first-level cache until the window has
+// moved down.
+inline constexpr std::size_t kWindowBytes = 24 * 1024;
+
 template <class V>
 void depthwise(const ConvShape& shape, std::size_t channels, const RowRange& rows, const float* in,
                const float* weights, float* out, const Epilogue& finish) {
   const std::size_t row_size = shape.out_width * shape.out_stride;
-  for (std::size_t y = rows.first; y < rows.last; ++y) {
-    Taps taps = row_taps(shape, y);
-    taps.origin -= static_cast<std::ptrdiff_t>(rows.in_first_row);
-    const std::size_t offset = (y - rows.first) * row_size;
-    const Epilogue moved = at_offset(finish, offset, 0);
-    DepthwiseRow<V>{shape, taps, channels, in, weights, out + offset, moved}.run_all();
+  const std::size_t per_channel = shape.in_width * shape.kernel_height * sizeof(float);
+  const std::size_t vectors = larger(1, kWindowBytes / per_channel / V::kLanes);
+  const std::size_t step = vectors * V::kLanes;
+  for (std::size_t channel = 0; channel < channels; channel += step) {
+    const ChannelBlock block{smaller(step, channels - channel), channels};
+    for (std::size_t y = rows.first; y < rows.last; ++y) {
+      Taps taps = row_taps(shape, y);
+      taps.origin -= static_cast<std::ptrdiff_t>(rows.in_first_row);
+      const std::size_t offset = (y - rows.first) * row_size;
+      const Epilogue moved = at_offset(finish, offset, channel);
+      DepthwiseRow<V>{shape, taps, block, in + channel, weights + channel, out + offset + channel,
+                      moved}
+          .run_all();
+    }
   }
 }
 
