@@ -84,6 +84,23 @@ void unroll_tap(const ConvForm& form, std::size_t tap, std::size_t first, std::s
   }
 }
 
+// The weights of a group as [output channel][tap][input channel].
+template <typename C, typename ReadW>
+void arrange_weights(const ConvForm& form, std::size_t group, const ReadW& read_w, C* out) {
+  const std::size_t taps = form.taps();
+  const std::size_t channels = form.in_channels;
+  for (std::size_t m = 0; m < form.out_channels; ++m) {
+    const std::size_t channel = group * form.out_channels + m;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const std::size_t stored =
+          form.transposed ? (group * channels + c) * form.out_channels + m : channel * channels + c;
+      for (std::size_t t = 0; t < taps; ++t) {
+        out[(m * taps + t) * channels + c] = read_w(stored * taps + t, channel);
+      }
+    }
+  }
+}
+
 // For each image and each output channel of each group: sums over taps (outer) and input channels
 // (inner), in ascending order. read_x(element of x), read_w(element of w, output channel) give
 // numbers of type C; finish(output channel of all groups, first element of the output, sums)
@@ -103,16 +120,7 @@ Status convolve(RunContext& context, const ConvForm& form, const ReadX& read_x, 
   const auto unrolled = TRY(Scratch<C>::make(context.memory, chunk * inner));
   const auto sums = TRY(Scratch<C>::make(context.memory, chunk * form.out_channels));
   for (std::size_t group = 0; group < form.groups; ++group) {
-    for (std::size_t m = 0; m < form.out_channels; ++m) {
-      const std::size_t channel = group * form.out_channels + m;
-      for (std::size_t c = 0; c < channels; ++c) {
-        const std::size_t stored = form.transposed ? (group * channels + c) * form.out_channels + m
-                                                   : channel * channels + c;
-        for (std::size_t t = 0; t < taps; ++t) {
-          weights.data()[m * inner + t * channels + c] = read_w(stored * taps + t, channel);
-        }
-      }
-    }
+    arrange_weights(form, group, read_w, weights.data());
     for (std::size_t image = 0; image < form.batch; ++image) {
       const std::size_t x = (image * form.groups + group) * channels * form.in_pixels();
       for (std::size_t first = 0; first < pixels; first += chunk) {

@@ -114,7 +114,7 @@ Invention invent(const Operator& form, Inventor& inventor) {
   std::string_view names = form.attributes;
   while (!names.empty()) {
     const std::size_t space = std::min(names.find(' '), names.size());
-    if (!inventor.one_in(2))
+    if (inventor.one_in(sparsity))
       made.node.attributes.push_back(inventor.attribute(names.substr(0, space), rank));
     names.remove_prefix(std::min(space + 1, names.size()));
   }
