@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "runtime-loader/nn/ops/data_resize_axis.h"
 #include "runtime-loader/nn/ops/data_tables.h"
@@ -162,41 +163,41 @@ void interpolate(const ResizeMode& mode, const ResizeAxis& axis, const Lines& li
   }
 }
 
-// Lines before and after axis `index`, where axes before it are resized already.
-Lines lines_around(const std::vector<ResizeAxis>& axes, std::size_t index) {
-  Lines lines;
-  for (std::size_t i = 0; i < index; ++i) lines.outer *= axes[i].out;
-  for (std::size_t i = index + 1; i < axes.size(); ++i) lines.inner *= axes[i].in;
-  return lines;
+// Axes that shrink come first: no tensor in between has more elements than both ends.
+std::vector<std::size_t> working_order(const std::vector<ResizeAxis>& axes) {
+  std::vector<std::size_t> order(axes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_partition(order.begin(), order.end(),
+                        [&](std::size_t i) { return axes[i].out < axes[i].in; });
+  return order;
 }
 
 Status resize_by_sums(RunContext& context, const ResizeMode& mode,
                       const std::vector<ResizeAxis>& axes) {
   const ConstTensor& in = context.inputs[0];
   const Tensor& out = context.outputs[0];
-  std::int64_t most = in.type.shape.element_count();
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const Lines lines = lines_around(axes, i);
-    const auto count = checked_multiply(static_cast<std::uint64_t>(lines.outer * axes[i].out),
-                                        static_cast<std::uint64_t>(lines.inner));
-    if (!count || *count > static_cast<std::uint64_t>(kMaxElements)) {
-      return Error(ErrorCode::kLimit, "a tensor in between is too large");
-    }
-    most = std::max(most, static_cast<std::int64_t>(*count));
-  }
-  auto a = TRY(Scratch<float>::make(context.memory, to_size(most)));
-  auto b = TRY(Scratch<float>::make(context.memory, to_size(most)));
+  const std::size_t most =
+      to_size(std::max(in.type.shape.element_count(), out.type.shape.element_count()));
+  const auto a = TRY(Scratch<float>::make(context.memory, most));
+  const auto b = TRY(Scratch<float>::make(context.memory, most));
   float* from = a.data();
   float* to = b.data();
   dispatch(NumberTypes{}, in.type.dtype, [&]<typename T>() {
     const std::span<const T> elements = in.elements<T>();
-    for (std::size_t i = 0; i < elements.size(); ++i)
+    for (std::size_t i = 0; i < elements.size(); ++i) {
       from[i] = static_cast<float>(load(elements[i]));
+    }
     return 0;
   });
-  for (std::size_t i = 0; i < axes.size(); ++i) {
+  std::vector<std::int64_t> dims = to_list(in.type.shape);
+  for (const std::size_t i : working_order(axes)) {
     if (is_identity(mode, axes[i])) continue;
-    interpolate(mode, axes[i], lines_around(axes, i), from, to);
+    Lines lines;
+    for (std::size_t k = 0; k < dims.size(); ++k) {
+      if (k != i) (k < i ? lines.outer : lines.inner) *= dims[k];
+    }
+    interpolate(mode, axes[i], lines, from, to);
+    dims[i] = axes[i].out;
     std::swap(from, to);
   }
   dispatch(NumberTypes{}, in.type.dtype, [&]<typename T>() {
