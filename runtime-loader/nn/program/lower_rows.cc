@@ -107,7 +107,6 @@ Status Lowering::emit_generic(std::uint32_t index) {
   auto step = std::make_unique<GenericStep>();
   step->what = node.op;
   step->node = &node;
-  step->op = find_operator(node.op, graph().opset);
   step->opset = graph().opset;
   for (const ValueId id : node.inputs) {
     step->input_types.push_back(id == kNoValue ? TensorType{DType::kF32, Shape{0}}

@@ -58,10 +58,7 @@ Status GenericStep::run(const Work& work) const {
     std::uint8_t* data = work.outputs[static_cast<std::size_t>(output_operands[i])].at(0);
     context.outputs[i].data = data != nullptr ? data : &nothing;
   }
-  auto status = op->run(context);
-  if (status.ok()) return status;
-  return std::move(status).take_error().within("node " + printable(node->name) + " (" + node->op +
-                                               ")");
+  return run_node(context);
 }
 
 }  // namespace sealpack::nn::program

@@ -10,7 +10,6 @@ namespace sealpack::nn::program {
 class GenericStep final : public Step {
  public:
   const Node* node = nullptr;
-  const Operator* op = nullptr;
   std::int64_t opset = 0;
   // One an input of the node; `operand` says which of the step's, -1 where it is left out.
   std::vector<TensorType> input_types, output_types;
