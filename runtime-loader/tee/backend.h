@@ -35,10 +35,14 @@ struct Capabilities {
 struct SecureUse {
   std::uint64_t base = 0;  // before the first bundle
   std::uint64_t now = 0;
-  std::uint64_t peak = 0;       // never above Capabilities::secure_bytes
-  std::uint64_t available = 0;  // what LoadOptions::memory_limit may be now
+  std::uint64_t peak = 0;  // never above Capabilities::secure_bytes
+  std::uint64_t text = 0;  // bytes of program and libraries, mapped read-only
+};
+
+// Room for a model, now.
+struct SecureRoom {
+  std::uint64_t available = 0;  // what LoadOptions::memory_limit may be
   std::uint64_t overhead = 0;   // what a cap must have beyond that
-  std::uint64_t text = 0;       // bytes of program and libraries, mapped read-only
 };
 
 struct Traffic {
@@ -58,8 +62,13 @@ class Backend {
   // A message of messages.h in, one out. kIo when the TEE is gone, kLimit when it ran out of secure
   // memory: the only errors, after which it can only be destroyed.
   virtual Result<ByteVector> step(Bytes message) = 0;
-  virtual Result<SecureUse> secure_use() = 0;
-  virtual Result<Traffic> traffic() = 0;
+  virtual Result<SecureRoom> secure_room() = 0;
+  // What the session took so far.
+  struct Use {
+    SecureUse memory;
+    Traffic traffic;
+  };
+  virtual Result<Use> use() = 0;
 };
 
 }  // namespace sealpack::tee

@@ -119,8 +119,9 @@ class RunSession {
 
   Result<RunFigures> figures() {
     figures_.tee = backend_->capabilities();
-    figures_.use = TRY(backend_->secure_use());
-    figures_.traffic = TRY(backend_->traffic());
+    const tee::Backend::Use use = TRY(backend_->use());
+    figures_.use = use.memory;
+    figures_.traffic = use.traffic;
     figures_.shared_in = client_->shared_in();
     figures_.shared_out = client_->shared_out();
     figures_.model = model_->secure();
@@ -147,23 +148,36 @@ class RunSession {
     return Error(ErrorCode::kNotAuthentic, "the TEE's measurement is not that of its program");
   }
 
+  // How much the TEE's own bookkeeping takes of the cap is known once it has seen the model: what
+  // did not fit at first may fit a plan for the room that is left then.
   Status load(const host::InputShapes& shapes) {
-    const tee::SecureUse use = TRY(backend_->secure_use());
+    const Status loaded = try_load(shapes);
+    if (loaded.ok() || !is_short_of_memory(loaded)) return loaded;
+    const Status again = client_->last_refusal().number == 0 ? try_load(shapes) : loaded;
+    if (again.ok() || !is_short_of_memory(again)) return again;
+    const std::uint64_t needed = client_->last_refusal().number;
+    std::string why = "the model does not run under a cap of " + format_size(options_.tee_memory);
+    if (needed != 0) {
+      why += ": it needs " + format_size(needed + figures_.overhead) + ", " +
+             format_size(figures_.overhead) + " of it for the TEE itself";
+    }
+    return Error(ErrorCode::kLimit, why)
+        .with_hint("give --tee-memory more, or run `sealpack plan`, which lists other choices");
+  }
+
+  Status try_load(const host::InputShapes& shapes) {
+    const tee::SecureRoom room = TRY(backend_->secure_room());
+    figures_.overhead = room.overhead;
     LoadOptions load;
     load.model = options_.model;
-    load.memory_limit = use.available;
-    const Status loaded = model_->load(shapes, load);
-    if (loaded.ok() || loaded.error().code() != ErrorCode::kLimit ||
-        client_->last_refusal().stage != Stage::kLoad || options_.tee_memory == 0) {
-      return loaded;
-    }
-    const std::uint64_t needed = client_->last_refusal().number;
-    if (needed == 0) return loaded;
-    return Error(ErrorCode::kLimit, "the model does not run under a cap of " +
-                                        format_size(options_.tee_memory) + ": it needs " +
-                                        format_size(needed + use.overhead) + ", " +
-                                        format_size(use.overhead) + " of it for the TEE itself")
-        .with_hint("give --tee-memory more, or run `sealpack plan`, which lists other choices");
+    load.memory_limit = room.available;
+    return model_->load(shapes, load);
+  }
+
+  bool is_short_of_memory(const Status& loaded) const {
+    return options_.tee_memory != 0 && loaded.error().code() == ErrorCode::kLimit &&
+           client_->last_refusal().code == ErrorCode::kLimit &&
+           client_->last_refusal().stage == Stage::kLoad;
   }
 
   const RunOptions& options_;

@@ -10,6 +10,7 @@ namespace sealpack::loader {
 struct RunFigures {
   tee::Capabilities tee;
   tee::SecureUse use;
+  std::uint64_t overhead = 0;  // as in tee::SecureRoom
   tee::Traffic traffic;
   std::uint64_t shared_in = 0;  // bytes of inputs, in the shared buffer
   std::uint64_t shared_out = 0;
@@ -22,7 +23,7 @@ struct RunFigures {
   std::uint64_t first_answer_nanoseconds = 0;
 
   // The smallest cap that the model runs under.
-  std::uint64_t least_cap() const { return use.overhead + model.least_limit; }
+  std::uint64_t least_cap() const { return overhead + model.least_limit; }
 };
 
 cli::Json figures_json(const RunFigures& figures);

@@ -229,20 +229,22 @@ Result<ByteVector> ProcessBackend::step(Bytes message) {
   return answer;
 }
 
-Result<SecureUse> ProcessBackend::secure_use() {
-  const ByteVector answer = TRY(exchange(Frame::kUse, {}));
-  const UseFrame use = TRY(parse_use(answer));
-  return SecureUse{use.base, use.now, use.peak, use.available, use.overhead, use.text};
+Result<SecureRoom> ProcessBackend::secure_room() {
+  const ByteVector answer = TRY(exchange(Frame::kRoom, {}));
+  const RoomFrame room = TRY(parse_room(answer));
+  return SecureRoom{room.available, room.overhead};
 }
 
-Result<Traffic> ProcessBackend::traffic() {
+Result<Backend::Use> ProcessBackend::use() {
   const ByteVector answer = TRY(exchange(Frame::kUse, {}));
-  const UseFrame use = TRY(parse_use(answer));
-  Traffic traffic = traffic_;
-  traffic.host_calls = use.host_calls;
-  traffic.bytes_in += use.bytes_in;
-  traffic.bytes_out += use.bytes_out;
-  return traffic;
+  const UseFrame frame = TRY(parse_use(answer));
+  Use use;
+  use.memory = {frame.base, frame.now, frame.peak, frame.text};
+  use.traffic = traffic_;
+  use.traffic.host_calls = frame.host_calls;
+  use.traffic.bytes_in += frame.bytes_in;
+  use.traffic.bytes_out += frame.bytes_out;
+  return use;
 }
 
 }  // namespace sealpack::tee

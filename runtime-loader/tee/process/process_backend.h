@@ -31,8 +31,8 @@ class ProcessBackend final : public Backend {
   const Capabilities& capabilities() const override { return capabilities_; }
   loader::SharedBuffer shared() override { return {shared_, capabilities_.shared_bytes}; }
   Result<ByteVector> step(Bytes message) override;
-  Result<SecureUse> secure_use() override;
-  Result<Traffic> traffic() override;
+  Result<SecureRoom> secure_room() override;
+  Result<Use> use() override;
 
   // The measurement that the program must report for this launch configuration.
   Digest expected_measurement(const Digest& launch) const;

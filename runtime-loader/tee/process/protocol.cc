@@ -110,9 +110,8 @@ Result<ReadyFrame> parse_ready(Bytes bytes) {
 
 ByteVector serialize(const UseFrame& frame) {
   ByteVector out;
-  for (const std::uint64_t number :
-       {frame.base, frame.now, frame.peak, frame.available, frame.overhead, frame.text,
-        frame.host_calls, frame.bytes_in, frame.bytes_out}) {
+  for (const std::uint64_t number : {frame.base, frame.now, frame.peak, frame.text,
+                                     frame.host_calls, frame.bytes_in, frame.bytes_out}) {
     put(out, number);
   }
   return out;
@@ -121,11 +120,26 @@ ByteVector serialize(const UseFrame& frame) {
 Result<UseFrame> parse_use(Bytes bytes) {
   ByteReader reader(bytes, "use frame");
   UseFrame frame;
-  for (std::uint64_t* number :
-       {&frame.base, &frame.now, &frame.peak, &frame.available, &frame.overhead, &frame.text,
-        &frame.host_calls, &frame.bytes_in, &frame.bytes_out}) {
+  for (std::uint64_t* number : {&frame.base, &frame.now, &frame.peak, &frame.text,
+                                &frame.host_calls, &frame.bytes_in, &frame.bytes_out}) {
     *number = TRY(reader.u64("number"));
   }
+  TRY(reader.finish());
+  return frame;
+}
+
+ByteVector serialize(const RoomFrame& frame) {
+  ByteVector out;
+  put(out, frame.available);
+  put(out, frame.overhead);
+  return out;
+}
+
+Result<RoomFrame> parse_room(Bytes bytes) {
+  ByteReader reader(bytes, "room frame");
+  RoomFrame frame;
+  frame.available = TRY(reader.u64("available"));
+  frame.overhead = TRY(reader.u64("overhead"));
   TRY(reader.finish());
   return frame;
 }

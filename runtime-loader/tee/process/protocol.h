@@ -21,8 +21,9 @@ enum class Frame : std::uint32_t {
   kStart = 1,  // host: StartFrame; TEE: ReadyFrame
   kStep = 2,   // host: a message; TEE: its answer
   kUse = 3,    // host: nothing; TEE: UseFrame
+  kRoom = 4,   // host: nothing; TEE: RoomFrame
   // TEE, its last: FailedFrame
-  kFailed = 4,
+  kFailed = 5,
 };
 
 // type u32, size u32 of what follows, both little-endian.
@@ -62,13 +63,17 @@ struct UseFrame {
   std::uint64_t base = 0;
   std::uint64_t now = 0;
   std::uint64_t peak = 0;
-  std::uint64_t available = 0;
-  std::uint64_t overhead = 0;
   std::uint64_t text = 0;
   std::uint64_t host_calls = 0;
   std::uint64_t bytes_in = 0;   // read from bundles and spill
   std::uint64_t bytes_out = 0;  // written to spill
   bool operator==(const UseFrame&) const = default;
+};
+
+struct RoomFrame {
+  std::uint64_t available = 0;
+  std::uint64_t overhead = 0;
+  bool operator==(const RoomFrame&) const = default;
 };
 
 struct ReadyFrame {
@@ -87,11 +92,13 @@ struct FailedFrame {
 ByteVector serialize(const StartFrame& frame);
 ByteVector serialize(const ReadyFrame& frame);
 ByteVector serialize(const UseFrame& frame);
+ByteVector serialize(const RoomFrame& frame);
 ByteVector serialize(const FailedFrame& frame);
 // kMalformed, kLimit for counts above those given here.
 Result<StartFrame> parse_start(Bytes bytes);
 Result<ReadyFrame> parse_ready(Bytes bytes);
 Result<UseFrame> parse_use(Bytes bytes);
+Result<RoomFrame> parse_room(Bytes bytes);
 Result<FailedFrame> parse_failed(Bytes bytes);
 
 }  // namespace sealpack::tee

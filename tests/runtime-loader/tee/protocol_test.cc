@@ -27,7 +27,8 @@ void expect_exact(const Value& value, Parse parse) {
 TEST(Frames, ParseAsTheyWereWritten) {
   expect_exact(StartFrame{1, 2, 3, 4, 5}, parse_start);
   expect_exact(ReadyFrame{7, {{1, 2, 3}}, {{4, 5, 6}}}, parse_ready);
-  expect_exact(UseFrame{1, 2, 3, 4, 5, 6, 7, 8, 9}, parse_use);
+  expect_exact(UseFrame{1, 2, 3, 4, 5, 6, 7}, parse_use);
+  expect_exact(RoomFrame{1, 2}, parse_room);
   expect_exact(FailedFrame{16, 1U << 20U}, parse_failed);
 }
 
@@ -43,7 +44,7 @@ TEST(FrameHeader, RefusesOtherTypesAndSizes) {
   EXPECT_THAT(parse_frame_header(serialize(FrameHeader{Frame::kStep, 5})), Succeeds());
   EXPECT_THAT(parse_frame_header(serialize(FrameHeader{Frame{0}, 5})),
               Fails(ErrorCode::kMalformed));
-  EXPECT_THAT(parse_frame_header(serialize(FrameHeader{Frame{5}, 5})),
+  EXPECT_THAT(parse_frame_header(serialize(FrameHeader{Frame{6}, 5})),
               Fails(ErrorCode::kMalformed));
   EXPECT_THAT(parse_frame_header(
                   serialize(FrameHeader{Frame::kStep, std::uint32_t{loader::kMaxMessageSize} + 1})),

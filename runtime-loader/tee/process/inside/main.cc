@@ -35,7 +35,7 @@ class Program {
   Program(const Start& start, const StartFrame& frame, std::uint64_t data_limit)
       : start_(start),
         frame_(frame),
-        memory_(data_limit, kHeapReserve, start.lock_memory),
+        memory_(data_limit, heap_reserve(frame.cap), start.lock_memory),
         workers_(frame.threads),
         spill_(start.shared.data() + frame.shared_size, frame.spill_size, traffic_) {}
 
@@ -72,6 +72,11 @@ class Program {
       case Frame::kUse:
         if (!body.empty()) break;
         return send_frame(Frame::kUse, serialize(use()));
+      case Frame::kRoom:
+        if (!body.empty()) break;
+        return send_frame(
+            Frame::kRoom,
+            serialize(RoomFrame{memory_.available(), start_.cap.taken() + memory_.around()}));
       default:
         break;
     }
@@ -84,8 +89,6 @@ class Program {
     return {base_,
             now,
             now,
-            memory_.available(),
-            start_.cap.taken() + memory_.around(),
             MemoryFigures::text(),
             traffic_.calls,
             traffic_.bytes_in,

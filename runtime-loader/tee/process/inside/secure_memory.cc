@@ -2,6 +2,7 @@
 #include "runtime-loader/tee/process/inside/secure_memory.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -112,6 +113,7 @@ SecureMemory::SecureMemory(std::uint64_t data_limit, std::uint64_t keep, bool lo
       ::mmap(nullptr, reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) die("cannot reserve addresses");
   base_ = static_cast<std::uint8_t*>(base);
+  ceiling_ = room();
 }
 
 SecureMemory::~SecureMemory() {
@@ -119,27 +121,28 @@ SecureMemory::~SecureMemory() {
   (void)::munmap(base_, reserved_);
 }
 
+// What is free inside the heap need not be kept beside it.
+std::uint64_t SecureMemory::kept() const {
+  constexpr std::uint64_t kLeast = std::uint64_t{128} << 10U;
+  const std::uint64_t free = ::mallinfo2().fordblks;
+  return keep_ > free + kLeast ? keep_ - free : kLeast;
+}
+
 std::uint64_t SecureMemory::room() const {
   const std::uint64_t addresses = reserved_ - committed_;
   if (data_limit_ == ~std::uint64_t{0}) return addresses;
-  const std::uint64_t used = MemoryFigures::writable() + keep_;
+  const std::uint64_t used = MemoryFigures::writable() + kept();
   return std::min(addresses, data_limit_ > used ? (data_limit_ - used) / 4096 * 4096 : 0);
 }
 
 bool SecureMemory::grow(std::uint64_t size) {
-  if (size > reserved_ - committed_) return false;
-  std::uint64_t wanted = std::min(round_up(size, kStep), reserved_ - committed_);
-  if (wanted > known_room_) {
-    known_room_ = room();
-    wanted = std::min(wanted, known_room_);
-  }
-  wanted = wanted / 4096 * 4096;
-  if (wanted < size) return false;
+  const std::uint64_t most = ceiling_ - committed_;
+  if (size > most) return false;
+  const std::uint64_t wanted = std::min(round_up(size, kStep), most);
   std::uint8_t* start = base_ + committed_;
   if (::mprotect(start, wanted, PROT_READ | PROT_WRITE) != 0) return false;
   (void)::madvise(start, wanted, MADV_DONTDUMP);
   if (lock_) (void)::mlock(start, wanted);
-  known_room_ -= wanted;
   // Joined with a free end.
   const auto last = free_.empty() ? free_.end() : std::prev(free_.end());
   if (last != free_.end() && last->first + last->second == committed_) {
@@ -193,18 +196,17 @@ void SecureMemory::release(MutableBytes block) {
 }
 
 std::uint64_t SecureMemory::around() const {
-  return MemoryFigures::writable() - committed_ + keep_;
+  return MemoryFigures::writable() - committed_ + kept();
 }
 
-std::uint64_t SecureMemory::available() const {
-  std::uint64_t largest = 0;
+std::uint64_t SecureMemory::available() {
+  ceiling_ = committed_ + room();
+  std::uint64_t largest = ceiling_ - committed_;
   for (const auto& [offset, size] : free_) {
     const bool at_end = offset + size == committed_;
-    largest = std::max(largest, at_end ? size + room() : size);
+    largest = std::max(largest, at_end ? size + ceiling_ - committed_ : size);
   }
-  const bool end_is_free =
-      !free_.empty() && free_.rbegin()->first + free_.rbegin()->second == committed_;
-  return end_is_free ? largest : std::max(largest, room());
+  return largest;
 }
 
 }  // namespace sealpack::tee

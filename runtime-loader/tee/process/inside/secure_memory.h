@@ -51,22 +51,24 @@ class SecureMemory final : public nn::Memory {
   Result<MutableBytes> allocate(std::size_t size) override;
   void release(MutableBytes block) override;
 
-  // The most that could be allocated in one piece.
-  std::uint64_t available() const;
+  // The most that can be allocated in one piece. From now on so much can, whatever the heap takes
+  // of what is kept for it.
+  std::uint64_t available();
   // Writable memory of the process that is not here, with what is kept for the heap.
   std::uint64_t around() const;
 
  private:
-  std::uint64_t room() const;  // for growth
+  std::uint64_t room() const;  // for growth, with what is kept for the heap left alone
+  std::uint64_t kept() const;  // for the heap
   bool grow(std::uint64_t size);
 
   std::uint64_t data_limit_;
   std::uint64_t keep_;
   bool lock_;
   std::uint8_t* base_ = nullptr;
-  std::uint64_t reserved_ = 0;   // addresses
-  std::uint64_t committed_ = 0;  // memory, from base_
-  std::uint64_t known_room_ = 0;
+  std::uint64_t reserved_ = 0;                   // addresses
+  std::uint64_t committed_ = 0;                  // memory, from base_
+  std::uint64_t ceiling_ = 0;                    // what may be committed
   std::map<std::uint64_t, std::uint64_t> free_;  // offset → size, apart from one another
 };
 

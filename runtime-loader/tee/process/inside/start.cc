@@ -81,6 +81,13 @@ Start give_up_rights() {
   return start;
 }
 
+std::uint64_t heap_reserve(std::uint64_t cap) {
+  constexpr std::uint64_t kSmallCap = std::uint64_t{10} << 20U;
+  constexpr std::uint64_t kSmall = std::uint64_t{768} << 10U;
+  constexpr std::uint64_t kLarge = std::uint64_t{1536} << 10U;
+  return cap < kSmallCap ? kSmall : kLarge + cap / 64;
+}
+
 std::uint64_t limit_memory(Start& start, std::uint64_t cap) {
   start.cap.cap = cap;
   const std::uint64_t data = start.cap.data_limit();
@@ -90,9 +97,8 @@ std::uint64_t limit_memory(Start& start, std::uint64_t cap) {
   (void)::getrlimit(RLIMIT_MEMLOCK, &locked);
   start.lock_memory = locked.rlim_cur >= cap + kSecretSize;
   raise_bit(start.confinement, Confinement::kLockedMemory, start.lock_memory);
-  if (data < MemoryFigures::writable() + kHeapReserve) {
-    leave(ErrorCode::kLimit, cap - data + MemoryFigures::writable() + kHeapReserve);
-  }
+  const std::uint64_t least = MemoryFigures::writable() + heap_reserve(cap);
+  if (data < least) leave(ErrorCode::kLimit, start.cap.taken() + least);
   set_limit(RLIMIT_DATA, data);
   return data;
 }
