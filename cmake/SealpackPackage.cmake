@@ -60,6 +60,7 @@ install(TARGETS sealpack_loader_static EXPORT sealpack
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(FILES runtime-loader/include/sealpack/loader.h runtime-loader/include/sealpack/loader.hpp
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sealpack COMPONENT dev)
+file(RELATIVE_PATH loader_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/sealpack-loader.pc.in ${PROJECT_BINARY_DIR}/sealpack-loader.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/sealpack-loader.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 

@@ -237,6 +237,7 @@ api::Failure run(const std::string& path, const std::string& trust_path,
           static_cast<unsigned long long>(header->data + tensor.offset),
           static_cast<unsigned long long>(tensor.size), tensor.name.c_str());
     }
+    std::fflush(stdout);
     std::fprintf(stderr, "%s: %zu tensors, %.1f MB in %.3f s with %u threads: %.2f GB/s\n",
                  name.c_str(), header->tensors.size(), static_cast<double>(buffer.size()) / 1e6,
                  seconds.count(), thread_count,

@@ -34,6 +34,7 @@ def make_session(bundle, threads):
     models = [path for path in files if path.endswith(".onnx")]
     if len(models) != 1:
         raise SystemExit(f"run_sealed: the bundle holds {len(models)} .onnx files, not one")
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     folder = models[0].rpartition("/")[0]

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <mutex>
+
 #include "keymgmt/keystore/key_file.h"
 #include "runtime-loader/capi/handles.h"
 
@@ -36,6 +38,12 @@ class CallbackPassphrase final : public keystore::PassphraseSource {
  private:
   sealpack_passphrase source_;
 };
+
+// One key file is open at a time: the secure heap is small, and a passphrase takes 128 MiB to try.
+std::mutex& key_file_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
 
 // Anybody can add slots to a bundle, and each that seems to be for a key costs a computation.
 constexpr std::size_t kMaxHintedAttempts = 16;
@@ -143,6 +151,7 @@ int sealpack_bundle_unlock_key_file(sealpack_bundle* bundle, const char* path,
   return capi::guarded(error, [&]() -> Status {
     capi::BundleState* state = TRY(capi::state_of(bundle));
     capi::CallbackPassphrase source(TRY(capi::take_optional(passphrase, "passphrase")));
+    const std::lock_guard one_at_a_time(capi::key_file_mutex());
     const keystore::LoadedPrivateKey loaded =
         TRY(keystore::load_private_key(TRY(capi::text_of(path, "path")), capi::kRoles, source));
     return capi::unlock_with_key(*state, loaded.key);
@@ -158,6 +167,7 @@ int sealpack_bundle_unlock_key_bytes(sealpack_bundle* bundle, const void* bytes,
       return Error(ErrorCode::kLimit, "a key file has at most 64 KiB");
     }
     capi::CallbackPassphrase source(TRY(capi::take_optional(passphrase, "passphrase")));
+    const std::lock_guard one_at_a_time(capi::key_file_mutex());
     const keystore::LoadedPrivateKey loaded = TRY(keystore::parse_private_key(
         {static_cast<const char*>(bytes), size}, "the key", capi::kRoles, source));
     return capi::unlock_with_key(*state, loaded.key);
