@@ -3,10 +3,12 @@
 #include <cstring>
 
 #include "runtime-loader/nn/program/instance_state.h"
+#include "runtime-loader/nn/program/steps/backend.h"
 
 // One item of the schedule after the other.
 namespace sealpack::nn {
 
+using program::BackendStep;
 using program::Item;
 using program::kNoIndex;
 using program::kSpillBlock;
@@ -33,7 +35,7 @@ Result<bool> Instance::State::advance() {
       phase = Phase::kCompute;
     }
     if (phase == Phase::kCompute) {
-      TRY(compute());
+      if (!TRY(compute())) return false;
       phase = Phase::kStore;
     }
     TRY(store_windows());
@@ -45,25 +47,40 @@ Result<bool> Instance::State::advance() {
   return true;
 }
 
-Status Instance::State::compute() {
+// False while a backend is still at work.
+Result<bool> Instance::State::compute() {
   const Item& now = item();
   const StepPlan& plan = program.plan.steps[now.step];
   const Step& step = *program.lowered.steps[now.step];
+  if (step.is_backend) return compute_elsewhere();
   const program::TilePlan& tile = plan.tiles[now.tile];
   const View* first = views.data() + first_view[now.step];
   const std::uint8_t* packed = nullptr;
   if (tile.is_resident) packed = resident.data() + tile.offset;
   if (now.fetch != kNoIndex) packed = arena.data() + program.plan.fetches[now.fetch].offset;
-  return step.run({{first, plan.inputs.size()},
-                   {first + plan.inputs.size(), plan.outputs.size()},
-                   plan.strips[now.strip],
-                   tile.units,
-                   reinterpret_cast<const float*>(packed),
-                   arena.data() + plan.scratch_offset,
-                   plan.scratch_size,
-                   program.plan.threads,
-                   *program.kernels,
-                   services.workers});
+  TRY(step.run({{first, plan.inputs.size()},
+                {first + plan.inputs.size(), plan.outputs.size()},
+                plan.strips[now.strip],
+                tile.units,
+                reinterpret_cast<const float*>(packed),
+                arena.data() + plan.scratch_offset,
+                plan.scratch_size,
+                program.plan.threads,
+                *program.kernels,
+                services.workers}));
+  return true;
+}
+
+Result<bool> Instance::State::compute_elsewhere() {
+  const auto& step = static_cast<const BackendStep&>(*program.lowered.steps[item().step]);
+  const View* first = views.data() + first_view[item().step];
+  if (!ticket) {
+    ticket = TRY(services.backend->submit(step.node, {step.input_type, first[0].at(0)},
+                                          {step.output_type, first[1].at(0)}));
+  }
+  auto is_there = services.backend->poll(*ticket);
+  if (!is_there.ok() || *is_there) ticket.reset();
+  return is_there;
 }
 
 // Bytes of the operand that the current strip touches.

@@ -33,6 +33,11 @@ Status Instance::State::prepare() {
   if (plan.spills && services.spill == nullptr) {
     return Error(ErrorCode::kUsage, "the program spills, but there is no store for that");
   }
+  for (const auto& step : program.lowered.steps) {
+    if (step->is_backend && services.backend == nullptr) {
+      return Error(ErrorCode::kUsage, "the program has nodes for a backend, and there is none");
+    }
+  }
   if (plan.resident_size > 0) resident = TRY(services.memory.allocate(plan.resident_size));
   if (plan.arena_size > 0) arena = TRY(services.memory.allocate(plan.arena_size));
   inputs.resize(program.inputs.size());
@@ -136,6 +141,7 @@ Status Instance::State::start(std::span<const ConstTensor> given, std::span<cons
 // Leaves nothing of the run behind but the answer, and not even that unless it is right.
 void Instance::State::end(bool succeeded) {
   const program::Plan& plan = program.plan;
+  if (ticket) services.backend->cancel(*std::exchange(ticket, std::nullopt));
   if (!plan.fetches.empty()) {
     fetcher.stop();
     std::memset(arena.data(), 0, arena.size());
@@ -154,6 +160,10 @@ Status Instance::begin(std::span<const ConstTensor> inputs, std::span<const Tens
 
 Result<bool> Instance::advance() {
   return state_->advance();
+}
+
+bool Instance::is_waiting() const {
+  return state_->ticket.has_value();
 }
 
 void Instance::abandon() {

@@ -37,7 +37,8 @@ struct Instance::State {
   void open_window(const program::WindowPlan& plan, Window& window);
   Status load_windows();
   Status load_window(const program::WindowPlan& plan, Window& window);
-  Status compute();
+  Result<bool> compute();
+  Result<bool> compute_elsewhere();
   Status store_windows();
   Status store_window(const program::WindowPlan& plan, Window& window);
   program::Range bytes_of(const program::WindowPlan& plan) const;
@@ -49,7 +50,8 @@ struct Instance::State {
   std::vector<std::uint8_t*> inputs, outputs;
   std::vector<std::size_t> first_view;  // of each step, in `views`: inputs, then outputs
   std::vector<program::View> views;
-  std::vector<Window> windows;  // of the current step
+  std::vector<Window> windows;                  // of the current step
+  std::optional<LinearBackend::Ticket> ticket;  // what a backend is at work on
   bool is_running = false;
   std::uint32_t at = 0;  // item
   Phase phase = Phase::kWeights;

@@ -20,6 +20,14 @@ Result<Lowered> Lowering::run() {
     const ValueId id = graph().inputs[i];
     versions_[id].plain = add_tensor(bound_.type(id), PlanTensor::Home::kInput, i);
   }
+  for (const std::uint32_t index : options_.backend_nodes) {
+    const bool exists = index < graph().nodes.size() && !graph().nodes[index].outputs.empty();
+    const bool is_linear =
+        exists && (is_linear_conv(graph().nodes[index]) || is_linear_matrix(graph().nodes[index]));
+    if (is_linear) continue;
+    return Error(ErrorCode::kUsage, "node " + std::to_string(index) +
+                                        " is not a Conv, Gemm or MatMul with known weights");
+  }
   TRY(make_groups());
   for (const std::uint32_t index : bound_.nodes()) {
     if (group_ending_at_[index] == kNone) continue;
@@ -57,6 +65,11 @@ Status Lowering::make_groups() {
 Result<std::optional<Lowering::Group>> Lowering::make_group(std::uint32_t index) {
   Group group;
   group.root = index;
+  if (options_.backend_nodes.contains(index)) {
+    group.kind = Group::Kind::kBackend;
+    group.nodes = {index};
+    return std::optional(std::move(group));
+  }
   if (auto tail = TRY(linear_tail(index))) {
     group.kind = Group::Kind::kLinear;
     group.nodes = tail->nodes;
@@ -90,6 +103,8 @@ Status Lowering::emit(const Group& group) {
       return emit_chain(group);
     case Group::Kind::kNorm:
       return emit_norm(group);
+    case Group::Kind::kBackend:
+      return emit_backend(group.root);
     case Group::Kind::kNode:
       return emit_node(group);
   }

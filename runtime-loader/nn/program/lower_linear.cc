@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime-loader/nn/ops/attributes.h"
 #include "runtime-loader/nn/program/lowering.h"
+#include "runtime-loader/nn/program/steps/backend.h"
 #include "runtime-loader/nn/program/steps/conv.h"
 #include "runtime-loader/nn/program/steps/matrix.h"
 
@@ -138,6 +139,19 @@ void Lowering::describe_weights(const BoundValue& value, PackedWeights& weights)
     weights.dequantize_scale[c] *= weights.column_scale[c];
   }
   weights.column_scale.clear();
+}
+
+Status Lowering::emit_backend(std::uint32_t index) {
+  const Node& node = graph().nodes[index];
+  auto step = std::make_unique<BackendStep>();
+  step->what = node.op + " elsewhere";
+  step->node = index;
+  step->input_type = bound_.type(node.inputs[0]);
+  step->output_type = bound_.type(node.outputs[0]);
+  step->inputs = {TRY(plain(node.inputs[0]))};
+  step->outputs = {make(node.outputs[0], Layout::kPlain)};
+  add_step(std::move(step), {index});
+  return done();
 }
 
 Status Lowering::emit_conv(const Group& group) {

@@ -31,6 +31,7 @@ struct Lowered {
 
 struct LowerOptions {
   const kernels::Kernels* kernels = nullptr;
+  std::set<std::uint32_t> backend_nodes;
 };
 
 Result<Lowered> lower(BoundGraph& bound, const LowerOptions& options);

@@ -28,7 +28,7 @@ class Lowering {
   };
   // Emits the steps of some nodes when the last of them has its turn.
   struct Group {
-    enum class Kind { kNode, kLinear, kChain, kNorm };
+    enum class Kind { kNode, kLinear, kChain, kNorm, kBackend };
     Kind kind = Kind::kNode;
     std::uint32_t root = 0;
     std::vector<std::uint32_t> nodes;
@@ -65,6 +65,7 @@ class Lowering {
   bool is_linear_conv(const Node& node);
   bool is_linear_matrix(const Node& node);
   Result<std::optional<LinearTail>> linear_tail(std::uint32_t index);
+  Status emit_backend(std::uint32_t index);
   Status emit_conv(const Group& group);
   Status emit_matrix(const Group& group);
   std::unique_ptr<PackedWeights> matrix_weights(const BoundValue& value, bool transposed,

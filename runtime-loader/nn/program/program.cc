@@ -18,7 +18,7 @@ Result<Program> Program::compile(std::shared_ptr<const Graph> graph, WeightSourc
   program::BoundGraph bound = TRY(program::BoundGraph::bind(*graph, weights, options));
   for (const ValueId id : graph->inputs) state->inputs.push_back(bound.type(id));
   for (const ValueId id : graph->outputs) state->outputs.push_back(bound.type(id));
-  state->lowered = TRY(program::lower(bound, {state->kernels}));
+  state->lowered = TRY(program::lower(bound, {state->kernels, options.backend_nodes}));
   auto planned = TRY(program::find_plan(state->lowered, options));
   state->plan = std::move(planned.plan);
   state->costs = std::move(planned.costs);

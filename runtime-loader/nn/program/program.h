@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "runtime-loader/nn/graph.h"
@@ -20,6 +21,24 @@ struct CompileOptions {
   unsigned threads = 1;
   bool may_spill = true;                      // a SpillStore will be there
   const kernels::Kernels* kernels = nullptr;  // nullptr: the best this machine has
+  // Conv, Gemm and MatMul with known weights, as indexes into Graph::nodes, that a LinearBackend
+  // computes. kUsage for any other node.
+  std::set<std::uint32_t> backend_nodes;
+};
+
+// Computes chosen linear nodes elsewhere: on a coprocessor, or on machines that see only blinded
+// operands. It knows the graph and the weights by its own means. Called from the thread that runs.
+class LinearBackend {
+ public:
+  using Ticket = std::uint64_t;
+  virtual ~LinearBackend() = default;
+  // Starts to compute the output of node `node` (bias and all) from its first input, both as ONNX
+  // has them. They stay where they are until poll says true or fails, or until cancel.
+  virtual Result<Ticket> submit(std::uint32_t node, const ConstTensor& input,
+                                const Tensor& output) = 0;
+  // Whether the output is there. After a failure the ticket is over.
+  virtual Result<bool> poll(Ticket ticket) = 0;
+  virtual void cancel(Ticket ticket) = 0;
 };
 
 // What one step costs, for the planner. All per run of the program.
@@ -73,6 +92,7 @@ struct InstanceServices {
   SpillStore* spill = nullptr;  // needed if costs().spilled is not 0
   Workers& workers = no_workers();
   Background& background = no_background();
+  LinearBackend* backend = nullptr;  // needed if the program was compiled with backend_nodes
 };
 
 // A program with its memory. The program and the services must outlive it.
@@ -92,6 +112,8 @@ class Instance {
   // When advance fails because a service failed, calling it again tries that piece again.
   Status begin(std::span<const ConstTensor> inputs, std::span<const Tensor> outputs);
   Result<bool> advance();
+  // Whether the last advance found a LinearBackend still at work: there is time for something else.
+  bool is_waiting() const;
   void abandon();
 
   // Between two runs: `parameter` (an initializer that the weights' source now answers with other

@@ -64,8 +64,9 @@ class Step {
   std::vector<std::uint64_t> input_sizes;  // bytes, dense
   std::vector<std::uint64_t> output_sizes;
   std::uint64_t multiply_adds = 0;
-  int in_place = -1;     // the input over which the first output may lie
-  bool is_load = false;  // its output is its weights, as fetched
+  int in_place = -1;        // the input over which the first output may lie
+  bool is_load = false;     // its output is its weights, as fetched
+  bool is_backend = false;  // a LinearBackend computes it: run is not called
   std::unique_ptr<PackedWeights> weights;
 };
 

@@ -43,9 +43,13 @@ std::uint64_t product_scratch(Types inputs, Types outputs) {
          2 * kWidest * kPanel * longest_dimension(inputs);
 }
 
+std::size_t weights_input(const std::string& op) {
+  return op == "QLinearConv" ? 3 : 1;
+}
+
 // Weights in another order, input unrolled in chunks, sums, and what the product of these takes.
 std::uint64_t convolution_scratch(const std::string& op, Types inputs, Types outputs) {
-  const TensorType& weights = inputs[op == "QLinearConv" ? 3 : 1];
+  const TensorType& weights = inputs[weights_input(op)];
   const auto rows = static_cast<std::uint64_t>(std::max(weights.shape[0], weights.shape[1]));
   const std::uint64_t inner = elements(weights);  // at least
   const std::uint64_t pixels = elements(outputs[0]);
@@ -67,7 +71,8 @@ bool is_any(const std::string& op, std::initializer_list<const char*> names) {
 }
 
 std::uint64_t family_scratch(const std::string& op, Types inputs, Types outputs) {
-  if (contains(op, "Conv") && inputs.size() > 1 && inputs[1].shape.rank() > 1) {
+  if (contains(op, "Conv") && inputs.size() > weights_input(op) &&
+      inputs[weights_input(op)].shape.rank() > 1) {
     return product_scratch(inputs, outputs) + convolution_scratch(op, inputs, outputs);
   }
   if (is_any(op, {"LSTM", "GRU", "RNN"})) {
