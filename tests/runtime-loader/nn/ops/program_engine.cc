@@ -20,6 +20,16 @@ class FileWeights final : public WeightSource {
   const BlockSource& model_;
 };
 
+// The graph with its inputs declared as they are: some published data contradict the declaration.
+Graph with_shapes(Graph graph, const std::vector<OwnedTensor>& inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    std::vector<Dimension> dimensions;
+    for (const std::int64_t dim : inputs[i].type().shape.dims()) dimensions.push_back({dim, ""});
+    graph.values[graph.inputs[i]].dimensions = std::move(dimensions);
+  }
+  return graph;
+}
+
 // A graph some of whose inputs have become constants, with the inputs that are left.
 struct BoundGraph {
   std::shared_ptr<const Graph> graph;
@@ -57,10 +67,6 @@ Result<std::vector<OwnedTensor>> run_bound(const BoundGraph& bound, const BlockS
   HeapMemory memory;
   CompileOptions options;
   options.may_spill = false;
-  for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
-    const std::string& name = bound.graph->values[bound.graph->inputs[i]].name;
-    options.input_shapes.emplace(name, bound.inputs[i].type().shape);
-  }
   const Program program = TRY(Program::compile(bound.graph, weights, options));
   Instance instance = TRY(Instance::create(program, {weights, memory}));
   std::vector<ConstTensor> inputs;
@@ -80,9 +86,10 @@ Result<std::vector<OwnedTensor>> run_as_program(const Graph& graph, const BlockS
   if (inputs.size() != graph.inputs.size()) {
     return Error(ErrorCode::kUsage, std::to_string(inputs.size()) + " inputs");
   }
-  auto results = run_bound({std::make_shared<Graph>(graph), inputs}, model);
+  const Graph shaped = with_shapes(graph, inputs);
+  auto results = run_bound({std::make_shared<Graph>(shaped), inputs}, model);
   if (results.ok() || results.error().code() != ErrorCode::kUnsupported) return results;
-  return run_bound(with_constants(graph, inputs), model);
+  return run_bound(with_constants(shaped, inputs), model);
 }
 
 }  // namespace sealpack::nn::testing
