@@ -21,6 +21,10 @@ Session::~Session() = default;
 Result<Session> Session::create(Bytes launch_config, Backend backend, const Services& services) {
   LaunchConfig config = TRY(parse_launch(launch_config));
   if (!is_label(backend.tee)) return Error(ErrorCode::kUsage, "a backend names its TEE type");
+  if (config.answer_key && config.answer_key->algorithm() == crypto::EncryptionAlgorithm::kRsa) {
+    return Error(ErrorCode::kUnsupported,
+                 "answers are sealed to X25519 and P-256 keys, not to RSA");
+  }
   const auto key = TRY(crypto::PrivateKey::generate(crypto::KeyType::kEd25519));
   return Session(std::make_unique<State>(std::move(config), loader::launch_digest(launch_config),
                                          std::move(backend), services, TRY(key.signer())));

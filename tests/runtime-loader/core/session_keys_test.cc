@@ -109,6 +109,12 @@ TEST_F(Sessions, RefuseALaunchConfigurationThatTrustsNobody) {
   EXPECT_THAT(setting_.start(), Fails(ErrorCode::kMalformed));
 }
 
+TEST_F(Sessions, RefuseToSealAnswersToAnRsaKey) {
+  setting_.config.answer_key =
+      crypto::EncryptionKey::from_spki(make_key(crypto::KeyType::kRsa3072).spki()).value();
+  EXPECT_THAT(setting_.start(), Fails(ErrorCode::kUnsupported));
+}
+
 TEST_F(Sessions, RefuseToWidenTheAnswerRule) {
   setting_.make_bundle(
       [](bundle::Release& release) { release.answer.form = bundle::AnswerForm::kTop1; });
