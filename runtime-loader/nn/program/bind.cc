@@ -38,7 +38,7 @@ BoundValue bind_stored(const StoredTensor& stored, ValueId initializer) {
   BoundValue bound;
   bound.type = stored.type;
   if (stored.is_inline) {
-    bound.constant = std::make_shared<const ByteVector>(stored.bytes);
+    bound.constant = std::make_shared<const WipedBytes>(stored.bytes.begin(), stored.bytes.end());
     return bound;
   }
   StoredView view;

@@ -14,10 +14,10 @@ namespace sealpack::nn::program {
 // another shape, the last two dimensions swapped, widened from float16, dequantized from 8 bits.
 struct StoredView {
   WeightBytes bytes;
-  TensorType stored;         // as in the file
-  bool swapped = false;      // of rank 2: rows and columns exchanged
-  std::vector<float> scale;  // of 8 bits: one, or one an index of `axis`
-  std::vector<std::uint8_t> zero;
+  TensorType stored;     // as in the file
+  bool swapped = false;  // of rank 2: rows and columns exchanged
+  Floats scale;          // of 8 bits: one, or one an index of `axis`
+  WipedBytes zero;
   std::size_t axis = 0;  // of the value, not of what is stored
   ValueId initializer = kNoValue;
   // Bytes as a consumer that knows nothing of views would want them.
@@ -27,7 +27,7 @@ struct StoredView {
 // What is known of a value of the graph before anything runs.
 struct BoundValue {
   std::optional<TensorType> type;
-  std::shared_ptr<const ByteVector> constant;
+  std::shared_ptr<const WipedBytes> constant;
   std::optional<StoredView> stored;
 };
 
@@ -48,9 +48,9 @@ class BoundGraph {
 
   // The contents, read from the file if they are stored and small; nullptr if they are not known or
   // larger than `limit` bytes.
-  Result<std::shared_ptr<const ByteVector>> contents(ValueId id, std::uint64_t limit = kFoldLimit);
+  Result<std::shared_ptr<const WipedBytes>> contents(ValueId id, std::uint64_t limit = kFoldLimit);
   // The same of float32 values, as floats; empty if they are not known.
-  Result<std::vector<float>> floats(ValueId id, std::uint64_t limit = kFoldLimit);
+  Result<Floats> floats(ValueId id, std::uint64_t limit = kFoldLimit);
   bool is_known(ValueId id) const { return values_[id].constant || values_[id].stored; }
 
  private:

@@ -23,7 +23,7 @@ class FoldMemory : public Memory {
 
  private:
   static constexpr std::size_t kAlignment = 64;
-  std::deque<ByteVector> blocks_;
+  std::deque<WipedBytes> blocks_;
 };
 
 bool is_about_types(const Node& node) {
@@ -32,25 +32,25 @@ bool is_about_types(const Node& node) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ByteVector>> BoundGraph::contents(ValueId id, std::uint64_t limit) {
+Result<std::shared_ptr<const WipedBytes>> BoundGraph::contents(ValueId id, std::uint64_t limit) {
   BoundValue& value = values_[id];
   if (value.constant) {
     return value.constant->size() <= limit ? value.constant : nullptr;
   }
   if (!value.stored || !value.type || value.type->size() > limit) {
-    return std::shared_ptr<const ByteVector>();
+    return std::shared_ptr<const WipedBytes>();
   }
-  if (!value.stored->is_plain(*value.type)) return std::shared_ptr<const ByteVector>();
-  auto bytes = std::make_shared<ByteVector>(value.type->size());
+  if (!value.stored->is_plain(*value.type)) return std::shared_ptr<const WipedBytes>();
+  auto bytes = std::make_shared<WipedBytes>(value.type->size());
   auto status = value.stored->bytes.read(*weights_, 0, *bytes);
   if (!status.ok()) {
     return std::move(status).take_error().within(printable(graph_->values[id].name));
   }
-  return std::shared_ptr<const ByteVector>(std::move(bytes));
+  return std::shared_ptr<const WipedBytes>(std::move(bytes));
 }
 
-Result<std::vector<float>> BoundGraph::floats(ValueId id, std::uint64_t limit) {
-  std::vector<float> values;
+Result<Floats> BoundGraph::floats(ValueId id, std::uint64_t limit) {
+  Floats values;
   if (!values_[id].type || values_[id].type->dtype != DType::kF32) return values;
   const auto bytes = TRY(contents(id, limit));
   if (!bytes) return values;
@@ -79,7 +79,7 @@ bool BoundGraph::may_fold(const Node& node, const std::vector<TensorType>& types
 Status BoundGraph::fold(const Node& node, const std::vector<TensorType>& types) {
   FoldMemory memory;
   RunContext context{node, graph_->opset, {}, {}, memory, no_workers()};
-  std::vector<std::shared_ptr<const ByteVector>> inputs;
+  std::vector<std::shared_ptr<const WipedBytes>> inputs;
   for (const ValueId id : node.inputs) {
     if (id == kNoValue) {
       context.inputs.push_back({});
@@ -99,7 +99,8 @@ Status BoundGraph::fold(const Node& node, const std::vector<TensorType>& types) 
   TRY(find_operator(node.op, graph_->opset)->run(context));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
-    values_[node.outputs[i]].constant = std::make_shared<const ByteVector>(to_vector(outputs[i]));
+    values_[node.outputs[i]].constant =
+        std::make_shared<const WipedBytes>(outputs[i].begin(), outputs[i].end());
   }
   return done();
 }

@@ -43,8 +43,8 @@ std::optional<float> known_scalar(BoundGraph& bound, ValueId id) {
   return values->front();
 }
 
-std::vector<float> known_columns(BoundGraph& bound, ValueId id, std::uint64_t columns,
-                                 std::size_t axis, std::size_t rank) {
+Floats known_columns(BoundGraph& bound, ValueId id, std::uint64_t columns, std::size_t axis,
+                     std::size_t rank) {
   const Shape& shape = bound.type(id).shape;
   const auto count = static_cast<std::uint64_t>(shape.element_count());
   if (shape.rank() > rank || (count != columns && count != 1)) return {};
@@ -56,7 +56,7 @@ std::vector<float> known_columns(BoundGraph& bound, ValueId id, std::uint64_t co
   const auto values = bound.floats(id);
   if (!values.ok() || values->empty()) return {};
   if (values->size() == columns) return *values;
-  return std::vector<float>(columns, values->front());
+  return Floats(columns, values->front());
 }
 
 namespace {

@@ -39,7 +39,7 @@ struct NormMatch {
   ValueId input = kNoValue, output = kNoValue;
   std::uint64_t width = 0;
   float epsilon = 0;
-  std::vector<float> scale, bias;
+  Floats scale, bias;
   std::vector<std::uint32_t> nodes;
 };
 std::optional<NormMatch> match_layer_norm(BoundGraph& bound, const Uses& uses, std::uint32_t node);
@@ -47,8 +47,8 @@ std::optional<NormMatch> match_layer_norm(BoundGraph& bound, const Uses& uses, s
 // What follows a Conv, Gemm or MatMul with constant weights and is done on its way out:
 // activation(sum * scale + bias + residual).
 struct LinearTail {
-  std::vector<float> scale;  // empty, or one a column
-  std::vector<float> bias;   // empty, or one a column
+  Floats scale;  // empty, or one a column
+  Floats bias;   // empty, or one a column
   ValueId residual = kNoValue;
   ActivationMatch activation;
   std::vector<std::uint32_t> nodes;  // with the linear one
@@ -98,7 +98,7 @@ std::optional<PointChain> match_chain(BoundGraph& bound, const Uses& uses, std::
 std::optional<float> known_scalar(BoundGraph& bound, ValueId id);
 // One value a column from a known value that broadcasts along `axis` of a tensor of rank `rank`:
 // `columns` elements there, or one for all; empty otherwise.
-std::vector<float> known_columns(BoundGraph& bound, ValueId id, std::uint64_t columns,
-                                 std::size_t axis, std::size_t rank);
+Floats known_columns(BoundGraph& bound, ValueId id, std::uint64_t columns, std::size_t axis,
+                     std::size_t rank);
 
 }  // namespace sealpack::nn::program

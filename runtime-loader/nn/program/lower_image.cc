@@ -140,7 +140,7 @@ Status Lowering::emit_chain(const Group& group) {
       // Input 0 is gone once the first operation has run.
       if (op.value == chain.input) step->in_place = -1;
     } else if (op.side != PointOp::Side::kNone && bound_.is_known(op.value)) {
-      const std::vector<float> row = TRY(bound_.floats(op.value));
+      const Floats row = TRY(bound_.floats(op.value));
       for (std::uint64_t i = 0; i < chunk; ++i) operation.side.push_back(row[i % step->width]);
     } else if (op.side != PointOp::Side::kNone) {
       operation.input = static_cast<int>(step->inputs.size());

@@ -154,8 +154,7 @@ Status Lowering::emit_backend(std::uint32_t index) {
   return done();
 }
 
-Status Lowering::emit_conv(const Group& group) {
-  const Node& node = graph().nodes[group.root];
+Result<std::unique_ptr<ConvStep>> Lowering::shape_conv(const Node& node) {
   const Shape& in = bound_.type(node.inputs[0]).shape;
   const Shape& out = bound_.type(node.outputs[0]).shape;
   const Shape& kernel = bound_.type(node.inputs[1]).shape;
@@ -164,47 +163,58 @@ Status Lowering::emit_conv(const Group& group) {
   step->kernels = options_.kernels;
   step->images = dim(in, 0);
   step->groups = static_cast<std::uint64_t>(TRY(int_attribute(node, "group", 1)));
-  kernels::ConvShape& shape = step->shape;
-  shape = {dim(in, 2),
-           dim(in, 3),
-           dim(in, 1) / step->groups,
-           dim(in, 1),
-           dim(out, 2),
-           dim(out, 3),
-           dim(out, 1) / step->groups,
-           dim(out, 1),
-           window.kernel[0],
-           window.kernel[1],
-           window.stride[0],
-           window.stride[1],
-           window.dilation[0],
-           window.dilation[1],
-           window.pad[0],
-           window.pad[1]};
-  step->algorithm = choose_algorithm(shape, step->groups);
+  step->shape = {dim(in, 2),
+                 dim(in, 3),
+                 dim(in, 1) / step->groups,
+                 dim(in, 1),
+                 dim(out, 2),
+                 dim(out, 3),
+                 dim(out, 1) / step->groups,
+                 dim(out, 1),
+                 window.kernel[0],
+                 window.kernel[1],
+                 window.stride[0],
+                 window.stride[1],
+                 window.dilation[0],
+                 window.dilation[1],
+                 window.pad[0],
+                 window.pad[1]};
+  step->algorithm = choose_algorithm(step->shape, step->groups);
+  return step;
+}
+
+// Settles the algorithm, too: it has to suit the weights.
+void Lowering::weigh_conv(const Node& node, const LinearTail& tail, ConvStep& step) {
+  step.weights = std::make_unique<PackedWeights>();
+  PackedWeights& weights = *step.weights;
+  weights.column_scale = tail.scale;
+  describe_weights(bound_.value(node.inputs[1]), weights);
+  weights.groups = step.groups;
+  weights.columns = step.shape.out_channels;
+  weights.taps = step.shape.kernel_height * step.shape.kernel_width;
+  weights.inner = step.shape.in_channels * weights.taps;
+  if (step.algorithm == Algorithm::kWinograd && !weights.column_scale.empty() &&
+      weights.type != kernels::WeightType::kF32) {
+    step.algorithm = Algorithm::kDirect;  // packing scales the stored floats, and there are none
+  }
+  weights.form = step.algorithm == Algorithm::kWinograd    ? Form::kWinograd
+                 : step.algorithm == Algorithm::kDepthwise ? Form::kDepthwise
+                 : step.groups > 1                         ? Form::kGroups
+                                                           : Form::kColumns;
+}
+
+Status Lowering::emit_conv(const Group& group) {
+  const Node& node = graph().nodes[group.root];
+  auto step = TRY(shape_conv(node));
+  weigh_conv(node, group.tail, *step);
   step->bias = group.tail.bias;
   step->activation = group.tail.activation.activation;
   step->low = group.tail.activation.low;
   step->high = group.tail.activation.high;
-  step->weights = std::make_unique<PackedWeights>();
-  PackedWeights& weights = *step->weights;
-  weights.column_scale = group.tail.scale;
-  describe_weights(bound_.value(node.inputs[1]), weights);
-  weights.groups = step->groups;
-  weights.columns = shape.out_channels;
-  weights.taps = shape.kernel_height * shape.kernel_width;
-  weights.inner = shape.in_channels * weights.taps;
-  if (step->algorithm == Algorithm::kWinograd && !weights.column_scale.empty() &&
-      weights.type != kernels::WeightType::kF32) {
-    step->algorithm = Algorithm::kDirect;  // packing scales the stored floats, and there are none
-  }
-  weights.form = step->algorithm == Algorithm::kWinograd    ? Form::kWinograd
-                 : step->algorithm == Algorithm::kDepthwise ? Form::kDepthwise
-                 : step->groups > 1                         ? Form::kGroups
-                                                            : Form::kColumns;
-  step->what = "conv " + std::to_string(shape.kernel_height) + "x" +
-               std::to_string(shape.kernel_width) + describe(step->algorithm);
-  step->multiply_adds = dim(out, 0) * dim(out, 2) * dim(out, 3) * dim(out, 1) * weights.inner;
+  step->what = "conv " + std::to_string(step->shape.kernel_height) + "x" +
+               std::to_string(step->shape.kernel_width) + describe(step->algorithm);
+  step->multiply_adds =
+      step->rows() * step->shape.out_width * step->shape.out_stride * step->weights->inner;
   step->inputs = {TRY(channels_last(node.inputs[0]))};
   if (group.tail.residual != kNoValue) {
     step->inputs.push_back(TRY(channels_last(group.tail.residual)));

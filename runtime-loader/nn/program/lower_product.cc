@@ -158,8 +158,7 @@ Result<bool> Lowering::emit_product(std::uint32_t index, const std::vector<std::
 }
 
 // Whether a Gemm does nothing but multiply and add one known value a column, or none.
-Result<bool> Lowering::is_plain_gemm(const Node& node, std::uint64_t columns,
-                                     std::vector<float>& bias) {
+Result<bool> Lowering::is_plain_gemm(const Node& node, std::uint64_t columns, Floats& bias) {
   if (TRY(int_attribute(node, "transA", 0)) != 0) return false;
   if (TRY(float_attribute(node, "alpha", 1.0F)) != 1.0F) return false;
   if (node.inputs.size() < 3 || node.inputs[2] == kNoValue) return true;
@@ -170,49 +169,67 @@ Result<bool> Lowering::is_plain_gemm(const Node& node, std::uint64_t columns,
   return !bias.empty();
 }
 
+namespace {
+
+// The permutation as few loops over runs of bytes.
+void describe_permutation(const TensorType& type, const std::vector<std::size_t>& order,
+                          PermuteStep& step) {
+  step.run_size = element_size(type.dtype);
+  const auto strides = dense_strides(type.shape);
+  for (const std::size_t axis : order) {
+    const std::uint64_t count = dim(type.shape, axis), stride = strides[axis] * step.run_size;
+    if (count == 1) continue;
+    if (!step.counts.empty() && step.strides.back() == count * stride) {
+      step.counts.back() *= count;  // what lay together still does
+      step.strides.back() = stride;
+    } else {
+      step.counts.push_back(count);
+      step.strides.push_back(stride);
+    }
+  }
+}
+
+// The step for [batch][rows][columns] -> [batch][columns][rows]; none for another permutation.
+std::unique_ptr<TransposeStep> as_transposition(const PermuteStep& step) {
+  const std::uint64_t size = step.run_size;
+  const std::size_t rank = step.counts.size();
+  const bool swaps = size == 4 && rank >= 2 && rank <= 3 && step.strides[rank - 2] == size &&
+                     step.strides[rank - 1] == step.counts[rank - 2] * size;
+  if (!swaps || (rank == 3 && step.strides[0] != step.counts[1] * step.counts[2] * size)) {
+    return nullptr;
+  }
+  auto swap = std::make_unique<TransposeStep>();
+  swap->what = "transpose";
+  swap->batch = rank == 3 ? step.counts[0] : 1;
+  swap->in_columns = step.counts[rank - 2];
+  swap->in_rows = step.counts[rank - 1];
+  return swap;
+}
+
+}  // namespace
+
 Result<bool> Lowering::emit_transpose(std::uint32_t index) {
   const Node& node = graph().nodes[index];
   const TensorType& type = bound_.type(node.inputs[0]);
-  if (node.op != "Transpose" || type.shape.rank() == 0 || type.shape.element_count() == 0)
+  if (node.op != "Transpose" || type.shape.rank() == 0 || type.shape.element_count() == 0) {
     return false;
-  auto step = std::make_unique<PermuteStep>();
-  step->run_size = element_size(type.dtype);
-  const auto strides = dense_strides(type.shape);
-  for (const std::size_t axis : permutation(node, type.shape.rank())) {
-    const std::uint64_t count = dim(type.shape, axis), stride = strides[axis] * step->run_size;
-    if (count == 1) continue;
-    if (!step->counts.empty() && step->strides.back() == count * stride) {
-      step->counts.back() *= count;  // what lay together still does
-      step->strides.back() = stride;
-    } else {
-      step->counts.push_back(count);
-      step->strides.push_back(stride);
-    }
   }
+  auto step = std::make_unique<PermuteStep>();
+  describe_permutation(type, permutation(node, type.shape.rank()), *step);
   const std::size_t left = step->counts.size();
+  const TensorId in = TRY(plain(node.inputs[0]));
   if (left == 0 || (left == 1 && step->strides[0] == step->run_size)) {
-    versions_[node.outputs[0]].plain =
-        add_alias(TRY(plain(node.inputs[0])), bound_.type(node.outputs[0]));
+    versions_[node.outputs[0]].plain = add_alias(in, bound_.type(node.outputs[0]));
     return true;
   }
-  const TensorId in = TRY(plain(node.inputs[0]));
-  const std::uint64_t size = step->run_size;
-  const bool swaps = size == 4 && left >= 2 && left <= 3 && step->strides[left - 2] == size &&
-                     step->strides[left - 1] == step->counts[left - 2] * size &&
-                     (left == 2 || step->strides[0] == step->counts[1] * step->counts[2] * size);
   const TensorId out = make(node.outputs[0], Layout::kPlain);
-  if (swaps) {
-    auto swap = std::make_unique<TransposeStep>();
-    swap->what = "transpose";
-    swap->batch = left == 3 ? step->counts[0] : 1;
-    swap->in_columns = step->counts[left - 2];
-    swap->in_rows = step->counts[left - 1];
+  if (auto swap = as_transposition(*step)) {
     swap->inputs = {in};
     swap->outputs = {out};
     add_step(std::move(swap), {index});
     return true;
   }
-  if (step->strides.back() == size) {
+  if (step->strides.back() == step->run_size) {
     step->run_size *= step->counts.back();
     step->counts.pop_back();
     step->strides.pop_back();

@@ -24,7 +24,7 @@ struct PlanTensor {
 struct Lowered {
   std::vector<PlanTensor> tensors;
   std::vector<std::unique_ptr<Step>> steps;
-  std::vector<std::shared_ptr<const ByteVector>> constants;
+  std::vector<std::shared_ptr<const WipedBytes>> constants;
 
   std::uint64_t constants_size() const;
 };

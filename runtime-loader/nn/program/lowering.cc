@@ -21,6 +21,14 @@ Lowering::Lowering(BoundGraph& bound, const LowerOptions& options)
 std::uint64_t Lowered::constants_size() const {
   std::uint64_t size = 0;
   for (const auto& constant : constants) size += constant->size();
+  for (const auto& step : steps) {
+    size += step->constants();
+    if (!step->weights) continue;
+    const PackedWeights& weights = *step->weights;
+    size += weights.bytes.folded ? weights.bytes.folded->size() : 0;
+    size += (weights.column_scale.size() + weights.dequantize_scale.size()) * sizeof(float) +
+            weights.dequantize_zero.size();
+  }
   return size;
 }
 

@@ -9,6 +9,9 @@
 
 namespace sealpack::nn::program {
 
+class ConvStep;
+class PermuteStep;
+
 struct WindowAttributes {
   std::array<std::uint64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1}, pad{0, 0};
 };
@@ -66,6 +69,8 @@ class Lowering {
   bool is_linear_matrix(const Node& node);
   Result<std::optional<LinearTail>> linear_tail(std::uint32_t index);
   Status emit_backend(std::uint32_t index);
+  Result<std::unique_ptr<ConvStep>> shape_conv(const Node& node);
+  void weigh_conv(const Node& node, const LinearTail& tail, ConvStep& step);
   Status emit_conv(const Group& group);
   Status emit_matrix(const Group& group);
   std::unique_ptr<PackedWeights> matrix_weights(const BoundValue& value, bool transposed,
@@ -81,7 +86,7 @@ class Lowering {
   StridedValue strided(ValueId id) const;
   StridedValue strided_output(ValueId id) const;
   Result<bool> emit_product(std::uint32_t index, const std::vector<std::uint32_t>& nodes);
-  Result<bool> is_plain_gemm(const Node& node, std::uint64_t columns, std::vector<float>& bias);
+  Result<bool> is_plain_gemm(const Node& node, std::uint64_t columns, Floats& bias);
   Result<bool> emit_transpose(std::uint32_t index);
   // lower_rows.cc
   Status emit_norm(const Group& group);

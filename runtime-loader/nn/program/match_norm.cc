@@ -72,8 +72,7 @@ bool squares(BoundGraph& bound, const Node& node, ValueId x) {
 }
 
 // The optional product with, or sum of, one known value a column that follows.
-std::vector<float> follow_columns(BoundGraph& bound, const Uses& uses, NormMatch& match,
-                                  const char* op) {
+Floats follow_columns(BoundGraph& bound, const Uses& uses, NormMatch& match, const char* op) {
   const auto reader = uses.only_reader(match.output);
   if (!reader) return {};
   const Node& node = bound.graph().nodes[*reader];

@@ -18,7 +18,7 @@ class TailBuilder {
   }
 
   // What the node itself does to its sums.
-  void start(std::vector<float> scale, std::vector<float> bias) {
+  void start(Floats scale, Floats bias) {
     tail_.scale = std::move(scale);
     tail_.bias = std::move(bias);
   }
@@ -61,17 +61,17 @@ class TailBuilder {
     }
     if (TRY(int_attribute(node, "training_mode", 0)) != 0) return false;
     const float epsilon = TRY(float_attribute(node, "epsilon", 1e-5F));
-    std::array<std::vector<float>, 4> given;
+    std::array<Floats, 4> given;
     for (std::size_t i = 0; i < given.size(); ++i) {
       given[i] = TRY(bound_.floats(node.inputs[i + 1]));
       if (given[i].size() != columns_) return false;
     }
-    std::vector<float> factor(columns_);
+    Floats factor(columns_);
     for (std::uint64_t c = 0; c < columns_; ++c) {
       factor[c] = given[0][c] / std::sqrt(given[3][c] + epsilon);
     }
     multiply(factor);
-    std::vector<float> shift(columns_);
+    Floats shift(columns_);
     for (std::uint64_t c = 0; c < columns_; ++c) shift[c] = given[1][c] - given[2][c] * factor[c];
     add(shift);
     return true;
@@ -85,7 +85,7 @@ class TailBuilder {
     if (!(bound_.type(node.outputs[0]).shape == shape)) return false;
     if (!bound_.is_known(side)) return node.op == "Add" && absorb_residual(side);
     if (tail_.residual != kNoValue) return false;
-    std::vector<float> values = known_columns(bound_, side, columns_, axis_, shape.rank());
+    Floats values = known_columns(bound_, side, columns_, axis_, shape.rank());
     if (values.empty()) return false;
     if (node.op == "Add") {
       add(values);
@@ -110,13 +110,13 @@ class TailBuilder {
     return true;
   }
 
-  void multiply(const std::vector<float>& factor) {
+  void multiply(const Floats& factor) {
     if (tail_.scale.empty()) tail_.scale.assign(columns_, 1.0F);
     for (std::uint64_t c = 0; c < columns_; ++c) tail_.scale[c] *= factor[c];
     for (std::uint64_t c = 0; c < tail_.bias.size(); ++c) tail_.bias[c] *= factor[c];
   }
 
-  void add(const std::vector<float>& shift) {
+  void add(const Floats& shift) {
     if (tail_.bias.empty()) tail_.bias.assign(columns_, 0.0F);
     for (std::uint64_t c = 0; c < columns_; ++c) tail_.bias[c] += shift[c];
   }
@@ -137,15 +137,14 @@ Result<LinearTail> match_tail(BoundGraph& bound, const Uses& uses, const std::ve
   TailBuilder builder(bound, uses, taken, index, columns, axis);
   const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
   if (node.op == "Conv") {
-    builder.start({}, has_bias ? TRY(bound.floats(node.inputs[2])) : std::vector<float>());
+    builder.start({}, has_bias ? TRY(bound.floats(node.inputs[2])) : Floats());
   } else if (node.op == "Gemm") {
     const float alpha = TRY(float_attribute(node, "alpha", 1.0F));
     const float beta = TRY(float_attribute(node, "beta", 1.0F));
-    std::vector<float> bias;
+    Floats bias;
     if (has_bias) bias = known_columns(bound, node.inputs[2], columns, 1, 2);
     for (float& value : bias) value *= beta;
-    builder.start(alpha == 1.0F ? std::vector<float>() : std::vector<float>(columns, alpha),
-                  std::move(bias));
+    builder.start(alpha == 1.0F ? Floats() : Floats(columns, alpha), std::move(bias));
   }
   return builder.build();
 }

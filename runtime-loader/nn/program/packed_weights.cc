@@ -151,74 +151,71 @@ Status PackedWeights::fetch_units(WeightSource& source, Range units, MutableByte
   return done();
 }
 
-void PackedWeights::pack_group(std::uint64_t group, const std::uint8_t* stored,
-                               float* packed) const {
+// How columns from `column` on are stored.
+kernels::WeightFormat PackedWeights::format_at(std::uint64_t column) const {
   kernels::WeightFormat format{type, nullptr, nullptr, dequantize_scale.size() > 1};
-  const std::uint64_t skip = format.per_column ? group * columns : 0;
-  if (!dequantize_scale.empty()) {
-    format.scale = dequantize_scale.data() + skip;
-    format.zero_point = dequantize_zero.data() + skip;
-  }
-  kernels->pack_columns(stored, format, inner, columns, inner, taps, packed);
-  if (!column_scale.empty()) {
-    scale_panels(packed, std::span(column_scale).subspan(group * columns, columns), inner,
-                 kernels->panel);
-  }
+  if (dequantize_scale.empty()) return format;
+  const std::uint64_t at = format.per_column ? column : 0;
+  format.scale = dequantize_scale.data() + at;
+  format.zero_point = dequantize_zero.data() + at;
+  return format;
+}
+
+// Scales packed panels of columns [first, first + count).
+void PackedWeights::scale_columns(std::uint64_t first, std::uint64_t count, std::uint64_t length,
+                                  float* packed) const {
+  if (column_scale.empty()) return;
+  scale_panels(packed, std::span(column_scale).subspan(first, count), length, kernels->panel);
 }
 
 // Packs `part`, which lies in `stored`, to its place among `whole`.
 void PackedWeights::pack(Range part, std::uint8_t* stored, Range whole, float* packed) const {
-  if (form == Form::kGroups) {
-    for (std::uint64_t group = part.first; group < part.last; ++group) {
-      pack_group(group, stored + (group - part.first) * unit_stored(),
-                 packed + (group - whole.first) * unit_packed());
-    }
-    return;
-  }
-  kernels::WeightFormat format{type, nullptr, nullptr, dequantize_scale.size() > 1};
-  if (form == Form::kRows) {
-    const std::uint64_t first = part.first * kRowsPerUnit;
-    const std::uint64_t rows = std::min(part.last * kRowsPerUnit, inner) - first;
-    const std::uint64_t all =
-        std::min(whole.last * kRowsPerUnit, inner) - whole.first * kRowsPerUnit;
-    float* out = packed + (first - whole.first * kRowsPerUnit) * kernels->panel;
-    for (std::uint64_t column = 0; column < columns; column += kernels->panel) {
-      const std::uint64_t width = std::min<std::uint64_t>(kernels->panel, columns - column);
-      if (!dequantize_scale.empty()) {
-        const std::uint64_t at = format.per_column ? column : 0;
-        format.scale = dequantize_scale.data() + at;
-        format.zero_point = dequantize_zero.data() + at;
+  switch (form) {
+    case Form::kGroups:
+      for (std::uint64_t group = part.first; group < part.last; ++group) {
+        float* out = packed + (group - whole.first) * unit_packed();
+        kernels->pack_columns(stored + (group - part.first) * unit_stored(),
+                              format_at(group * columns), inner, columns, inner, taps, out);
+        scale_columns(group * columns, columns, inner, out);
       }
-      kernels->pack_rows(stored + column * element_size(), format, columns, width, rows, out);
-      if (!column_scale.empty()) {
-        scale_panels(out, std::span(column_scale).subspan(column, width), rows, kernels->panel);
-      }
-      out += all * kernels->panel;
-    }
-    return;
+      return;
+    case Form::kRows:
+      return pack_rows(part, stored, whole, packed);
+    case Form::kWinograd:
+      return pack_winograd(part, stored, packed + (part.first - whole.first) * unit_packed());
+    default:
+      break;
   }
-  const std::uint64_t first = part.first * kernels->panel;
-  const std::uint64_t count = columns_in(part);
   float* out = packed + (part.first - whole.first) * unit_packed();
-  if (!dequantize_scale.empty()) {
-    const std::uint64_t at = format.per_column ? first : 0;
-    format.scale = dequantize_scale.data() + at;
-    format.zero_point = dequantize_zero.data() + at;
+  const std::uint64_t first = part.first * kernels->panel, count = columns_in(part);
+  kernels->pack_columns(stored, format_at(first), inner, count, inner, taps, out);
+  scale_columns(first, count, inner, out);
+}
+
+// A panel after the other: each has the rows of all parts.
+void PackedWeights::pack_rows(Range part, const std::uint8_t* stored, Range whole,
+                              float* packed) const {
+  const std::uint64_t start = whole.first * kRowsPerUnit, first = part.first * kRowsPerUnit;
+  const std::uint64_t rows = std::min(part.last * kRowsPerUnit, inner) - first;
+  const std::uint64_t all = std::min(whole.last * kRowsPerUnit, inner) - start;
+  float* out = packed + (first - start) * kernels->panel;
+  for (std::uint64_t column = 0; column < columns; column += kernels->panel) {
+    const std::uint64_t width = std::min<std::uint64_t>(kernels->panel, columns - column);
+    kernels->pack_rows(stored + column * element_size(), format_at(column), columns, width, rows,
+                       out);
+    scale_columns(column, width, rows, out);
+    out += all * kernels->panel;
   }
-  if (form == Form::kColumns) {
-    kernels->pack_columns(stored, format, inner, count, inner, taps, out);
-    if (!column_scale.empty()) {
-      scale_panels(out, std::span(column_scale).subspan(first, count), inner, kernels->panel);
-    }
-    return;
+}
+
+void PackedWeights::pack_winograd(Range part, std::uint8_t* stored, float* packed) const {
+  const std::uint64_t first = part.first * kernels->panel, count = columns_in(part);
+  auto* values = reinterpret_cast<float*>(stored);
+  for (std::uint64_t c = 0; c < count && !column_scale.empty(); ++c) {
+    // Of float32 alone: Lowering::weigh_conv.
+    for (std::uint64_t k = 0; k < inner; ++k) values[c * inner + k] *= column_scale[first + c];
   }
-  if (!column_scale.empty()) {  // of float32 alone: see lower_conv.cc
-    auto* values = reinterpret_cast<float*>(stored);
-    for (std::uint64_t c = 0; c < count; ++c) {
-      for (std::uint64_t k = 0; k < inner; ++k) values[c * inner + k] *= column_scale[first + c];
-    }
-  }
-  kernels->winograd_pack(stored, format, count, inner / 9, out);
+  kernels->winograd_pack(stored, format_at(first), count, inner / 9, packed);
 }
 
 Status PackedWeights::fetch_depthwise(WeightSource& source, MutableBytes staging,
@@ -227,12 +224,8 @@ Status PackedWeights::fetch_depthwise(WeightSource& source, MutableBytes staging
   TRY(bytes.read(source, 0, stored));
   std::array<float, 64> some;
   for (std::uint64_t channel = 0; channel < groups; ++channel) {
-    kernels::WeightFormat format{type, nullptr, nullptr, false};
-    if (!dequantize_scale.empty()) {
-      const std::uint64_t at = dequantize_scale.size() > 1 ? channel : 0;
-      format.scale = dequantize_scale.data() + at;
-      format.zero_point = dequantize_zero.data() + at;
-    }
+    kernels::WeightFormat format = format_at(channel);
+    format.per_column = false;  // this channel's alone
     const float factor = column_scale.empty() ? 1.0F : column_scale[channel];
     for (std::uint64_t tap = 0; tap < inner; tap += some.size()) {
       const std::uint64_t count = std::min<std::uint64_t>(some.size(), inner - tap);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime-loader/nn/kernels/kernels.h"
+#include "runtime-loader/nn/program/wiped.h"
 #include "runtime-loader/nn/services.h"
 #include "runtime-loader/nn/tensor.h"
 
@@ -20,7 +21,7 @@ struct Range {
 
 // Where the bytes of weights are: in the model's files, or folded when the program was compiled.
 struct WeightBytes {
-  std::shared_ptr<const ByteVector> folded;
+  std::shared_ptr<const WipedBytes> folded;
   std::uint32_t file = 0;
   std::uint64_t offset = 0;
 
@@ -45,9 +46,9 @@ class PackedWeights {
   Form form = Form::kDense;
   WeightBytes bytes;
   kernels::WeightType type = kernels::WeightType::kF32;
-  std::vector<float> dequantize_scale;        // empty, one, or one a column
-  std::vector<std::uint8_t> dequantize_zero;  // the same count
-  std::vector<float> column_scale;            // empty, or one a column: multiplies the weights
+  Floats dequantize_scale;     // empty, one, or one a column
+  WipedBytes dequantize_zero;  // the same count
+  Floats column_scale;         // empty, or one a column: multiplies the weights
   std::uint64_t groups = 1;
   std::uint64_t columns = 0;  // of a group
   std::uint64_t inner = 0;
@@ -78,7 +79,11 @@ class PackedWeights {
   Status fetch_depthwise(WeightSource& source, MutableBytes staging, float* packed) const;
   Status fetch_dense(WeightSource& source, Range units, float* packed) const;
   void pack(Range units, std::uint8_t* stored, Range whole, float* packed) const;
-  void pack_group(std::uint64_t group, const std::uint8_t* stored, float* packed) const;
+  void pack_rows(Range part, const std::uint8_t* stored, Range whole, float* packed) const;
+  void pack_winograd(Range part, std::uint8_t* stored, float* packed) const;
+  kernels::WeightFormat format_at(std::uint64_t column) const;
+  void scale_columns(std::uint64_t first, std::uint64_t count, std::uint64_t length,
+                     float* packed) const;
 };
 
 }  // namespace sealpack::nn::program

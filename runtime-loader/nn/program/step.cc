@@ -15,4 +15,8 @@ std::uint64_t Step::scratch(unsigned) const {
   return 0;
 }
 
+std::uint64_t Step::constants() const {
+  return 0;
+}
+
 }  // namespace sealpack::nn::program

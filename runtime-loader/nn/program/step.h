@@ -55,6 +55,8 @@ class Step {
   virtual Range input_bytes(std::size_t input, Range rows) const;
   virtual Range output_bytes(std::size_t output, Range rows) const;
   virtual std::uint64_t scratch(unsigned threads) const;
+  // Bytes of parameters that the step holds itself, besides its weights.
+  virtual std::uint64_t constants() const;
   virtual Status run(const Work& work) const = 0;
 
   std::string what;

@@ -15,7 +15,7 @@ class ConvStep final : public Step {
   kernels::ConvShape shape;  // of one group
   std::uint64_t images = 1;
   std::uint64_t groups = 1;
-  std::vector<float> bias;  // empty, or one an output channel
+  Floats bias;  // empty, or one an output channel
   kernels::Activation activation = kernels::Activation::kNone;
   float low = 0, high = 0;
   const kernels::Kernels* kernels = nullptr;
@@ -25,6 +25,7 @@ class ConvStep final : public Step {
   Range input_bytes(std::size_t input, Range rows) const override;
   Range output_bytes(std::size_t output, Range rows) const override;
   std::uint64_t scratch(unsigned threads) const override;
+  std::uint64_t constants() const override { return bias.size() * sizeof(float); }
   Status run(const Work& work) const override;
 
  private:

@@ -10,13 +10,14 @@ namespace sealpack::nn::program {
 class MatrixStep final : public Step {
  public:
   std::uint64_t row_count = 0, columns = 0, inner = 0;
-  std::vector<float> bias;  // empty, or one a column
+  Floats bias;  // empty, or one a column
   kernels::Activation activation = kernels::Activation::kNone;
   float low = 0, high = 0;
 
   std::uint64_t rows() const override { return row_count; }
   Range input_bytes(std::size_t input, Range rows) const override;
   Range output_bytes(std::size_t output, Range rows) const override;
+  std::uint64_t constants() const override { return bias.size() * sizeof(float); }
   Status run(const Work& work) const override;
 
  private:
@@ -37,7 +38,7 @@ class ProductStep final : public Step {
   std::uint64_t left_stride = 0, right_stride = 0, out_stride = 0;  // floats from row to row
   bool right_by_columns = false;  // stored [column][inner], right_stride from column to column
   bool is_dense = false;          // the products follow one another in the output
-  std::vector<float> bias;        // empty, or one a column
+  Floats bias;                    // empty, or one a column
   const kernels::Kernels* kernels = nullptr;
 
   // Rows are products, where each fills its own part of the output.
@@ -45,6 +46,7 @@ class ProductStep final : public Step {
   Range input_bytes(std::size_t input, Range rows) const override;
   Range output_bytes(std::size_t output, Range rows) const override;
   std::uint64_t scratch(unsigned threads) const override;
+  std::uint64_t constants() const override { return bias.size() * sizeof(float); }
   Status run(const Work& work) const override;
 
  private:

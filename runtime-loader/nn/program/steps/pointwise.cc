@@ -69,6 +69,12 @@ Range PointwiseStep::output_bytes(std::size_t, Range rows) const {
   return {rows.first * width * sizeof(float), rows.last * width * sizeof(float)};
 }
 
+std::uint64_t PointwiseStep::constants() const {
+  std::uint64_t size = 0;
+  for (const Operation& operation : operations) size += operation.side.size() * sizeof(float);
+  return size;
+}
+
 Status PointwiseStep::run(const Work& work) const {
   const std::uint64_t size = work.rows.count() * width * operations.size() * 4;
   const std::size_t parts = useful_parts(work, size);

@@ -12,9 +12,9 @@ class PointwiseStep final : public Step {
  public:
   struct Operation {
     PointOp op;
-    int input = -1;           // the side that is a tensor
-    bool is_row = false;      // that tensor is one row, for all rows
-    std::vector<float> side;  // a known side, repeated to fill a chunk
+    int input = -1;       // the side that is a tensor
+    bool is_row = false;  // that tensor is one row, for all rows
+    Floats side;          // a known side, repeated to fill a chunk
   };
   // Elements worked on at a time: a multiple of `width`, at least kGoodChunk where rows are short.
   static constexpr std::uint64_t kGoodChunk = 2048;
@@ -27,6 +27,7 @@ class PointwiseStep final : public Step {
   std::uint64_t rows() const override { return row_count; }
   Range input_bytes(std::size_t input, Range rows) const override;
   Range output_bytes(std::size_t output, Range rows) const override;
+  std::uint64_t constants() const override;
   Status run(const Work& work) const override;
 
  private:

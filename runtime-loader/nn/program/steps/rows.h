@@ -28,8 +28,10 @@ class SoftmaxStep final : public RowStep {
 
 class LayerNormStep final : public RowStep {
  public:
-  std::vector<float> scale, bias;
+  Floats scale, bias;
   float epsilon = 0;
+
+  std::uint64_t constants() const override { return (scale.size() + bias.size()) * sizeof(float); }
 
  protected:
   void run_rows(const kernels::Kernels& kernels, const float* in, std::uint64_t rows,
