@@ -26,6 +26,7 @@ struct Candidate {
   std::vector<bool> secure;  // one a node
   std::uint64_t layers = 0;  // with weights, that are secure
   bool whole = false;
+  bool asked = false;  // by the user: shown whatever else is better
 };
 
 // Nodes that apply weights to data: convolutions, products, recurrent layers, table look-ups.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime-loader/plan/dataflow.h"
 
-#include "formats/base/bytes.h"
+#include <algorithm>
 
 namespace sealpack::plan {
 
@@ -57,6 +57,12 @@ bool is_structure(std::uint64_t onnx_type, std::uint64_t elements, std::uint64_t
   constexpr std::uint64_t kMaxSize = 1024;
   return size <= kMaxSize &&
          (elements <= kMaxElements || onnx_type == kInt64 || onnx_type == kBool);
+}
+
+bool is_uniform(Bytes bytes, std::uint64_t elements) {
+  if (elements == 0 || bytes.size() % elements != 0) return false;
+  const auto size = static_cast<std::size_t>(bytes.size() / elements);
+  return std::equal(bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end(), bytes.begin());
 }
 
 }  // namespace sealpack::plan

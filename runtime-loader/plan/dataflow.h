@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/base/result.h"
+#include "formats/base/bytes.h"
 
 namespace sealpack::plan {
 
@@ -23,7 +23,8 @@ struct Dataflow {
     bool is_output = false;
     bool is_constant = false;  // an initializer
     // A constant that must not be in both halves: everything but the small ones that only say how
-    // something is done (shapes, axes, clip limits), see is_structure.
+    // something is done (shapes, axes, clip limits; is_structure) and those of one repeated number,
+    // which exporters share between layers (is_uniform).
     bool is_weight = false;
     std::uint64_t elements = 0;  // of a constant
   };
@@ -53,5 +54,9 @@ struct Dataflow {
 // Constants that may be in both halves: at most 1024 bytes, and at most 16 elements or integers
 // that count (int64) or booleans. `onnx_type` is a TensorProto.DataType.
 bool is_structure(std::uint64_t onnx_type, std::uint64_t elements, std::uint64_t size);
+// Constants up to this size are looked at: the weights of a normalisation that was never trained.
+inline constexpr std::uint64_t kMaxUniformSize = std::uint64_t{64} << 10U;
+// All elements are the same bytes.
+bool is_uniform(Bytes bytes, std::uint64_t elements);
 
 }  // namespace sealpack::plan

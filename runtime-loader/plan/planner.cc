@@ -26,6 +26,8 @@ Part whole_part(const Dataflow& flow) {
 
 // a is at least as good as b in everything. Estimates closer than a hundredth are the same.
 bool beats(const Choice& a, const Choice& b) {
+  const bool keeps = b.candidate.whole || b.candidate.asked;
+  if (keeps && a.candidate.id != b.candidate.id) return false;
   const double slack = 1.01;
   return a.estimate.latency <= b.estimate.latency * slack &&
          static_cast<double>(a.estimate.secure_peak) <=
@@ -41,8 +43,7 @@ std::vector<Choice> best_of(std::vector<Choice> all) {
                     [&](const Choice& other) { return beats(other, choice); })) {
       continue;
     }
-    std::erase_if(
-        kept, [&](const Choice& other) { return !other.candidate.whole && beats(choice, other); });
+    std::erase_if(kept, [&](const Choice& other) { return beats(choice, other); });
     kept.push_back(std::move(choice));
   }
   return kept;
@@ -74,7 +75,7 @@ void thin(std::vector<Choice>& choices, std::size_t shown) {
 }  // namespace
 
 Planner::Planner(PlannedModel model, PlanOptions options)
-    : model_(std::move(model)), options_(std::move(options)), flow_(dataflow_of(*model_.graph)) {}
+    : model_(std::move(model)), options_(std::move(options)) {}
 
 Result<Planner> Planner::create(PlannedModel model, PlanOptions options) {
   Planner planner(std::move(model), std::move(options));
@@ -83,6 +84,7 @@ Result<Planner> Planner::create(PlannedModel model, PlanOptions options) {
 }
 
 Status Planner::prepare() {
+  flow_ = TRY(dataflow_of(*model_.graph, *model_.weights));
   TRY(flow_.check());
   types_ = TRY(infer_types(*model_.graph, *model_.weights, options_.sizes));
   const Part whole = whole_part(flow_);

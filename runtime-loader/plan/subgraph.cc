@@ -6,33 +6,42 @@
 namespace sealpack::plan {
 namespace {
 
-void describe(const nn::StoredTensor& stored, Dataflow::Value& value) {
+Status describe(const nn::StoredTensor& stored, nn::WeightSource& weights, Dataflow::Value& value) {
   value.is_constant = true;
   value.elements = static_cast<std::uint64_t>(stored.type.shape.element_count());
   value.is_weight = !is_structure(static_cast<std::uint64_t>(stored.type.dtype), value.elements,
                                   stored.type.size());
+  if (!value.is_weight || stored.type.size() > kMaxUniformSize) return done();
+  ByteVector bytes = stored.bytes;
+  if (!stored.is_inline) {
+    bytes.resize(static_cast<std::size_t>(stored.type.size()));
+    TRY(weights.read(stored.file, stored.offset, bytes));
+  }
+  value.is_weight = !is_uniform(bytes, value.elements);
+  return done();
 }
 
-void describe_attributes(const nn::Node& from, Dataflow::Node& node) {
+Status describe_attributes(const nn::Node& from, nn::WeightSource& weights, Dataflow::Node& node) {
   for (const nn::Attribute& attribute : from.attributes) {
     const auto* stored = std::get_if<nn::StoredTensor>(&attribute.value);
     if (stored == nullptr) continue;
     Dataflow::Value value;
-    describe(*stored, value);
+    TRY(describe(*stored, weights, value));
     node.elements += value.elements;
     node.holds_weight = node.holds_weight || value.is_weight;
   }
+  return done();
 }
 
 }  // namespace
 
-Dataflow dataflow_of(const nn::Graph& graph) {
+Result<Dataflow> dataflow_of(const nn::Graph& graph, nn::WeightSource& weights) {
   Dataflow flow;
   for (const nn::Value& from : graph.values) {
     Dataflow::Value value;
     value.name = from.name;
     flow.value_of.emplace(from.name, static_cast<std::uint32_t>(flow.values.size()));
-    if (from.stored) describe(*from.stored, value);
+    if (from.stored) TRY(describe(*from.stored, weights, value));
     flow.values.push_back(std::move(value));
   }
   for (const nn::ValueId input : graph.inputs) {
@@ -47,7 +56,7 @@ Dataflow dataflow_of(const nn::Graph& graph) {
     Dataflow::Node node;
     node.op = from.op;
     node.name = from.name;
-    describe_attributes(from, node);
+    TRY(describe_attributes(from, weights, node));
     for (const nn::ValueId input : from.inputs) {
       if (input == nn::kNoValue) continue;
       if (std::find(node.reads.begin(), node.reads.end(), input) == node.reads.end()) {

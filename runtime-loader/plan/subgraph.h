@@ -4,12 +4,13 @@
 #include <optional>
 
 #include "runtime-loader/nn/graph.h"
+#include "runtime-loader/nn/services.h"
 #include "runtime-loader/plan/cut.h"
 
 namespace sealpack::plan {
 
-// The same values under the same numbers.
-Dataflow dataflow_of(const nn::Graph& graph);
+// The same values under the same numbers. Small weights are looked at through `weights`.
+Result<Dataflow> dataflow_of(const nn::Graph& graph, nn::WeightSource& weights);
 
 // The nodes of one part as a graph of its own over the same values. `types` are those of all values
 // of `graph` (infer_types). kUnsupported where the type of an input of the part is not known.

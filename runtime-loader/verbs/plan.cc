@@ -62,6 +62,7 @@ Result<std::vector<Candidate>> candidates_of(const PlanArguments& arguments, con
   if (wanted.whole) return list;
   // What was asked for fails loudly.
   TRY(planner.evaluate(wanted, memory).within("--protect " + printable(protect.text)));
+  wanted.asked = true;
   list.push_back(std::move(wanted));
   return list;
 }

@@ -124,7 +124,8 @@ class FolderDivision final : public LayersDivision {
   }
 
   Status analyse() {
-    const OnnxDataflow dataflow = TRY(onnx_dataflow(*secure_->model, secure_->index));
+    const OnnxDataflow dataflow =
+        TRY(onnx_dataflow(secure_->files, *secure_->model, secure_->index));
     plan::Cut cut;
     for (std::size_t i = 0; i < dataflow.flow.nodes.size(); ++i) {
       cut.secure.nodes.push_back(static_cast<std::uint32_t>(i));

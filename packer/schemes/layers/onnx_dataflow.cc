@@ -50,8 +50,8 @@ void collect_reads(const Message& node, std::set<std::string_view>& names) {
 
 class Builder {
  public:
-  Builder(const Message& model, const ModelIndex& index)
-      : model_(model), graph_(*model.message(model::kGraph)), index_(index) {}
+  Builder(const ModelFiles& files, const Message& model, const ModelIndex& index)
+      : files_(files), model_(model), graph_(*model.message(model::kGraph)), index_(index) {}
 
   Result<OnnxDataflow> build() {
     if (!model_.messages(model::kFunctions).empty()) {
@@ -61,7 +61,7 @@ class Builder {
     if (!model_.messages(model::kTrainingInfo).empty()) {
       return Error(ErrorCode::kUnsupported, "a model with a training graph cannot be divided");
     }
-    add_constants();
+    TRY(add_constants());
     for (const Message* input : graph_.messages(graph::kInput)) {
       const std::uint32_t value = flow().add_value(input->text(value_info::kName));
       if (flow().values[value].is_constant) continue;
@@ -76,7 +76,7 @@ class Builder {
       flow().values[value].is_output = true;
       flow().outputs.push_back(value);
     }
-    add_held_weights();
+    TRY(add_held_weights());
     TRY(flow().check());
     return std::move(result_);
   }
@@ -84,7 +84,21 @@ class Builder {
  private:
   plan::Dataflow& flow() { return result_.flow; }
 
-  void add_constants() {
+  // As runtime-loader/plan judges a constant.
+  Result<bool> is_weight(const TensorData& data) const {
+    if (plan::is_structure(data.type, data.count, stored_size(data))) return false;
+    if (stored_size(data) > plan::kMaxUniformSize) return true;
+    const models::Piece piece = TRY(tensor_bytes(files_, data));
+    if (const auto* bytes = std::get_if<ByteVector>(&piece)) {
+      return !plan::is_uniform(*bytes, data.count);
+    }
+    const auto& range = std::get<models::SourceRange>(piece);
+    ByteVector bytes(static_cast<std::size_t>(range.size));
+    TRY(files_.inputs[range.file].source->read_at(range.offset, bytes));
+    return !plan::is_uniform(bytes, data.count);
+  }
+
+  Status add_constants() {
     for (std::size_t i = 0; i < index_.objects.size(); ++i) {
       const Object& object = index_.objects[i];
       if (!object.is_main || object.place != Object::Place::kInitializer) continue;
@@ -97,9 +111,9 @@ class Builder {
       plan::Dataflow::Value& value = flow().values[flow().add_value(object.value_name)];
       const TensorData& data = index_.data[i];
       value.elements += data.count;
-      value.is_weight = value.is_weight || object.is_sparse ||
-                        !plan::is_structure(data.type, data.count, stored_size(data));
+      value.is_weight = value.is_weight || object.is_sparse || TRY(is_weight(data));
     }
+    return done();
   }
 
   void add_node(const Field& field) {
@@ -122,7 +136,7 @@ class Builder {
   }
 
   // Weights in attributes, and in subgraphs, go where their node goes.
-  void add_held_weights() {
+  Status add_held_weights() {
     std::map<const void*, std::uint32_t> node_of;
     for (std::size_t i = 0; i < result_.node_fields.size(); ++i) {
       note(*result_.node_fields[i], static_cast<std::uint32_t>(i), node_of);
@@ -142,8 +156,9 @@ class Builder {
       if (holder == plan::kNobody) continue;
       plan::Dataflow::Node& node = flow().nodes[holder];
       node.elements += data.count;
-      if (!plan::is_structure(data.type, data.count, stored_size(data))) node.holds_weight = true;
+      node.holds_weight = node.holds_weight || TRY(is_weight(data));
     }
+    return done();
   }
 
   // Everything in the node by its address.
@@ -157,6 +172,7 @@ class Builder {
     for (const Field& inner : (*message)->fields) note(inner, node, map);
   }
 
+  const ModelFiles& files_;
   const Message& model_;
   const Message& graph_;
   const ModelIndex& index_;
@@ -165,8 +181,9 @@ class Builder {
 
 }  // namespace
 
-Result<OnnxDataflow> onnx_dataflow(const Message& model, const ModelIndex& index) {
-  return Builder(model, index).build();
+Result<OnnxDataflow> onnx_dataflow(const ModelFiles& files, const Message& model,
+                                   const ModelIndex& index) {
+  return Builder(files, model, index).build();
 }
 
 bool holds_tensor(const OnnxDataflow& dataflow, const ModelIndex& index, const plan::Part& part,

@@ -15,7 +15,8 @@ struct OnnxDataflow {
   // initializer of the graph.
   std::vector<std::uint32_t> holders;
 };
-Result<OnnxDataflow> onnx_dataflow(const models::onnx::Message& model,
+Result<OnnxDataflow> onnx_dataflow(const models::onnx::ModelFiles& files,
+                                   const models::onnx::Message& model,
                                    const models::onnx::ModelIndex& index);
 
 // Whether the part has ModelIndex::tensors[i].

@@ -62,6 +62,7 @@ class PartWriter {
     drop_fields();
     TRY(add_border(graph::kInput, part_.inputs));
     TRY(add_border(graph::kOutput, part_.outputs));
+    TRY(write_shared_anew());
     PartFiles result;
     std::vector<models::OutputFile> external = TRY(place_external(result.externals));
     models::OutputFile file{names_.path, {}, 0};
@@ -143,6 +144,27 @@ class PartWriter {
     return done();
   }
 
+  // Short fields are written anew in any case.
+  Status write_shared_anew() {
+    for (std::size_t i = 0; i < index_.data.size(); ++i) {
+      const TensorData& data = index_.data[i];
+      const Field* raw = data.message == nullptr ? nullptr : data.message->find(tensor::kRawData);
+      const auto value = flow_.value_of.find(index_.objects[index_.object_of[i]].value_name);
+      if (raw == nullptr || dataflow_.holders[i] != plan::kNobody ||
+          value == flow_.value_of.end() ||
+          std::find(names_.shared.begin(), names_.shared.end(), value->second) ==
+              names_.shared.end()) {
+        continue;
+      }
+      const ByteRange range = std::get<ByteRange>(raw->value);
+      std::string bytes(static_cast<std::size_t>(range.size), '\0');
+      TRY(files_.source().read_at(
+          range.offset, MutableBytes(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size())));
+      edits_.replaced.emplace(raw, make_field(tensor::kRawData, std::move(bytes)));
+    }
+    return done();
+  }
+
   // As split_model does: bytes of this part's tensors alone, at new offsets.
   Result<std::vector<models::OutputFile>> place_external(
       std::vector<sealpack::layers::External>& externals) {
@@ -180,7 +202,7 @@ class PartWriter {
 
   // Short ones as bytes: both halves may hold them.
   Result<models::Piece> piece_of(const models::SourceRange& range) const {
-    if (range.size > kMaxLiteralRange) return models::Piece(range);
+    if (range.size > plan::kMaxUniformSize) return models::Piece(range);
     ByteVector bytes(static_cast<std::size_t>(range.size));
     TRY(files_.inputs[range.file].source->read_at(range.offset, bytes));
     return models::Piece(std::move(bytes));

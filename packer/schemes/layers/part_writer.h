@@ -19,6 +19,9 @@ ValueTypes declared_types(const models::onnx::Message& model);
 struct PartNames {
   std::string path;             // of the ONNX file
   std::string external_suffix;  // behind the path of each file of external data
+  // Constants that a part on the other side has as well: written anew, since no byte of the
+  // original is both public and sealed.
+  std::vector<std::uint32_t> shared;
 };
 
 // One part of a model as an ONNX file of its own, with the external data it reads.

@@ -80,7 +80,7 @@ class PlanDivision final : public LayersDivision {
   Result<DividedModel> divide_graph(const ModelFiles& files, const models::Model& model) {
     const auto message = TRY(models::onnx::parse_model(files.source()));
     const ModelIndex index = TRY(models::onnx::index_model(files, *message));
-    const OnnxDataflow dataflow = TRY(onnx_dataflow(*message, index));
+    const OnnxDataflow dataflow = TRY(onnx_dataflow(files, *message, index));
     const plan::Cut cut = TRY(cut_apart(dataflow.flow, TRY(secure_nodes(dataflow.flow))));
     const ValueTypes types = value_types(files, *message, border_names(dataflow.flow, cut));
     DividedModel out;
@@ -126,21 +126,27 @@ class PlanDivision final : public LayersDivision {
                      const OnnxDataflow& dataflow, const plan::Cut& cut, const ValueTypes& types,
                      DividedModel& out) {
     const std::string& path = files.model().path;
+    std::vector<std::uint32_t> shared;
+    for (const plan::Part* open : {&cut.before, &cut.after}) {
+      std::set_intersection(cut.secure.constants.begin(), cut.secure.constants.end(),
+                            open->constants.begin(), open->constants.end(),
+                            std::back_inserter(shared));
+    }
     if (!cut.before.empty()) {
       PartFiles part = TRY(write_part(files, message, index, dataflow, cut.before, types,
-                                      {path, ""}, keep_metadata_));
+                                      {path, "", shared}, keep_metadata_));
       parameters_.before = path;
       append(std::move(part.files), out.split.public_files);
     }
     if (!cut.after.empty()) {
       parameters_.after = with_word(path, "after");
       PartFiles part = TRY(write_part(files, message, index, dataflow, cut.after, types,
-                                      {parameters_.after, ".after"}, keep_metadata_));
+                                      {parameters_.after, ".after", shared}, keep_metadata_));
       append(std::move(part.files), out.split.public_files);
     }
     parameters_.secure = with_word(path, "secure");
     PartFiles part = TRY(write_part(files, message, index, dataflow, cut.secure, types,
-                                    {parameters_.secure, ""}, keep_metadata_));
+                                    {parameters_.secure, "", shared}, keep_metadata_));
     const std::vector<models::OutputFile> externals(part.files.begin() + 1, part.files.end());
     runnable_ = check_runnable(part.files[0], externals, part.externals, files.inputs);
     parameters_.externals = std::move(part.externals);
