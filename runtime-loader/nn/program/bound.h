@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "runtime-loader/nn/ops/operator.h"
-#include "runtime-loader/nn/program/packed_weights.h"
 #include "runtime-loader/nn/program/program.h"
+#include "runtime-loader/nn/program/steps/packed_weights.h"
 
 namespace sealpack::nn::program {
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime-loader/nn/program/bound.h"
+#include "runtime-loader/nn/program/steps/point_op.h"
 
 // Nodes that become one step: patterns in the graph, independent of memory and machine.
 namespace sealpack::nn::program {
@@ -59,30 +60,7 @@ struct LinearTail {
 Result<LinearTail> match_tail(BoundGraph& bound, const Uses& uses, const std::vector<bool>& taken,
                               std::uint32_t node, std::uint64_t columns, std::size_t axis);
 
-// One operation of a chain over elements: value = op(value, side).
-struct PointOp {
-  enum class Kind {
-    kAdd,
-    kSubtract,
-    kSubtractFrom,
-    kMultiply,
-    kDivide,
-    kDivideInto,  // with a side
-    kActivate,
-    kErf,
-    kExp,
-    kSqrt,
-    kNegate,
-    kSquare,
-    kCube,
-  };
-  enum class Side { kNone, kFull, kChannel, kLast, kScalar };
-  Kind kind = Kind::kAdd;
-  Side side = Side::kNone;
-  ValueId value = kNoValue;  // the side
-  kernels::Activation activation = kernels::Activation::kNone;
-  float low = 0, high = 0;
-};
+// Operations over elements, one after the other.
 struct PointChain {
   ValueId input = kNoValue, output = kNoValue;
   std::vector<PointOp> ops;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime-loader/nn/program/bound.h"
-#include "runtime-loader/nn/program/step.h"
+#include "runtime-loader/nn/program/steps/step.h"
 
 namespace sealpack::nn::program {
 

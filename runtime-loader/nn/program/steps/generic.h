@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime-loader/nn/ops/operator.h"
-#include "runtime-loader/nn/program/step.h"
+#include "runtime-loader/nn/program/steps/step.h"
 
 namespace sealpack::nn::program {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "runtime-loader/nn/program/step.h"
+#include "runtime-loader/nn/program/steps/step.h"
 
 namespace sealpack::nn::program {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "runtime-loader/nn/program/step.h"
+#include "runtime-loader/nn/program/steps/step.h"
 
 // How one piece of a step is divided among threads.
 namespace sealpack::nn::program {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "runtime-loader/nn/program/group.h"
-#include "runtime-loader/nn/program/step.h"
+#include "runtime-loader/nn/program/steps/point_op.h"
+#include "runtime-loader/nn/program/steps/step.h"
 
 namespace sealpack::nn::program {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime-loader/nn/program/step.h"
+#include "runtime-loader/nn/program/steps/step.h"
 
 namespace sealpack::nn::program {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime-loader/nn/program/packed_weights.h"
+#include "runtime-loader/nn/program/steps/packed_weights.h"
 
 #include <algorithm>
 #include <array>

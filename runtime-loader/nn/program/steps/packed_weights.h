@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime-loader/nn/kernels/kernels.h"
-#include "runtime-loader/nn/program/wiped.h"
+#include "runtime-loader/nn/program/steps/wiped.h"
 #include "runtime-loader/nn/services.h"
 #include "runtime-loader/nn/tensor.h"
 

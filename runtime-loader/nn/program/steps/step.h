@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime-loader/nn/kernels/kernels.h"
-#include "runtime-loader/nn/program/packed_weights.h"
+#include "runtime-loader/nn/program/steps/packed_weights.h"
 #include "runtime-loader/nn/services.h"
 #include "runtime-loader/nn/tensor.h"
 
