@@ -36,7 +36,7 @@ struct Stored {
       : bytes(count * size_of(type) + 1), scale(random.values(columns)), zero_point(columns) {
     format.type = type;
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.between(0, 255));
-    if (type == WeightType::kF32) {
+    if (type == WeightType::kF32 && count != 0) {
       const std::vector<float> values = random.values(count);
       std::memcpy(data(), values.data(), count * sizeof(float));
     }
