@@ -115,6 +115,28 @@ TEST(FileReader, CrossesEveryBoundaryOfChunksAndSegments) {
   }
 }
 
+// Where memory is scarce a reader takes few leaves at once, and still refuses every bad one.
+TEST(FileReader, GivesTheSameBytesWithFewerLeavesAtOnce) {
+  Opened bundle(larger());
+  ByteVector bytes = bundle.made.bytes();
+  for (const std::size_t leaves : {0U, 1U, 2U, 7U, 8U, 16U, 99U}) {
+    FileReader reader(*bundle.open, leaves);
+    for (std::uint32_t file = 0; file < 3; ++file) {
+      const ByteVector expected = bundle.made.plaintext(bundle.recipe, file);
+      ByteVector out(expected.size());
+      ASSERT_THAT(reader.read(file, 0, out), Succeeds()) << leaves;
+      EXPECT_EQ(out, expected) << leaves;
+    }
+  }
+  bytes[bundle.made.layout.segments[0][1].data_offset + 9 * 16400] ^= 1;
+  const auto changed = open_with_slot(memory(bytes), bundle.keys);
+  for (const std::size_t leaves : {1U, 7U, 16U}) {
+    ByteVector out(20 * 16384);
+    FileReader reader(*changed, leaves);
+    EXPECT_THAT(reader.read(2, 0, out), Fails(ErrorCode::kNotAuthentic)) << leaves;
+  }
+}
+
 TEST(FileReader, RefusesRangesOutsideTheFile) {
   Opened bundle{Recipe()};
   FileReader reader(*bundle.open);
