@@ -109,7 +109,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   model->weights_ = std::make_unique<BundleWeights>(bundle, std::move(read.files), leaves);
   TRY(model->compile(options, services, failure));
   TRY(model->describe(secure, rule, narrowing));
-  if (options.may_spill && services.spill != nullptr) {
+  if (model->spilled_ != 0) {
     model->spill_ = std::make_unique<SealedSpill>(*services.spill);
   }
   model->instance_ = TRY(nn::Instance::create(
@@ -147,7 +147,10 @@ Status LoadedModel::compile(const LoadOptions& options, const Services& services
   info_.unlimited_peak = costs.unlimited_peak + around;
   info_.least_limit = least;
   info_.resident_weights = costs.resident_weights;
-  for (const nn::StepCost& step : costs.steps) info_.streamed += step.streamed;
+  for (const nn::StepCost& step : costs.steps) {
+    info_.streamed += step.streamed;
+    spilled_ += step.spilled;
+  }
   return done();
 }
 

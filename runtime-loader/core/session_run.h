@@ -72,6 +72,7 @@ class LoadedModel {
   std::vector<Port> graph_outputs_;
   std::vector<std::string> returned_;
   std::uint64_t answers_per_run_ = 0;
+  std::uint64_t spilled_ = 0;  // bytes that a run stores outside
 };
 
 // Inputs copied into secure memory, room for the outputs, and how far the run is.
