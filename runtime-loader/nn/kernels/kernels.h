@@ -122,8 +122,9 @@ struct Kernels {
   // Adds rows of one image to sums[channels]; the caller divides.
   void (*sum_rows)(const float* in, std::size_t pixels, std::size_t channels, float* sums);
 
-  // Elementwise over `count` floats; in == out is allowed. Errors are at most 2 ulp for exp, erf and
-  // tanh, 4 for sigmoid and SiLU, and 2e-7 |x| for GELU and hard swish, which cancel. NaN gives NaN.
+  // Elementwise over `count` floats; in == out is allowed. Errors are at most 2 ulp for exp, erf
+  // and tanh, 4 for sigmoid and SiLU, and 2e-7 |x| for GELU and hard swish, which cancel. NaN gives
+  // NaN.
   void (*activate)(Activation activation, float low, float high, const float* in, float* out,
                    std::size_t count);
   void (*exp)(const float* in, float* out, std::size_t count);
