@@ -83,16 +83,21 @@ Result<std::vector<std::int64_t>> to_integers(const ConstTensor& tensor) {
                std::string("a list of ") + to_string(tensor.type.dtype) + ", not of integers");
 }
 
+bool is_known(const InferContext& context, std::size_t index) {
+  return context.constants[index].data != nullptr ||
+         context.inputs[index]->shape.element_count() == 0;
+}
+
 Result<std::vector<std::int64_t>> constant_integers(const InferContext& context, std::size_t index,
                                                     const char* what) {
   if (!has_input(context, index)) {
     return Error(ErrorCode::kMalformed, std::string("input ") + what + " is missing");
   }
-  if (index >= context.constants.size() || context.constants[index].data == nullptr) {
+  if (!is_known(context, index)) {
     return Error(ErrorCode::kUnsupported, std::string("the output's shape depends on ") + what +
                                               ", which is not a constant");
   }
-  return to_integers(context.constants[index]).within(what);
+  return to_integers({*context.inputs[index], context.constants[index].data}).within(what);
 }
 
 Status check_dtype(const InferContext& context, std::size_t index,

@@ -36,6 +36,9 @@ inline bool has_input(const InferContext& context, std::size_t index) {
   return has_input(context.inputs, index);
 }
 
+// Whether the contents of input `index`, which is there, are known by now.
+bool is_known(const InferContext& context, std::size_t index);
+
 // Elements of a tensor of int32 or int64 with rank 0 or 1.
 Result<std::vector<std::int64_t>> to_integers(const ConstTensor& tensor);
 // Those of input `index`, which must be known by now: kUnsupported "the shape depends on …"

@@ -175,8 +175,8 @@ bool is_nonzero(T element) {
 }
 
 Types infer_non_zero(const InferContext& context) {
-  const ConstTensor in = context.constants[0];
-  if (in.data == nullptr) {
+  const ConstTensor in = {*context.inputs[0], context.constants[0].data};
+  if (!is_known(context, 0)) {
     return unsupported("the output's shape depends on contents that are not constant");
   }
   const std::int64_t count = dispatch(AllTypes{}, in.type.dtype, [&]<typename T>() -> std::int64_t {

@@ -192,11 +192,12 @@ Types infer_dropout(const InferContext& context) {
   TRY(check_dtype(context, 0, {DType::kF32, DType::kF16, DType::kF64, DType::kBF16}));
   TRY(float_attribute(context.node, "ratio", 0.5F));
   if (has_input(context, 2)) {
-    const ConstTensor training = context.constants[2];
-    if (training.type.dtype != DType::kBool || training.type.shape.element_count() != 1) {
+    const TensorType& type = *context.inputs[2];
+    if (type.dtype != DType::kBool || type.shape.element_count() != 1) {
       return Error(ErrorCode::kMalformed, "training_mode is not one bool");
     }
-    if (training.data == nullptr || training.data[0] != 0) {
+    const std::uint8_t* training = context.constants[2].data;
+    if (training == nullptr || *training != 0) {
       return Error(ErrorCode::kUnsupported, "training_mode is not false");
     }
   }

@@ -275,8 +275,8 @@ Result<std::optional<std::size_t>> compress_axis(const Node& node, std::size_t r
 Types infer_compress(const InferContext& context) {
   const TensorType& in = *context.inputs[0];
   TRY(check_dtype(context, 1, {DType::kBool}));
-  const ConstTensor condition = context.constants[1];
-  if (condition.data == nullptr) {
+  const ConstTensor condition = {*context.inputs[1], context.constants[1].data};
+  if (!is_known(context, 1)) {
     return unsupported("the output's shape depends on condition, which is not a constant");
   }
   const auto axis = TRY(compress_axis(context.node, in.shape.rank()));

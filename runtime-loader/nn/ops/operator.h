@@ -17,7 +17,7 @@ struct InferContext {
   std::int64_t opset;
   // One an input; nullptr where an optional input is left out.
   std::vector<const TensorType*> inputs;
-  // Contents of inputs known by now (constants); data is nullptr otherwise.
+  // One an input: its contents if they are known by now; data is nullptr otherwise.
   std::vector<ConstTensor> constants;
 };
 

@@ -77,6 +77,7 @@ Result<std::vector<TensorType>> infer_checked(const InferContext& context) {
     return Error(ErrorCode::kUnsupported,
                  "not supported in opset " + std::to_string(context.opset));
   }
+  if (context.constants.size() != context.inputs.size()) die("constants without their inputs");
   TRY(check_counts(*form, context));
   std::vector<TensorType> types = TRY(form->infer(context));
   if (types.size() < context.node.outputs.size()) {

@@ -45,6 +45,17 @@ TEST(Reshape, CopiesDimensionsAndFindsTheOpenOne) {
               FailsWith(kUnsupported, HasSubstr("shape")));
 }
 
+TEST(Reshape, AnEmptyShapeIsKnownWithoutBytes) {
+  const TensorType one = {DType::kF32, Shape{1, 1}};
+  const TensorType none = {DType::kI64, Shape{0}};
+  Node node;
+  node.op = "Reshape";
+  node.outputs = {2};
+  const auto types = infer_node({node, 13, {&one, &none}, {{one, nullptr}, {none, nullptr}}});
+  ASSERT_THAT(types, Succeeds());
+  EXPECT_EQ(types->front().shape, Shape{});
+}
+
 TEST(Flatten, TakesNegativeAxesFromOpset11On) {
   EXPECT_EQ(OperatorRun("Flatten", 11)
                 .input(counting<float>(Shape{2, 3, 4}))
