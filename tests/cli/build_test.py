@@ -129,7 +129,7 @@ class Refusals(BuildCase):
 
 class Reports(BuildCase):
     KEYS = {"bundle", "bytes", "uuid", "content_digest", "release_digest", "product", "version", "counter",
-            "recipients", "requires_attestation", "summary", "entries", "excluded"}
+            "recipients", "requires_attestation", "scheme", "summary", "entries", "excluded"}
 
     def test_json_of_a_build(self):
         report = self.report("--seal", "head.*", "--product", "acme/ranker", "--version", "2",
@@ -150,7 +150,7 @@ class Reports(BuildCase):
 
     def test_dry_run_needs_no_key_and_writes_nothing(self):
         result = self.succeeds(self.run_tool("build", "ranker.safetensors", "--dry-run", "--json"))
-        self.assertEqual(set(json.loads(result.stdout)), {"summary", "entries", "excluded"})
+        self.assertEqual(set(json.loads(result.stdout)), {"scheme", "summary", "entries", "excluded"})
         result = self.succeeds(self.run_tool("build", "ranker.safetensors", "--dry-run", "--out",
                                              "out/b.seal"))
         self.assertIn(b"head.w", result.stdout)

@@ -17,6 +17,7 @@ loader_package=$(find "$packages" -maxdepth 1 -name 'libsealpack-loader1_*.deb')
 names() { dpkg-deb -c "$1" | awk '$1 !~ /^d/ { print $6 }'; }
 holds() { grep -qE "^\./usr/$2\$" <<<"$(names "$1")" || fail "$1 lacks $2"; }
 holds "$tool_package" 'bin/sealpack'
+holds "$tool_package" 'libexec/sealpack/sealpack-tee'
 holds "$tool_package" 'share/man/man1/sealpack\.1\.gz'
 holds "$tool_package" 'share/man/man1/sealpack-build\.1\.gz'
 holds "$tool_package" 'share/bash-completion/completions/sealpack'
@@ -33,7 +34,7 @@ strangers=$(names "$loader_package" | grep -vE '^\./usr/(lib/.*libsealpack-loade
 [[ -z $strangers ]] || fail "the loader's package also holds: $strangers"
 holds "$dev_package" 'include/sealpack/unpacker/core/bundle\.h'
 holds "$dev_package" 'share/doc/libsealpack-dev/copyright'
-strangers=$(names "$tool_package" | grep -vE '^\./usr/(bin/sealpack|share/(man/man1|bash-completion|doc)/.+)$' || true)
+strangers=$(names "$tool_package" | grep -vE '^\./usr/(bin/sealpack|libexec/sealpack/sealpack-tee|share/(man/man1|bash-completion|doc)/.+)$' || true)
 [[ -z $strangers ]] || fail "the tool's package also holds: $strangers"
 
 field() { dpkg-deb -f "$1" "$2"; }

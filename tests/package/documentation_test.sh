@@ -40,7 +40,7 @@ complete_line sealpack bui
 [[ ${COMPREPLY[*]} == build ]] || fail "bui completes to ${COMPREPLY[*]}"
 for verb in $verbs; do
   complete_line sealpack "$verb" --
-  for option in $("$sealpack" "$verb" --help | grep -oE '^  (-[a-z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+  for option in $("$sealpack" "$verb" --help | grep -oE '^  (-[a-z],)?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+'); do
     [[ " ${COMPREPLY[*]} " == *" $option "* ]] || fail "completion does not know $verb $option"
   done
 done
