@@ -42,7 +42,8 @@ struct SecureUse {
 // Room for a model, now.
 struct SecureRoom {
   std::uint64_t available = 0;  // what LoadOptions::memory_limit may be
-  std::uint64_t overhead = 0;   // what a cap must have beyond that
+  std::uint64_t used = 0;       // by models that are loaded
+  std::uint64_t overhead = 0;   // what a cap must have beyond both
 };
 
 struct Traffic {

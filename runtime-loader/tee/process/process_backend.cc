@@ -232,7 +232,7 @@ Result<ByteVector> ProcessBackend::step(Bytes message) {
 Result<SecureRoom> ProcessBackend::secure_room() {
   const ByteVector answer = TRY(exchange(Frame::kRoom, {}));
   const RoomFrame room = TRY(parse_room(answer));
-  return SecureRoom{room.available, room.overhead};
+  return SecureRoom{room.available, room.used, room.overhead};
 }
 
 Result<Backend::Use> ProcessBackend::use() {

@@ -72,6 +72,7 @@ struct UseFrame {
 
 struct RoomFrame {
   std::uint64_t available = 0;
+  std::uint64_t used = 0;
   std::uint64_t overhead = 0;
   bool operator==(const RoomFrame&) const = default;
 };

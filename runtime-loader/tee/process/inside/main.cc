@@ -74,13 +74,15 @@ class Program {
         return send_frame(Frame::kUse, serialize(use()));
       case Frame::kRoom:
         if (!body.empty()) break;
-        return send_frame(
-            Frame::kRoom,
-            serialize(RoomFrame{memory_.available(), start_.cap.taken() + memory_.around()}));
+        return send_frame(Frame::kRoom, serialize(room()));
       default:
         break;
     }
     leave(ErrorCode::kMalformed);
+  }
+
+  RoomFrame room() {
+    return {memory_.available(), memory_.used(), start_.cap.taken() + memory_.around()};
   }
 
   // Nothing is ever given back to the kernel, so what there is now is the most there was.

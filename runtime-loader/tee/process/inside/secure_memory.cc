@@ -172,6 +172,7 @@ Result<MutableBytes> SecureMemory::allocate(std::size_t size) {
   const auto [offset, free_size] = *found;
   free_.erase(found);
   if (free_size > wanted) free_[offset + wanted] = free_size - wanted;
+  used_ += wanted;
   return MutableBytes(base_ + offset, size);
 }
 
@@ -179,6 +180,7 @@ void SecureMemory::release(MutableBytes block) {
   crypto::wipe(block);
   std::uint64_t offset = static_cast<std::uint64_t>(block.data() - base_);
   std::uint64_t size = round_up(std::max<std::uint64_t>(block.size(), 1), kAlignment);
+  used_ -= size;
   const auto after = free_.lower_bound(offset);
   if (after != free_.begin()) {
     const auto before = std::prev(after);

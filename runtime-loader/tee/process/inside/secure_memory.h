@@ -54,6 +54,7 @@ class SecureMemory final : public nn::Memory {
   // The most that can be allocated in one piece. From now on so much can, whatever the heap takes
   // of what is kept for it.
   std::uint64_t available();
+  std::uint64_t used() const { return used_; }
   // Writable memory of the process that is not here, with what is kept for the heap.
   std::uint64_t around() const;
 
@@ -68,6 +69,7 @@ class SecureMemory final : public nn::Memory {
   std::uint8_t* base_ = nullptr;
   std::uint64_t reserved_ = 0;                   // addresses
   std::uint64_t committed_ = 0;                  // memory, from base_
+  std::uint64_t used_ = 0;                       // in blocks
   std::uint64_t ceiling_ = 0;                    // what may be committed
   std::map<std::uint64_t, std::uint64_t> free_;  // offset → size, apart from one another
 };
