@@ -170,7 +170,8 @@ class RunSession {
     figures_.overhead = room.overhead;
     LoadOptions load;
     load.model = options_.model;
-    load.memory_limit = room.available;
+    // The model that is loaded makes place.
+    load.memory_limit = checked_add(room.available, room.used).value_or(~std::uint64_t{0});
     return model_->load(shapes, load);
   }
 

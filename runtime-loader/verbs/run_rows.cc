@@ -82,7 +82,6 @@ Result<host::InputShapes> RowRunner::guess() const {
   host::InputShapes shapes;
   for (const InputArray& input : inputs_) {
     const std::vector<std::uint64_t>& shape = input.header().shape;
-    if (input.name.empty()) return host::InputShapes{};
     std::uint64_t first = input.rows();
     if (options_.batch != 0) {
       first = std::min(first, options_.batch);
@@ -142,27 +141,37 @@ Result<RowRunner::Cut> RowRunner::cut() const {
   return cut;
 }
 
-// Loads the model for the shapes of the arrays.
+// Loads the model for the shapes of the arrays, or where it does not take them for those it has by
+// itself.
 Status RowRunner::prepare() {
+  const bool named = std::none_of(inputs_.begin(), inputs_.end(),
+                                  [](const InputArray& input) { return input.name.empty(); });
+  if (!named) {
+    TRY(load({}));
+    TRY(name_inputs());
+  }
   const host::InputShapes suggested = TRY(guess());
-  if (!suggested.empty()) {
-    const Status guessed = load(suggested);
-    if (guessed.ok()) return name_inputs();
-    // What does not fit into memory does not fit with other shapes either.
-    if (guessed.error().code() == ErrorCode::kLimit || guessed.error().code() == ErrorCode::kIo ||
-        guessed.error().code() == ErrorCode::kNotAuthentic) {
-      return guessed.error();
-    }
+  if (!named && takes(suggested)) {
+    loaded_shapes_ = suggested;
+    return done();
+  }
+  const Status guessed = load(suggested);
+  if (guessed.ok()) return name_inputs();
+  // Other shapes may do better where it is the shapes that do not fit, and nowhere else.
+  const ErrorCode why = guessed.error().code();
+  if (why != ErrorCode::kMalformed && why != ErrorCode::kUsage && why != ErrorCode::kUnsupported) {
+    return guessed.error();
   }
   TRY(load({}));
-  TRY(name_inputs());
-  // Names are known now; the model may still take other shapes than it does by itself.
-  if (suggested.empty()) {
-    const host::InputShapes named = TRY(guess());
-    const Status again = load(named);
-    if (!again.ok()) TRY(load({}));
-  }
-  return done();
+  return name_inputs();
+}
+
+// Whether the model as it is loaded has inputs of these shapes.
+bool RowRunner::takes(const host::InputShapes& shapes) const {
+  return std::all_of(shapes.begin(), shapes.end(), [&](const auto& one) {
+    const Port* port = find_port(model_.inputs(), one.first);
+    return port != nullptr && port->type.shape == one.second;
+  });
 }
 
 // Every row of an output is an answer; what the release allows is known before anything is run.
@@ -250,6 +259,12 @@ Status RowRunner::run_once(const Cut& cut, std::uint64_t batch,
 }
 
 Status RowRunner::run_arrays() {
+  for (const InputArray& input : inputs_) {
+    if (input.header().data_size == 0) {
+      return Error(ErrorCode::kMalformed, printable(input.path()) + " is " +
+                                              describe_array(input.header()) + ", which is empty");
+    }
+  }
   TRY(prepare());
   const Cut cut = TRY(this->cut());
   if (options_.batch != 0 && cut.batch != std::min(options_.batch, cut.rows)) {

@@ -43,6 +43,7 @@ class RowRunner {
   Status prepare();
   Status name_inputs();
   Result<host::InputShapes> guess() const;
+  bool takes(const host::InputShapes& shapes) const;
   Status load(const host::InputShapes& shapes);
   Result<Cut> cut() const;
   host::InputShapes shapes_for(const Cut& cut, std::uint64_t batch) const;
