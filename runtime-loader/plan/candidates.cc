@@ -46,6 +46,16 @@ class Enumerator {
     return secure;
   }
 
+  // Adds what lies between two of them, which would otherwise run outside in the middle.
+  std::vector<bool> with_between(std::vector<bool> secure) const {
+    const std::vector<bool> after = reached(secure, true);
+    const std::vector<bool> before = reached(secure, false);
+    for (std::size_t i = 0; i < secure.size(); ++i) {
+      secure[i] = secure[i] || (fixed_[i] && after[i] && before[i]);
+    }
+    return secure;
+  }
+
   std::vector<bool> last(std::uint64_t count) const {
     return closure({layers_.end() - static_cast<std::ptrdiff_t>(count), layers_.end()});
   }
@@ -142,6 +152,24 @@ class Enumerator {
       }
       descends_[layer] = std::move(reached);
     }
+  }
+
+  // Nodes that need one of `from` (forwards), or that one of `from` needs.
+  std::vector<bool> reached(const std::vector<bool>& from, bool forwards) const {
+    const std::size_t count = flow_.nodes.size();
+    std::vector<bool> nodes(count);
+    std::vector<bool> values(flow_.values.size());
+    for (std::size_t step = 0; step < count; ++step) {
+      const std::size_t i = forwards ? step : count - 1 - step;
+      const Dataflow::Node& node = flow_.nodes[i];
+      const auto& meets = forwards ? node.reads : node.makes;
+      const auto& passes = forwards ? node.makes : node.reads;
+      nodes[i] = std::any_of(meets.begin(), meets.end(),
+                             [&](std::uint32_t value) { return values[value]; });
+      if (!nodes[i] && !from[i]) continue;
+      for (const std::uint32_t value : passes) values[value] = true;
+    }
+    return nodes;
   }
 
   bool is_suffix(const std::vector<bool>& secure) const {
@@ -241,7 +269,7 @@ Result<Candidate> candidate_for(const Dataflow& flow, const Protect& protect,
                    "--protect " + printable(protect.text) + " matches no node and no weight")
           .with_hint("'sealpack inspect MODEL' lists the weights");
     }
-    return enumerator.make(secure, protect.text);
+    return enumerator.make(enumerator.with_between(std::move(secure)), protect.text);
   }
   if (protect.count > count) {
     return Error(ErrorCode::kUsage, "--protect " + printable(protect.text) + ": the model has " +

@@ -6,6 +6,7 @@
 
 #include "attest/policy/policy_file.h"
 #include "unpacker/verbs/content_key.h"
+#include "unpacker/verbs/plan_report.h"
 
 namespace sealpack::unpacker {
 namespace {
@@ -85,6 +86,7 @@ Json content_json(const bundle::Content& content) {
   Json json = {{"uuid", to_hex(content.uuid)},
                {"authority", cli::json_digest(content.authority)},
                {"scheme", content.plan.scheme}};
+  json["plan"] = plan_json(content.plan);
   json["parent"] = content.parent ? Json(cli::json_digest(*content.parent)) : nullptr;
   json["redaction"] = to_string(content.card.redaction);
   json["facts"] = Json::object();

@@ -4,6 +4,7 @@
 #include "attest/policy/policy_file.h"
 #include "unpacker/verbs/bundle_report.h"
 #include "unpacker/verbs/content_key.h"
+#include "unpacker/verbs/plan_report.h"
 #include "unpacker/verbs/text_cells.h"
 
 namespace sealpack::unpacker {
@@ -72,6 +73,7 @@ void add_content(const InspectedBundle& inspected, Lines& lines) {
   const bundle::Content& content = inspected.content;
   lines.add("scheme",
             cell(content.plan.scheme) + " (version " + std::to_string(content.plan.version) + ")");
+  for (const auto& [name, value] : plan_lines(content.plan)) lines.add(name, value);
   lines.add("authority", cli::json_digest(content.authority));
   lines.add("content", cli::json_digest(inspected.release.content_digest));
   lines.add("uuid", to_hex(content.uuid));

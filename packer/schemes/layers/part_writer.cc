@@ -149,13 +149,7 @@ class PartWriter {
     for (std::size_t i = 0; i < index_.data.size(); ++i) {
       const TensorData& data = index_.data[i];
       const Field* raw = data.message == nullptr ? nullptr : data.message->find(tensor::kRawData);
-      const auto value = flow_.value_of.find(index_.objects[index_.object_of[i]].value_name);
-      if (raw == nullptr || dataflow_.holders[i] != plan::kNobody ||
-          value == flow_.value_of.end() ||
-          std::find(names_.shared.begin(), names_.shared.end(), value->second) ==
-              names_.shared.end()) {
-        continue;
-      }
+      if (raw == nullptr || !is_shared(i)) continue;
       const ByteRange range = std::get<ByteRange>(raw->value);
       std::string bytes(static_cast<std::size_t>(range.size), '\0');
       TRY(files_.source().read_at(
@@ -186,7 +180,7 @@ class PartWriter {
         if (offset != end) {
           output.pieces.emplace_back(ByteVector(static_cast<std::size_t>(offset - end)));
         }
-        output.pieces.push_back(TRY(piece_of(*range)));
+        output.pieces.push_back(TRY(piece_of(*range, is_shared(i))));
         end = offset + range->size;
       }
       relocate(*index_.data[i].message, range->file, place->second, range->size);
@@ -200,9 +194,16 @@ class PartWriter {
     return files;
   }
 
-  // Short ones as bytes: both halves may hold them.
-  Result<models::Piece> piece_of(const models::SourceRange& range) const {
-    if (range.size > plan::kMaxUniformSize) return models::Piece(range);
+  // A constant that the other side has as well.
+  bool is_shared(std::size_t i) const {
+    const auto value = flow_.value_of.find(index_.objects[index_.object_of[i]].value_name);
+    return dataflow_.holders[i] == plan::kNobody && value != flow_.value_of.end() &&
+           std::find(names_.shared.begin(), names_.shared.end(), value->second) !=
+               names_.shared.end();
+  }
+
+  Result<models::Piece> piece_of(const models::SourceRange& range, bool shared) const {
+    if (!shared) return models::Piece(range);
     ByteVector bytes(static_cast<std::size_t>(range.size));
     TRY(files_.inputs[range.file].source->read_at(range.offset, bytes));
     return models::Piece(std::move(bytes));

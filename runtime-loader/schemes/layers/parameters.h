@@ -38,7 +38,7 @@ struct External {
   bool operator==(const External&) const = default;
 };
 
-// What the plan of a bundle says under the scheme `layers` (docs/FORMAT.md §5.4): which files are
+// What the plan of a bundle says under the scheme `layers` (docs/FORMAT.md §5.5): which files are
 // the parts of the model and what crosses between them. In the clear.
 //
 //   model inputs → before (public) → taps → secure (sealed) → answers
