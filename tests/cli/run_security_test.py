@@ -41,7 +41,7 @@ def as_user(user, action):
 class RunSecurity(RunCase):
     def start(self, *more):
         """The tool, with a model that answered once and waits for more; and its TEE's process."""
-        command = [TOOL, *self.arguments("-q", "--tee-memory", CAP, *more, inputs=("-",),
+        command = [TOOL, *self.arguments("-q", "--tee-memory", str(CAP), *more, inputs=("-",),
                                          outputs=("-",))]
         tool = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -57,7 +57,12 @@ class RunSecurity(RunCase):
     @staticmethod
     def end(tool):
         tool.kill()
-        tool.communicate()
+        tool.wait()
+        for pipe in (tool.stdin, tool.stdout, tool.stderr):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
 
     def ask(self, tool, rows=1):
         tool.stdin.write(images(rows))
@@ -84,7 +89,7 @@ class RunSecurity(RunCase):
     @NEEDS_ROOT
     def test_nobody_else_reads_its_memory(self):
         _, tee = self.start()
-        own = proc(tee, ".").stat().st_uid
+        own = proc(tee, "environ").stat().st_uid
         status = proc(tee, "status").read_text()
         runs_as = int(re.search(r"^Uid:\s+(\d+)", status, re.M)[1])
         self.assertNotEqual(runs_as, 0)
