@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "runtime-loader/host/model.h"
 #include "runtime-loader/host/public_part.h"
 #include "runtime-loader/host/tee_client.h"
 #include "runtime-loader/schemes/layers/parameters.h"
 
 namespace sealpack::host {
-
-using InputShapes = std::map<std::string, nn::Shape, std::less<>>;
 
 // A model whose secure part runs in a TEE and whose public parts, if it has any, run here:
 //
@@ -15,7 +14,7 @@ using InputShapes = std::map<std::string, nn::Shape, std::less<>>;
 //                                        └→ returned → after (public) → more answers
 //
 // The bundle is open in the TEE already; all that is needed here is its public part.
-class DividedModel {
+class DividedModel final : public Model {
  public:
   // kMalformed for a plan that does not fit; kUnsupported for a scheme this host cannot feed. All
   // that is passed must outlive it.
@@ -33,13 +32,12 @@ class DividedModel {
   Status load(const InputShapes& shapes, const loader::LoadOptions& options);
 
   // After load. Ports of the model; the TEE's part of it.
-  const std::vector<loader::Port>& inputs() const { return inputs_; }
-  const std::vector<loader::Port>& outputs() const { return outputs_; }
+  const std::vector<loader::Port>& inputs() const override { return inputs_; }
+  const std::vector<loader::Port>& outputs() const override { return outputs_; }
+  const std::vector<loader::Port>& answers() const override { return secure_.outputs; }
   const loader::ModelInfo& secure() const { return secure_; }
 
-  // One run; `inputs` has all of inputs(), by name, of exactly those types. The answer has
-  // outputs() in their order, or is sealed.
-  Result<HostAnswer> run(const std::map<std::string, HostTensor>& inputs);
+  Result<HostAnswer> run(const std::map<std::string, HostTensor>& inputs) override;
 
  private:
   DividedModel(TeeClient& tee, loader::BundleId bundle, const unpacker::VerifiedBundle& verified,

@@ -5,6 +5,7 @@
 #include <new>
 #include <optional>
 
+#include "formats/files/file_source.h"
 #include "runtime-loader/core/scheme.h"
 
 namespace sealpack::host {
@@ -24,27 +25,61 @@ class OrdinaryMemory final : public nn::Memory {
   static constexpr std::align_val_t kAlignment{64};
 };
 
-// Files of the bundle by the numbers of a graph.
-class PublicWeights final : public nn::WeightSource {
+// The files of a graph: file 0 is the graph itself.
+class GraphFiles : public nn::WeightSource {
  public:
-  PublicWeights(unpacker::FileReader& reader, std::vector<std::uint32_t> files)
-      : reader_(reader), files_(std::move(files)) {}
+  // The next file: the graph, then its external data files as it names them; its size.
+  virtual Result<std::uint64_t> add(const std::string& path) = 0;
+  virtual const BlockSource& graph() const = 0;
+};
+
+class BundleFiles final : public GraphFiles {
+ public:
+  explicit BundleFiles(const unpacker::VerifiedBundle& bundle)
+      : content_(bundle.content()), reader_(bundle) {}
+
+  Result<std::uint64_t> add(const std::string& path) override {
+    const auto file = loader::find_bundle_file(content_, "public/" + path);
+    if (!file) {
+      return Error(ErrorCode::kMalformed, "the bundle has no public file " + printable(path));
+    }
+    if (numbers_.empty()) graph_.emplace(content_, reader_, *file);
+    numbers_.push_back(file->number);
+    return content_.file_size(file->number);
+  }
+  const BlockSource& graph() const override { return *graph_; }
   Status read(std::uint32_t file, std::uint64_t offset, MutableBytes out) override {
-    return reader_.read(files_[file], offset, out);
+    return reader_.read(numbers_[file], offset, out);
   }
 
  private:
-  unpacker::FileReader& reader_;
-  std::vector<std::uint32_t> files_;
+  const bundle::Content& content_;
+  unpacker::FileReader reader_;
+  std::optional<loader::ModelFileSource> graph_;
+  std::vector<std::uint32_t> numbers_;
+};
+
+class PlainFiles final : public GraphFiles {
+ public:
+  Result<std::uint64_t> add(const std::string& path) override {
+    sources_.push_back(TRY(FileSource::open(path)));
+    return sources_.back()->size();
+  }
+  const BlockSource& graph() const override { return *sources_[0]; }
+  Status read(std::uint32_t file, std::uint64_t offset, MutableBytes out) override {
+    return sources_[file]->read_at(offset, out);
+  }
+
+ private:
+  std::vector<std::shared_ptr<FileSource>> sources_;
 };
 
 class GraphPart final : public PublicPart {
  public:
-  GraphPart(const unpacker::VerifiedBundle& bundle, nn::Workers& workers)
-      : bundle_(bundle), workers_(workers), reader_(bundle) {}
+  GraphPart(std::unique_ptr<GraphFiles> files, nn::Workers& workers)
+      : files_(std::move(files)), workers_(workers) {}
 
-  Status prepare(const std::string& path,
-                 const std::map<std::string, nn::Shape, std::less<>>& input_shapes) {
+  Status prepare(const std::string& path, const InputShapes& input_shapes) {
     TRY(read_graph(path));
     nn::CompileOptions options;
     for (const nn::ValueId input : graph_->inputs) {
@@ -53,8 +88,8 @@ class GraphPart final : public PublicPart {
     }
     options.threads = workers_.count();
     options.may_spill = false;
-    program_ = TRY(nn::Program::compile(graph_, *weights_, options));
-    instance_ = TRY(nn::Instance::create(*program_, {*weights_, memory_, nullptr, workers_}));
+    program_ = TRY(nn::Program::compile(graph_, *files_, options));
+    instance_ = TRY(nn::Instance::create(*program_, {*files_, memory_, nullptr, workers_}));
     inputs_ = ports(graph_->inputs, program_->input_types());
     outputs_ = ports(graph_->outputs, program_->output_types());
     return done();
@@ -108,27 +143,27 @@ class GraphPart final : public PublicPart {
     }
   };
 
-  Result<std::uint32_t> file_number(const std::string& path) const {
-    const auto file = loader::find_bundle_file(bundle_.content(), "public/" + path);
-    if (file) return file->number;
-    return Error(ErrorCode::kMalformed, "the bundle has no public file " + printable(path));
-  }
-
   Status read_graph(const std::string& path) {
-    // External data are named from the folder of the graph.
+    // External data are named from the folder of the graph. Each name is added once, in the order
+    // of Graph::external_files.
     const std::string folder = path.substr(0, path.rfind('/') + 1);
-    std::vector<std::uint32_t> files = {TRY(file_number(path))};
-    const loader::ModelFileSource source(bundle_.content(), reader_, {false, files[0]});
+    std::vector<std::uint64_t> sizes;
+    std::vector<std::string> names;
+    (void)TRY(files_->add(path));
     const auto external_size = [&](std::string_view external) -> Result<std::uint64_t> {
-      const std::uint32_t number = TRY(file_number(folder + std::string(external)));
-      return bundle_.content().file_size(number);
+      const auto known = std::find(names.begin(), names.end(), external);
+      if (known == names.end()) {
+        sizes.push_back(TRY(files_->add(folder + std::string(external))));
+        names.emplace_back(external);
+        return sizes.back();
+      }
+      return sizes[static_cast<std::size_t>(known - names.begin())];
     };
-    nn::Graph graph = TRY(nn::load_graph(source, external_size));
-    for (const std::string& external : graph.external_files) {
-      files.push_back(TRY(file_number(folder + external)));
+    nn::Graph graph = TRY(nn::load_graph(files_->graph(), external_size));
+    if (graph.external_files != names) {
+      return Error(ErrorCode::kInternal, "external data files in another order than asked for");
     }
     graph_ = std::make_shared<const nn::Graph>(std::move(graph));
-    weights_ = std::make_unique<PublicWeights>(reader_, std::move(files));
     return done();
   }
 
@@ -141,12 +176,10 @@ class GraphPart final : public PublicPart {
     return all;
   }
 
-  const unpacker::VerifiedBundle& bundle_;
+  std::unique_ptr<GraphFiles> files_;
   nn::Workers& workers_;
-  unpacker::FileReader reader_;
   OrdinaryMemory memory_;
   std::shared_ptr<const nn::Graph> graph_;
-  std::unique_ptr<PublicWeights> weights_;
   std::optional<nn::Program> program_;
   std::optional<nn::Instance> instance_;
   std::vector<loader::Port> inputs_;
@@ -155,11 +188,20 @@ class GraphPart final : public PublicPart {
 
 }  // namespace
 
-Result<std::unique_ptr<PublicPart>> PublicPart::load(
-    const unpacker::VerifiedBundle& bundle, const std::string& path,
-    const std::map<std::string, nn::Shape, std::less<>>& input_shapes, nn::Workers& workers) {
-  auto part = std::make_unique<GraphPart>(bundle, workers);
+Result<std::unique_ptr<PublicPart>> PublicPart::load(const unpacker::VerifiedBundle& bundle,
+                                                     const std::string& path,
+                                                     const InputShapes& input_shapes,
+                                                     nn::Workers& workers) {
+  auto part = std::make_unique<GraphPart>(std::make_unique<BundleFiles>(bundle), workers);
   TRY(part->prepare(path, input_shapes).within("public part " + printable(path)));
+  return std::unique_ptr<PublicPart>(std::move(part));
+}
+
+Result<std::unique_ptr<PublicPart>> PublicPart::load_file(const std::filesystem::path& path,
+                                                          const InputShapes& input_shapes,
+                                                          nn::Workers& workers) {
+  auto part = std::make_unique<GraphPart>(std::make_unique<PlainFiles>(), workers);
+  TRY(part->prepare(path.string(), input_shapes).within(printable(path.string())));
   return std::unique_ptr<PublicPart>(std::move(part));
 }
 

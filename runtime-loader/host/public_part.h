@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
 #include "runtime-loader/host/tee_client.h"
@@ -9,15 +10,22 @@
 
 namespace sealpack::host {
 
-// An ONNX file of the public part of a bundle, ready to run in the normal world. Its bytes are
-// compared with the signed tree as they are read.
+using InputShapes = std::map<std::string, nn::Shape, std::less<>>;
+
+// An ONNX graph that is ready to run in the normal world.
 class PublicPart {
  public:
-  // `path` is below public/; shapes of inputs it does not have are left alone. The bundle must
+  // A file of the public part of a bundle, compared with the signed tree as it is read. `path` is
+  // below public/; shapes of inputs it does not have are left alone. The bundle must
   // outlive it. kMalformed, kUnsupported, kLimit as nn::Program::compile, with the path.
-  static Result<std::unique_ptr<PublicPart>> load(
-      const unpacker::VerifiedBundle& bundle, const std::string& path,
-      const std::map<std::string, nn::Shape, std::less<>>& input_shapes, nn::Workers& workers);
+  static Result<std::unique_ptr<PublicPart>> load(const unpacker::VerifiedBundle& bundle,
+                                                  const std::string& path,
+                                                  const InputShapes& input_shapes,
+                                                  nn::Workers& workers);
+  // A file that nothing protects, with external data files beside it.
+  static Result<std::unique_ptr<PublicPart>> load_file(const std::filesystem::path& path,
+                                                       const InputShapes& input_shapes,
+                                                       nn::Workers& workers);
   virtual ~PublicPart() = default;
 
   virtual const std::vector<loader::Port>& inputs() const = 0;

@@ -7,6 +7,7 @@
 #include "formats/files/file_source.h"
 #include "keymgmt/crypto/random.h"
 #include "runtime-loader/core/grant.h"
+#include "runtime-loader/host/clear_model.h"
 #include "runtime-loader/host/divided_model.h"
 #include "runtime-loader/tee/process/process_backend.h"
 #include "runtime-loader/tee/threads.h"
@@ -105,12 +106,7 @@ class RunSession {
       if (first_answer_ == 0) first_answer_ = nanoseconds_since(start_);
     };
     RowRunner runner(*model_, inputs, outputs, how);
-    do {
-      TRY(runner.run_arrays());
-    } while (inputs[0].is_stream() && TRY(inputs[0].next()));
-    for (InputArray& input : inputs) {
-      if (!input.is_stream()) TRY(input.expect_end());
-    }
+    TRY(runner.run_all());
     figures_.rows = runner.rows();
     figures_.runs = runner.runs();
     figures_.counters = runner.counters();
@@ -216,6 +212,42 @@ Result<std::vector<OutputArray>> create_outputs(const RunOptions& options,
   return outputs;
 }
 
+bool takes_stdout(const std::vector<OutputArray>& outputs) {
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [](const OutputArray& output) { return output.path() == "-"; });
+}
+
+// A model that is not sealed, here, with the same executor: what a sealed run is compared with.
+Status run_clear(const RunOptions& options, cli::Terminal& terminal) {
+  const Instant start = std::chrono::steady_clock::now();
+  std::vector<InputArray> inputs = TRY(open_inputs(options));
+  std::vector<OutputArray> outputs = TRY(create_outputs(options, terminal));
+  tee::WorkerThreads workers(std::min(unpacker::thread_count(options.threads), tee::kMaxThreads));
+  host::ClearModel model(options.bundle, workers);
+  std::uint64_t total = 0;
+  for (const InputArray& input : inputs) total += input.is_stream() ? 0 : input.header().data_size;
+  cli::Progress progress(terminal, "run", total);
+  RowRunner::Options how;
+  how.load = [&](const host::InputShapes& shapes) { return model.load(shapes); };
+  how.batch = options.batch;
+  how.progress = [&](std::uint64_t amount) { progress.add(amount); };
+  how.answered = [] {};
+  RowRunner runner(model, inputs, outputs, how);
+  TRY(runner.run_all());
+  for (OutputArray& output : outputs) TRY(output.commit());
+  const double seconds = static_cast<double>(nanoseconds_since(start)) / 1e9;
+  if (terminal.json()) {
+    cli::print_json(
+        terminal,
+        {{"tee", "none"}, {"rows", runner.rows()}, {"runs", runner.runs()}, {"seconds", seconds}});
+    return done();
+  }
+  (takes_stdout(outputs) ? terminal.err() : terminal.out())
+      << runner.rows() << " row(s) in " << runner.runs()
+      << " run(s), in the clear, without a TEE\n";
+  return done();
+}
+
 Status write_counters(const std::string& path, const cli::Json& json, Overwrite overwrite) {
   OutputFile file = TRY(OutputFile::create(path, overwrite, 0644));
   TRY(file.write_at(0, as_bytes(json.dump(2) + "\n")));
@@ -225,6 +257,7 @@ Status write_counters(const std::string& path, const cli::Json& json, Overwrite 
 Status run(const RunOptions& options, cli::Terminal& terminal) {
   const Instant start = std::chrono::steady_clock::now();
   TRY(check_options(options, terminal.json()));
+  if (options.tee == "none") return run_clear(options, terminal);
   const unpacker::LoadedTrust trust = TRY(unpacker::load_trust_options(options.trust));
   HostBundle bundle = TRY(open_bundle(options.bundle, trust));
   std::vector<InputArray> inputs = TRY(open_inputs(options));
@@ -247,9 +280,7 @@ Status run(const RunOptions& options, cli::Terminal& terminal) {
     cli::print_json(terminal, json);
     return done();
   }
-  const bool stdout_is_taken = std::any_of(outputs.begin(), outputs.end(),
-                                           [](const auto& output) { return output.path() == "-"; });
-  std::ostream& out = stdout_is_taken ? terminal.err() : terminal.out();
+  std::ostream& out = takes_stdout(outputs) ? terminal.err() : terminal.out();
   out << figures.rows << " row(s) in " << figures.runs << " run(s)\n";
   print_figures(figures, out);
   return done();
@@ -259,7 +290,7 @@ Status run(const RunOptions& options, cli::Terminal& terminal) {
 
 void add_run(CLI::App& app, cli::Job& job) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* verb = app.add_subcommand("run", "Run the sealed model in a TEE on NumPy arrays");
+  CLI::App* verb = app.add_subcommand("run", "Run a sealed model in a TEE on NumPy arrays");
   add_run_options(*verb, *options);
   verb->footer(cli::exit_codes(
       {{ErrorCode::kUsage, "wrong command line, or inputs and outputs the model does not have"},

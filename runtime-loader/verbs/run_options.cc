@@ -21,8 +21,11 @@ void add_answer_options(CLI::App& verb, RunOptions& options) {
 }
 
 void add_tee_options(CLI::App& verb, RunOptions& options) {
-  verb.add_option("--tee", options.tee, "Where the secure part runs; process is SIMULATED")
-      ->check(CLI::IsMember({"process"}))
+  verb.add_option(
+          "--tee", options.tee,
+          "Where the secure part runs; process is SIMULATED; none runs an ONNX file that is not "
+          "sealed, to compare with")
+      ->check(CLI::IsMember({"process", "none"}))
       ->capture_default_str();
   verb.add_option("--tee-memory", options.tee_memory,
                   "Cap on its secure memory, all of it, such as 16MiB; default: none")
@@ -32,12 +35,30 @@ void add_tee_options(CLI::App& verb, RunOptions& options) {
       ->type_name("USER");
 }
 
+// A sealed model needs somebody to believe and a key; one that is not sealed has nothing to
+// protect.
+Status check_world(const RunOptions& options) {
+  if (options.tee != "none") {
+    if (!options.trust.given()) return Error(ErrorCode::kUsage, "--trust is required");
+    if (options.keys.keys.empty()) return Error(ErrorCode::kUsage, "--key is required");
+    return done();
+  }
+  if (options.trust.given() || !options.keys.keys.empty() || options.tee_memory != 0 ||
+      !options.tee_user.empty() || options.top1 || options.rounded || options.query_budget != 0 ||
+      !options.model.empty() || !options.counters.empty()) {
+    return Error(ErrorCode::kUsage,
+                 "--tee none runs an ONNX file as it is: only inputs, outputs, "
+                 "--batch and --threads go with it");
+  }
+  return done();
+}
+
 }  // namespace
 
 void add_run_options(CLI::App& verb, RunOptions& options) {
   unpacker::add_bundle_argument(verb, options.bundle);
-  unpacker::add_trust_options(verb, options.trust, unpacker::TrustNeed::kRequired);
-  unpacker::add_key_options(verb, options.keys, true);
+  unpacker::add_trust_options(verb, options.trust, unpacker::TrustNeed::kOptional);
+  unpacker::add_key_options(verb, options.keys, false);
   const auto list = [&](const char* flag, std::vector<std::string>& values, const char* text) {
     verb.add_option(flag, values, text)
         ->type_name("[NAME=]X.npy")
@@ -76,6 +97,7 @@ Narrowing narrowing_of(const RunOptions& options, std::vector<std::string> outpu
 }
 
 Status check_options(const RunOptions& options, bool json) {
+  TRY(check_world(options));
   const auto streams = [](const std::vector<std::string>& list) {
     return std::count_if(list.begin(), list.end(), [](const std::string& text) {
       return parse_named_path(text).path == "-";

@@ -178,7 +178,7 @@ bool RowRunner::takes(const host::InputShapes& shapes) const {
 Status RowRunner::check_budget(const Cut& cut) const {
   if (options_.budget == 0) return done();
   std::uint64_t per_run = 0;
-  for (const Port& port : model_.secure().outputs) {
+  for (const Port& port : model_.answers()) {
     nn::TensorType type = port.type;
     const auto elements = static_cast<std::uint64_t>(type.shape.element_count());
     const std::size_t rank = type.shape.rank();
@@ -255,6 +255,16 @@ Status RowRunner::run_once(const Cut& cut, std::uint64_t batch,
   ++runs_;
   options_.progress(size);
   options_.answered();
+  return done();
+}
+
+Status RowRunner::run_all() {
+  do {
+    TRY(run_arrays());
+  } while (inputs_[0].is_stream() && TRY(inputs_[0].next()));
+  for (InputArray& input : inputs_) {
+    if (!input.is_stream()) TRY(input.expect_end());
+  }
   return done();
 }
 

@@ -3,7 +3,8 @@
 
 #include <functional>
 
-#include "runtime-loader/host/divided_model.h"
+#include "runtime-loader/host/model.h"
+#include "runtime-loader/host/public_part.h"
 #include "runtime-loader/verbs/run_arrays.h"
 
 namespace sealpack::loader {
@@ -11,9 +12,9 @@ namespace sealpack::loader {
 // Runs a model over arrays, batch after batch.
 class RowRunner {
  public:
-  // `load` makes the model ready for shapes of its inputs (DividedModel::load with the limits in
-  // force). `batch`: rows in a run, 0: as the model says. `budget`: answers that are left, 0: not
-  // limited. Called with the bytes of input that each run took: `progress`.
+  // `load` makes the model ready for shapes of its inputs (with the limits in force). `batch`: rows
+  // in a run, 0: as the model says. `budget`: answers that are left, 0: not limited. Called with
+  // the bytes of input that each run took: `progress`.
   struct Options {
     std::function<Status(const host::InputShapes&)> load;
     std::uint64_t batch = 0;
@@ -22,12 +23,12 @@ class RowRunner {
     std::function<void(std::uint64_t)> progress;
     std::function<void()> answered;  // after each run
   };
-  RowRunner(host::DividedModel& model, std::vector<InputArray>& inputs,
-            std::vector<OutputArray>& outputs, Options options)
+  RowRunner(host::Model& model, std::vector<InputArray>& inputs, std::vector<OutputArray>& outputs,
+            Options options)
       : model_(model), inputs_(inputs), outputs_(outputs), options_(std::move(options)) {}
 
-  // One array of each input, as their headers say, to one array of each output.
-  Status run_arrays();
+  // All that the inputs hold: one array of each, or as many as a stream brings.
+  Status run_all();
 
   std::uint64_t rows() const { return rows_; }
   std::uint64_t runs() const { return runs_; }
@@ -40,6 +41,7 @@ class RowRunner {
     std::uint64_t rows = 1;
     std::uint64_t batch = 1;
   };
+  Status run_arrays();  // one array of each input to one array of each output
   Status prepare();
   Status name_inputs();
   Result<host::InputShapes> guess() const;
@@ -54,7 +56,7 @@ class RowRunner {
                   std::map<std::string, host::HostTensor>& tensors);
   Error mismatch(const InputArray& input, const Port& port) const;
 
-  host::DividedModel& model_;
+  host::Model& model_;
   std::vector<InputArray>& inputs_;
   std::vector<OutputArray>& outputs_;
   Options options_;
