@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "keymgmt/crypto/secret_bytes.h"
 #include "runtime-loader/core/session_run.h"
 #include "unpacker/core/card_check.h"
 
@@ -112,6 +113,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   if (model->spilled_ != 0) {
     model->spill_ = std::make_unique<SealedSpill>(*services.spill);
   }
+  TRY(model->take_blocks(services.memory));
   model->instance_ = TRY(nn::Instance::create(
       *model->program_, {*model->weights_, services.memory, model->spill_.get(), services.workers,
                          services.background}));
@@ -175,6 +177,21 @@ Status LoadedModel::describe(const SecureModel& model, const bundle::AnswerRule&
     answers_per_run_ = std::max(answers_per_run_, answer_count(port.type));
   }
   return done();
+}
+
+Status LoadedModel::take_blocks(nn::Memory& memory) {
+  for (const Port& port : graph_inputs_) {
+    input_blocks_.push_back(TRY(SecureBlock::allocate(memory, port.type.size())));
+  }
+  for (const Port& port : graph_outputs_) {
+    output_blocks_.push_back(TRY(SecureBlock::allocate(memory, port.type.size())));
+  }
+  return done();
+}
+
+void LoadedModel::wipe_blocks() {
+  for (const SecureBlock& block : input_blocks_) crypto::wipe(block.bytes());
+  for (const SecureBlock& block : output_blocks_) crypto::wipe(block.bytes());
 }
 
 bool LoadedModel::is_returned(const std::string& output) const {

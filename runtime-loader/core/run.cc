@@ -55,18 +55,6 @@ Status check_values(const InputTensor& input, Bytes copy) {
 
 }  // namespace
 
-Result<Run> Run::begin(LoadedModel& model, nn::Memory& memory) {
-  Run run(model);
-  for (const Port& port : model.graph_inputs()) {
-    run.inputs_.push_back(TRY(SecureBlock::allocate(memory, port.type.size())));
-  }
-  for (const Port& port : model.graph_outputs()) {
-    run.outputs_.push_back(TRY(SecureBlock::allocate(memory, port.type.size())));
-  }
-  run.given_.resize(run.inputs_.size());
-  return run;
-}
-
 Status Run::add_input(const InputTensor& input) {
   const std::vector<Port>& ports = model_->graph_inputs();
   const auto found = std::find_if(ports.begin(), ports.end(),
@@ -88,7 +76,7 @@ Status Run::add_input(const InputTensor& input) {
                                             std::to_string(input.bytes.size()) + " bytes, not " +
                                             std::to_string(input.type.size()));
   }
-  const MutableBytes copy = inputs_[i].bytes().first(input.bytes.size());
+  const MutableBytes copy = model_->input_blocks()[i].bytes().first(input.bytes.size());
   if (!copy.empty()) std::memcpy(copy.data(), input.bytes.data(), copy.size());
   TRY(check_values(input, copy));
   given_[i] = true;
@@ -105,12 +93,12 @@ std::vector<Port> Run::missing() const {
 
 Status Run::start() {
   std::vector<nn::ConstTensor> inputs;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    inputs.push_back({model_->graph_inputs()[i].type, inputs_[i].bytes().data()});
+  for (std::size_t i = 0; i < model_->graph_inputs().size(); ++i) {
+    inputs.push_back({model_->graph_inputs()[i].type, model_->input_blocks()[i].bytes().data()});
   }
   std::vector<nn::Tensor> outputs;
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    outputs.push_back({model_->graph_outputs()[i].type, outputs_[i].bytes().data()});
+  for (std::size_t i = 0; i < model_->graph_outputs().size(); ++i) {
+    outputs.push_back({model_->graph_outputs()[i].type, model_->output_blocks()[i].bytes().data()});
   }
   TRY(model_->instance().begin(inputs, outputs));
   started_ = true;
@@ -128,14 +116,14 @@ void Run::abandon() {
 
 Result<std::vector<Answer::Tensor>> Run::answer(const bundle::AnswerRule& rule) const {
   std::vector<Answer::Tensor> answer;
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+  for (std::size_t i = 0; i < model_->graph_outputs().size(); ++i) {
     const Port& port = model_->graph_outputs()[i];
     for (const Port& leaving : model_->info().outputs) {
       if (leaving.name != port.name) continue;
       Answer::Tensor tensor{leaving, ByteVector(static_cast<std::size_t>(leaving.type.size()))};
       const bundle::AnswerRule as_it_is;
       TRY(shape_answer(model_->is_returned(port.name) ? as_it_is : rule,
-                       {port.type, outputs_[i].bytes().data()}, tensor.bytes)
+                       {port.type, model_->output_blocks()[i].bytes().data()}, tensor.bytes)
               .within("output " + printable(port.name)));
       answer.push_back(std::move(tensor));
     }

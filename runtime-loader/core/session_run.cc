@@ -66,8 +66,7 @@ Status Session::begin_run(BundleId id, std::span<const InputTensor> inputs) {
   if (answers_left(*member) < member->model->answers_per_run()) {
     return state_->at(Stage::kAnswer, Status(budget_spent(*member)), answers_left(*member));
   }
-  auto run =
-      TRY(state_->at(Stage::kInput, internal::Run::begin(*member->model, state_->services.memory)));
+  internal::Run run(*member->model);
   for (const InputTensor& input : inputs) {
     TRY(state_->at(Stage::kInput, run.add_input(input)));
   }

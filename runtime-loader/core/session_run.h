@@ -56,8 +56,14 @@ class LoadedModel {
   std::uint64_t answers_per_run() const { return answers_per_run_; }
   RunCounters counters() const;  // since it was loaded
 
+  // Room for the tensors of a run, taken when the model is loaded: a model that is loaded can run.
+  const std::vector<SecureBlock>& input_blocks() const { return input_blocks_; }
+  const std::vector<SecureBlock>& output_blocks() const { return output_blocks_; }
+  void wipe_blocks();
+
  private:
   LoadedModel() = default;
+  Status take_blocks(nn::Memory& memory);
   Status compile(const LoadOptions& options, const Services& services, LoadFailure& failure);
   Status describe(const SecureModel& model, const bundle::AnswerRule& rule,
                   const Narrowing& narrowing);
@@ -66,6 +72,8 @@ class LoadedModel {
   std::unique_ptr<BundleWeights> weights_;
   std::unique_ptr<SealedSpill> spill_;
   std::optional<nn::Program> program_;
+  std::vector<SecureBlock> input_blocks_;
+  std::vector<SecureBlock> output_blocks_;
   std::optional<nn::Instance> instance_;
   ModelInfo info_;
   std::vector<Port> graph_inputs_;
@@ -75,12 +83,22 @@ class LoadedModel {
   std::uint64_t spilled_ = 0;  // bytes that a run stores outside
 };
 
-// Inputs copied into secure memory, room for the outputs, and how far the run is.
+// How far one run of a model is. Its inputs and outputs lie in the model's blocks, which are wiped
+// at its end.
 class Run {
  public:
-  static Result<Run> begin(LoadedModel& model, nn::Memory& memory);
-  Run(Run&&) noexcept = default;
+  explicit Run(LoadedModel& model)
+      : model_(&model), before_(model.counters()), given_(model.graph_inputs().size()) {}
+  Run(Run&& other) noexcept
+      : model_(std::exchange(other.model_, nullptr)),
+        before_(other.before_),
+        given_(std::move(other.given_)),
+        started_(other.started_),
+        finished_(other.finished_) {}
   Run& operator=(Run&&) = delete;
+  ~Run() {
+    if (model_ != nullptr) model_->wipe_blocks();
+  }
 
   // kUsage for a name that is not an input or was given; kMalformed for another type or size;
   // kRefused for a float that is not finite, which could carry a trap into the answer.
@@ -96,11 +114,8 @@ class Run {
   void abandon();
 
  private:
-  explicit Run(LoadedModel& model) : model_(&model), before_(model.counters()) {}
   LoadedModel* model_;
   RunCounters before_;
-  std::vector<SecureBlock> inputs_;
-  std::vector<SecureBlock> outputs_;
   std::vector<bool> given_;
   bool started_ = false;
   bool finished_ = false;
