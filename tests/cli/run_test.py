@@ -147,6 +147,40 @@ class Run(RunCase):
                 self.fail_with(USAGE, ".", *self.arguments(*more, **how))
 
 
+class Divided(RunCase):
+    """Only some layers in the TEE: the others run here, and no bit of the answer differs."""
+
+    def divided(self, protect, choice=2):
+        self.succeed("plan", "net.onnx", "--protect", protect, "--choose", choice,
+                     "--out", "net.plan", "--force")
+        self.succeed("build", "net.onnx", "--out", "d.seal", "--signer", "vendor.key",
+                     "--to", "device.pub", "--plan", "net.plan", "--accept-oracle", "--force")
+
+    def test_last_layers_are_fed_by_the_public_ones(self):
+        whole = self.answer("--batch", 3)
+        self.divided("last:2")
+        for more in ((), ("--tee-memory", "6MiB")):
+            self.assertEqual(self.answer("--batch", 3, *more, bundle="d.seal"), whole)
+        top = self.answer("--top1", "--batch", 7, bundle="d.seal", inputs=("image=x.npy",),
+                          outputs=("logits=y.npy",))
+        self.assertEqual(top[:2], ("<i8", (7,)))
+
+    def test_first_layers_feed_the_public_ones(self):
+        whole = self.answer("--batch", 7)
+        self.divided("first:1")
+        self.assertEqual(self.answer("--batch", 7, bundle="d.seal"), whole)
+
+    def test_a_public_layer_that_was_changed_is_refused(self):
+        self.divided("last:2")
+        bundle = self.folder / "d.seal"
+        with tarfile.open(bundle) as archive:
+            public = [m for m in archive.getmembers() if m.name.endswith(".onnx")
+                      and m.name.startswith("public/")]
+        self.assertTrue(public)
+        self.flip(bundle, public[0].offset_data + public[0].size // 2)
+        self.fail_with(NOT_AUTHENTIC, "d.seal", *self.arguments(bundle="d.seal"))
+
+
 class Streams(RunCase):
     def test_answers_each_array_before_the_next_one_comes(self):
         whole = read_npy((self.folder / "x.npy").read_bytes())
