@@ -60,7 +60,8 @@ if ((EUID == 0)); then
   root=$scratch/root
   mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates"
   : >"$root/var/lib/dpkg/status"
-  arguments=(--root="$root" --force-depends --log=/dev/null)
+  # There is no shell in that root: the package of the shared library has scripts, which call ldconfig.
+  arguments=(--root="$root" --force-depends --force-script-chrootless --log=/dev/null)
   must_exit 0 dpkg "${arguments[@]}" --install "$tool_package" "$loader_package" "$dev_package"
   [[ $("$root/usr/bin/sealpack" --version) == "$version" ]] || fail "the installed tool"
   must_exit 0 dpkg "${arguments[@]}" --purge sealpack libsealpack-dev libsealpack-loader1

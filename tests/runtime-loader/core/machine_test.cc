@@ -185,11 +185,12 @@ TEST_F(Waiting, EndsARunThatIsAbandoned) {
   load.options.memory_limit = std::get<LoadedMessage>(host_.prepare()).model.least_limit;
   host_.serve(load);
   const std::uint64_t before = setting_.memory.used();
-  ASSERT_TRUE(
-      std::holds_alternative<NeedBlocksMessage>(host_.send(host_.run_message(some_input(1)))));
-  EXPECT_GT(setting_.memory.used(), before);
+  const auto run = [&] { return host_.send(host_.run_message(some_input(1))); };
+  ASSERT_TRUE(std::holds_alternative<NeedBlocksMessage>(run()));
+  EXPECT_TRUE(is_refused(run(), ErrorCode::kUsage));
   EXPECT_TRUE(std::holds_alternative<DoneMessage>(host_.send(AbandonMessage{})));
   EXPECT_EQ(setting_.memory.used(), before);
+  EXPECT_TRUE(std::holds_alternative<NeedBlocksMessage>(run()));
 }
 
 TEST_F(Waiting, RefusesBlocksThatAreNotThoseOfTheBundle) {
