@@ -24,11 +24,9 @@ Result<double> number(TomlTable& table, std::string_view key) {
 }
 
 constexpr std::pair<const char*, double Calibration::*> kSingles[] = {
-    {"run", &Calibration::run},
-    {"decrypt_byte", &Calibration::decrypt},
-    {"spill_byte", &Calibration::spill},
-    {"copy_byte", &Calibration::copy},
-    {"process_switch", &Calibration::process_switch},
+    {"run", &Calibration::run},        {"decrypt_byte", &Calibration::decrypt},
+    {"read", &Calibration::read},      {"spill_byte", &Calibration::spill},
+    {"copy_byte", &Calibration::copy}, {"process_switch", &Calibration::process_switch},
 };
 constexpr std::pair<const char*, double Rates::*> kRates[] = {
     {"step", &Rates::step},

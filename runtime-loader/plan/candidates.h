@@ -33,8 +33,8 @@ struct Candidate {
 // Normalisations and biases are part of the layer before them.
 std::vector<std::uint32_t> weighted_layers(const Dataflow& flow);
 
-// What `protect` says, with what lies between the nodes that a glob matches. `matches` decides about names, for kMatching. kUsage where it
-// matches nothing or there are not as many layers.
+// What `protect` says, with what lies between the nodes that a glob matches. `matches` decides
+// about names, for kMatching. kUsage where it matches nothing or there are not as many layers.
 Result<Candidate> candidate_for(const Dataflow& flow, const Protect& protect,
                                 const std::function<bool(const std::string&)>& matches);
 

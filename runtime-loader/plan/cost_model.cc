@@ -8,6 +8,7 @@
 namespace sealpack::plan {
 namespace {
 
+constexpr std::uint64_t kChunk = 16384;  // of plaintext (FORMAT.md §7)
 constexpr std::size_t kFeatures = 5;
 using Features = std::array<double, kFeatures>;
 
@@ -115,7 +116,8 @@ const Calibration& default_calibration() {
     }
     out.kinds["other"] = {2e-6, kCore, 10 * kByte, kByte, 2 * kByte};
     out.run = 2e-6;
-    out.decrypt = 1.0 / 2.5e9;
+    out.decrypt = 1.0 / 3e9;
+    out.read = 20e-6;
     out.spill = 1.0 / 4e9;
     out.copy = 1.0 / 8e9;
     out.process_switch = 10e-6;
@@ -131,7 +133,12 @@ ProgramTime time_of(const Calibration& calibration, const nn::ProgramCosts& cost
     const Features features = features_of(step);
     const auto rates = coefficients(rates_of(calibration, step.what));
     for (std::size_t i = 0; i < kFeatures; ++i) time.compute += features[i] * rates[i];
-    time.stream += static_cast<double>(step.streamed) * calibration.decrypt;
+    // A read begins and ends inside a chunk, which is verified and decrypted whole; and few chunks
+    // hash slower than the sixteen of a batch.
+    const std::uint64_t bytes = step.streamed + step.reads * kChunk;
+    const double batches = static_cast<double>(step.reads) +
+                           static_cast<double>(step.streamed) / static_cast<double>(16 * kChunk);
+    time.stream += static_cast<double>(bytes) * calibration.decrypt + batches * calibration.read;
     time.spill += static_cast<double>(step.spilled) * calibration.spill;
   }
   return time;

@@ -26,7 +26,8 @@ struct Calibration {
   std::string machine;                 // for people: processor and instruction set
   std::map<std::string, Rates> kinds;  // by kind_of()
   double run = 0;                      // seconds a run, whatever it does
-  double decrypt = 0;                  // seconds a byte that is copied, hashed and decrypted
+  double decrypt = 0;         // seconds a byte that is copied, hashed and decrypted, of a long read
+  double read = 0;            // seconds that a read, or each 16 chunks of one, takes beyond that
   double spill = 0;           // seconds a byte that is encrypted or decrypted for the store outside
   double copy = 0;            // seconds a byte that crosses between the worlds
   double process_switch = 0;  // seconds from one process to another and back

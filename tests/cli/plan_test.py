@@ -16,6 +16,7 @@ CALIBRATION = """sealpack_calibration = 1
 machine = "a test"
 run = 1000000000
 decrypt_byte = 400000
+read = 20000000000
 spill_byte = 400000
 copy_byte = 100000
 process_switch = 10000000000

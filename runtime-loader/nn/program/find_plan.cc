@@ -71,7 +71,10 @@ ProgramCosts count_costs(const Lowered& lowered, const Plan& plan) {
   }
   for (const Fetch& fetch : plan.fetches) {
     const PackedWeights& weights = *lowered.steps[fetch.step]->weights;
-    costs.steps[fetch.step].streamed += weights.stored_size(fetch.units);
+    const std::uint64_t size = weights.stored_size(fetch.units);
+    costs.steps[fetch.step].streamed += size;
+    costs.steps[fetch.step].reads +=
+        fetch.staging_size == 0 ? 1 : (size + fetch.staging_size - 1) / fetch.staging_size;
   }
   for (std::size_t item = 0; item < plan.items.size(); ++item) {
     StepCost& cost = costs.steps[plan.items[item].step];

@@ -49,6 +49,7 @@ struct StepCost {
   std::uint64_t moved = 0;     // bytes of activations read and written
   std::uint64_t weights = 0;   // bytes of weights it uses
   std::uint64_t streamed = 0;  // bytes of weights fetched again in every run
+  std::uint64_t reads = 0;     // of the weight source, for that
   std::uint64_t spilled = 0;   // bytes stored to and loaded from the spill store
   std::uint64_t peak = 0;      // bytes of Memory held while it runs
 };
