@@ -62,6 +62,14 @@ Result<bundle::Release> changed_release(const ResealOptions& options, const Keys
                                         const BundleToChange& bundle) {
   if (keys.signers.empty()) return bundle.release;
   ReleaseChange change = TRY(load_change(options));
+  // What may leave a model that is divided was judged with its layers when it was built.
+  if (bundle.content.plan.scheme == "layers" && change.answer &&
+      *change.answer != bundle.release.answer) {
+    return Error(ErrorCode::kRefused,
+                 "the model is divided by layers, and the policy changes what "
+                 "answers leave: that could make a secure layer recoverable")
+        .with_hint("build the division again with the new policy");
+  }
   if (keys.escrow) {
     change.escrow = bundle::Escrow{recipient_id(*keys.escrow), options.escrow_reason.empty()
                                                                    ? std::string(kEscrowReason)

@@ -216,8 +216,13 @@ Result<nn::TensorType> answer_type(const AnswerRule& rule, const nn::TensorType&
   return Error(ErrorCode::kUnsupported, "a top-1 answer of rows without elements");
 }
 
-std::uint64_t answer_count(const nn::TensorType& output) {
-  return row_count(output.shape);
+std::uint64_t answer_count(const nn::TensorType& output, const nn::TensorType* single) {
+  const auto elements = static_cast<std::uint64_t>(output.shape.element_count());
+  const std::uint64_t least =
+      single == nullptr ? 0 : static_cast<std::uint64_t>(single->shape.element_count());
+  if (least == 0) return elements;
+  const std::uint64_t times = elements / least + (elements % least == 0 ? 0 : 1);
+  return std::max(row_count(output.shape), row_count(single->shape) * times);
 }
 
 Status shape_answer(const AnswerRule& rule, const nn::ConstTensor& output, MutableBytes out) {

@@ -34,9 +34,11 @@ Result<std::vector<std::string>> narrow_outputs(const std::vector<std::string>& 
 // the last dimension. kUnsupported for an output without order (bool) under top-1.
 Result<nn::TensorType> answer_type(const bundle::AnswerRule& rule, const nn::TensorType& output);
 
-// How many answers one output counts for: its rows, that is all dimensions but the last multiplied.
-// A batch, or a trick with shapes, buys no more answers than single runs.
-std::uint64_t answer_count(const nn::TensorType& output);
+// How many answers one output counts for. `single` is its type where every dimension that the host
+// may choose is 1: there, its rows (all dimensions but the last multiplied) count, and an output
+// that is n times as large counts n times, wherever it grew. So a batch, or a trick with shapes,
+// buys no more answers than single runs. Without `single` every element counts.
+std::uint64_t answer_count(const nn::TensorType& output, const nn::TensorType* single);
 
 // Writes the answer for `output` to `out`, which has answer_type(). Rounded: to the nearest
 // multiple of 10^-decimals, halves to even, no negative zero. Top-1: index of the first largest of

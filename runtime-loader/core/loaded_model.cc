@@ -144,6 +144,15 @@ Status LoadedModel::compile(const LoadOptions& options, const Services& services
     program_.reset();
     program_ = TRY(nn::Program::compile(graph_, *weights_, compile));
   }
+  // What the outputs are where the host chooses nothing: the measure of how many answers a run
+  // gives. A model that cannot run so has no such measure.
+  if (!options.input_shapes.empty()) {
+    nn::CompileOptions least_shapes;
+    const auto smallest = nn::Program::compile(graph_, *weights_, least_shapes);
+    single_outputs_ = smallest.ok() ? smallest->output_types() : std::vector<nn::TensorType>();
+  } else {
+    single_outputs_ = program_->output_types();
+  }
   const nn::ProgramCosts& costs = program_->costs();
   info_.peak = costs.peak + around;
   info_.unlimited_peak = costs.unlimited_peak + around;
@@ -170,11 +179,14 @@ Status LoadedModel::describe(const SecureModel& model, const bundle::AnswerRule&
     for (const Port& port : graph_outputs_) declared.push_back(port.name);
   }
   const std::vector<std::string> leaving = TRY(narrow_outputs(declared, narrowing));
-  for (const Port& port : graph_outputs_) {
+  for (std::size_t i = 0; i < graph_outputs_.size(); ++i) {
+    const Port& port = graph_outputs_[i];
     if (!contains(leaving, port.name)) continue;
     info_.outputs.push_back(
         {port.name, is_returned(port.name) ? port.type : TRY(answer_type(rule, port.type))});
-    answers_per_run_ = std::max(answers_per_run_, answer_count(port.type));
+    answers_per_run_ = std::max(
+        answers_per_run_,
+        answer_count(port.type, i < single_outputs_.size() ? &single_outputs_[i] : nullptr));
   }
   return done();
 }

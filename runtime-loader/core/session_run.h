@@ -79,6 +79,7 @@ class LoadedModel {
   std::vector<Port> graph_inputs_;
   std::vector<Port> graph_outputs_;
   std::vector<std::string> returned_;
+  std::vector<nn::TensorType> single_outputs_;  // with every open dimension 1; may be empty
   std::uint64_t answers_per_run_ = 0;
   std::uint64_t spilled_ = 0;  // bytes that a run stores outside
 };

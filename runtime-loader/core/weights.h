@@ -16,11 +16,11 @@ namespace sealpack::loader {
 // must not call. The bundle must outlive it.
 class BundleWeights final : public nn::WeightSource {
  public:
-  // `leaves`: chunks read at once, 1 to 16; memory_needed() says what that takes.
+  // `leaves`: chunks read at once, 1 to 16. With 16, a reader takes 720 KiB; with fewer, only what
+  // FileReader takes.
   BundleWeights(const unpacker::OpenBundle& bundle, std::vector<ModelFile> files,
                 std::size_t leaves);
   ~BundleWeights() override;
-  static std::uint64_t memory_needed(std::size_t leaves);
 
   Status read(std::uint32_t file, std::uint64_t offset, MutableBytes out) override;
   std::uint64_t bytes_read() const { return bytes_read_; }
@@ -31,6 +31,7 @@ class BundleWeights final : public nn::WeightSource {
   std::vector<ModelFile> files_;
   std::size_t leaves_;
   std::array<std::unique_ptr<Reader>, 2> readers_;
+  std::array<std::atomic_flag, 2> held_{};  // a thread uses this reader
   std::atomic<std::uint64_t> bytes_read_{0};
 };
 

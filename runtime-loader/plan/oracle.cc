@@ -60,27 +60,18 @@ bool is_affine(std::string_view op) {
                     "CumSum"});
 }
 
-// A known function of each element, or of a row or window of them, that leaves most to be seen.
-bool is_transparent(std::string_view op) {
-  return among(op, {"Relu",        "LeakyRelu", "PRelu",         "ThresholdedRelu",
-                    "Elu",         "Selu",      "Celu",          "Sigmoid",
-                    "HardSigmoid", "HardSwish", "Tanh",          "Softplus",
-                    "Softsign",    "Softmax",   "LogSoftmax",    "Clip",
-                    "Erf",         "Gelu",      "Mish",          "Exp",
-                    "Log",         "Sqrt",      "Abs",           "Pow",
-                    "Reciprocal",  "MaxPool",   "GlobalMaxPool", "ReduceMax",
-                    "ReduceMin",   "Max",       "Min",           "Round",
-                    "Floor",       "Ceil",      "Shrink",        "LpNormalization",
-                    "Where"});
-}
-
+// Which of many. A comparison is none: with a secret it is an oracle that bisection asks.
 bool is_decision(std::string_view op) {
-  return among(op, {"ArgMax", "ArgMin", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal",
-                    "Not", "And", "Or", "Xor", "NonMaxSuppression", "NonZero"});
+  return among(op, {"ArgMax", "ArgMin", "NonMaxSuppression"});
 }
 
 bool is_elementwise_product(std::string_view op) {
   return op == "Mul" || op == "Div";
+}
+
+// Scales and shifts by weights: one unknown or two an element, which is not another layer.
+bool is_elementwise_affine(std::string_view op) {
+  return among(op, {"Add", "Sub", "Mul", "Div", "BatchNormalization"});
 }
 
 // kOneLayer in two states: still affine, or with a transparent function behind it.
@@ -136,11 +127,13 @@ class Walker {
     if (worst >= State::kDeep) return State::kDeep;
     if (worst == State::kKnown) return is_affine(op) ? State::kAffine : State::kSeen;
     if (weights) {
-      return worst == State::kAffine && is_affine(op) ? State::kAffine : State::kDeep;
+      if (is_affine(op) && (worst == State::kAffine || is_elementwise_affine(op))) return worst;
+      return State::kDeep;
     }
-    if (is_transparent(op) || (seen > 1 && is_elementwise_product(op))) return State::kSeen;
+    if (seen > 1 && is_elementwise_product(op)) return State::kSeen;
     if (seen > 1 && (op == "MatMul" || op == "Gemm")) return State::kDeep;
-    return is_affine(op) ? worst : State::kDeep;
+    // A function without weights is known to everybody, so what it hides of one layer is little.
+    return is_affine(op) ? worst : State::kSeen;
   }
 
   const Dataflow& flow_;

@@ -13,7 +13,7 @@ void add_answer_options(CLI::App& verb, RunOptions& options) {
       verb.add_flag("--top1", options.top1, "Answer with the index of the largest score alone");
   verb.add_option("--rounded", options.rounded, "Answer with scores of this many decimals")
       ->type_name("DECIMALS")
-      ->check(CLI::Range(0U, 15U))
+      ->check(CLI::Range(0U, 9U))
       ->excludes(top1);
   verb.add_option("--query-budget", options.query_budget,
                   "Give at most this many answers; each row counts")

@@ -58,6 +58,13 @@ class Fitter {
     out_.secure = secure_.files.model().path;
     TRY(check_map(split_.taps, secure_.inputs, kSecureFile, "taps"));
     for (const std::string& input : secure_.inputs) TRY(add_tap(input));
+    if (before_ != nullptr && tapped_.empty()) {
+      return misfit(std::string(kSecureFile) + " takes nothing that " + std::string(kPublicFile) +
+                    " gives")
+          .with_hint(
+              "name its inputs as those outputs are named, or say in split.toml which is "
+              "which: [taps] INPUT = \"OUTPUT\"");
+    }
     if (after_ != nullptr) {
       out_.after = after_->files.model().path;
       TRY(check_map(split_.returned, after_->inputs, after_->files.model().path, "returned"));

@@ -208,7 +208,11 @@ Result<ByteVector> ProcessBackend::exchange(Frame type, Bytes body) {
   }
   std::array<std::uint8_t, FrameHeader::kSize> answer{};
   // A program that left says why before it does, so reading comes after writing fails too.
-  (void)(send_all(control_.get(), serialize(header)) && send_all(control_.get(), body));
+  // In one piece: every write wakes the program.
+  const auto start = serialize(header);
+  ByteVector frame(start.begin(), start.end());
+  frame.insert(frame.end(), body.begin(), body.end());
+  (void)send_all(control_.get(), frame);
   if (!receive_all(control_.get(), answer)) return gone("no answer");
   const Result<FrameHeader> received = parse_frame_header(answer);
   if (!received.ok()) return gone(received.error().message());

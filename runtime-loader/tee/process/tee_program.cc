@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ struct Placement {
 struct Child {
   int program = -1;
   int notes = -1;
+  pid_t host = -1;
   std::optional<ProgramUser> user;
   std::array<Placement, kMaxDescriptors> places{};
   std::size_t place_count = 0;
@@ -58,6 +60,13 @@ struct Child {
   bool leave_network() const {
     if (::unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0) return true;
     return ::geteuid() != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) == 0;
+  }
+
+  // Without a cap a model may ask for all there is: not at the cost of others. No more than a wish.
+  static void go_first_when_memory_is_short() {
+    const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    (void)!::write(file, "1000", 4);
+    (void)::close(file);
   }
 
   void become_user() const {
@@ -88,7 +97,10 @@ struct Child {
     if (::setsid() < 0) fail(1);
     ChildNote note;
     note.own_network = leave_network();
+    go_first_when_memory_is_short();
     become_user();
+    // Keys and plaintext do not outlive the host's side. After become_user, which would clear it.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != host) fail(1);
     place_descriptors();
     sigset_t none;
     (void)::sigemptyset(&none);
@@ -178,6 +190,7 @@ Result<StartedProgram> start_program(const ProgramStart& start) {
   Child child;
   child.program = start.program;
   child.notes = child_notes.get();
+  child.host = ::getpid();
   child.user = start.user;
   const auto place = [&](int from, int to) { child.places[child.place_count++] = {from, to}; };
   place(null.get(), 0);

@@ -109,10 +109,20 @@ TEST(Scores, LeaveAsTheyAre) {
 }
 
 TEST(AnswerCount, IsTheNumberOfRows) {
-  EXPECT_EQ(answer_count({DType::kF32, Shape{10}}), 1U);
-  EXPECT_EQ(answer_count({DType::kF32, Shape{}}), 1U);
-  EXPECT_EQ(answer_count({DType::kF32, Shape{64, 10}}), 64U);
-  EXPECT_EQ(answer_count({DType::kF32, Shape{2, 128, 768}}), 256U);
+  const auto count = [](const Shape& output, const Shape& single) {
+    const nn::TensorType one{DType::kF32, single};
+    return answer_count({DType::kF32, output}, &one);
+  };
+  EXPECT_EQ(count(Shape{10}, Shape{10}), 1U);
+  EXPECT_EQ(count(Shape{}, Shape{}), 1U);
+  EXPECT_EQ(count(Shape{64, 10}, Shape{1, 10}), 64U);
+  EXPECT_EQ(count(Shape{2, 128, 768}, Shape{1, 1, 768}), 256U);
+  // A batch in the last dimension is a batch.
+  EXPECT_EQ(count(Shape{1000}, Shape{1}), 1000U);
+  EXPECT_EQ(count(Shape{4, 1000}, Shape{4, 1}), 4000U);
+  // Without a measure every element counts; an output that is empty by itself has none.
+  EXPECT_EQ(answer_count({DType::kF32, Shape{3, 5}}, nullptr), 15U);
+  EXPECT_EQ(count(Shape{3, 5}, Shape{0}), 15U);
 }
 
 TEST(Narrowing, GivesLessThanTheRelease) {

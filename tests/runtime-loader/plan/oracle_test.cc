@@ -107,8 +107,32 @@ TEST(OutputDepth, SeesWeightsThatAreComputedWith) {
             Depth::kOneLayer);
 }
 
-TEST(OutputDepth, AnOperatorItDoesNotKnowCountsAsDeep) {
-  EXPECT_EQ(depth_of(one_layer().node("Whatever", {"h"}, {"y"}).output("y").done()), Depth::kDeep);
+TEST(OutputDepth, AnOperatorItDoesNotKnowHidesNothingUnlessItHasWeights) {
+  EXPECT_EQ(depth_of(one_layer().node("Whatever", {"h"}, {"y"}).output("y").done()),
+            Depth::kOneLayer);
+  EXPECT_EQ(
+      depth_of(one_layer().weight("w9").node("Whatever", {"h", "w9"}, {"y"}).output("y").done()),
+      Depth::kDeep);
+}
+
+TEST(OutputDepth, AComparisonIsAnOracleForBisection) {
+  EXPECT_EQ(depth_of(FlowBuilder()
+                         .input("x")
+                         .weight("w")
+                         .node("Greater", {"x", "w"}, {"y"})
+                         .output("y")
+                         .done()),
+            Depth::kOneLayer);
+}
+
+TEST(OutputDepth, AShiftByWeightsBehindAnActivationIsNoSecondLayer) {
+  EXPECT_EQ(depth_of(one_layer()
+                         .weight("zero")
+                         .node("Relu", {"h"}, {"r"})
+                         .node("Add", {"r", "zero"}, {"y"})
+                         .output("y")
+                         .done()),
+            Depth::kOneLayer);
 }
 
 TEST(FindOracle, RefusesEverythingWithWeightsThatGoesBackButDecisions) {

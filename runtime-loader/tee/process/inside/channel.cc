@@ -45,7 +45,11 @@ Result<std::optional<FrameHeader>> receive_frame(ByteVector& body) {
 }
 
 bool send_frame(Frame type, Bytes body) {
-  return send(serialize(FrameHeader{type, static_cast<std::uint32_t>(body.size())})) && send(body);
+  // In one piece: every write wakes the host.
+  const auto header = serialize(FrameHeader{type, static_cast<std::uint32_t>(body.size())});
+  ByteVector frame(header.begin(), header.end());
+  frame.insert(frame.end(), body.begin(), body.end());
+  return send(frame);
 }
 
 void leave(ErrorCode code, std::uint64_t number) {

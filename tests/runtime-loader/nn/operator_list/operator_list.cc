@@ -56,7 +56,7 @@ std::string page() {
       attributes.insert(at + 1, " ");
     }
     out << "| " << one->name << " | " << range(first, last) << " | "
-        << count(one->min_inputs, one->max_inputs) << " | " << one->max_outputs << " | "
+        << count(one->min_inputs, one->max_inputs) << " | " << count(1, one->max_outputs) << " | "
         << attributes << " |\n";
   }
   return out.str();
