@@ -254,7 +254,7 @@ class Check {
     return 1 - 6 * sum / (n * (n * n - 1));
   }
 
-  static constexpr Target target_ = {"check", 0, "", 0, "", 0, "", false};
+  static constexpr Target target_ = {"check", 0, "", 0, "", 0, "", 0};
   Calibration calibration_;
   std::vector<std::optional<nn::TensorType>> types_;
   std::vector<Pair> pairs_;

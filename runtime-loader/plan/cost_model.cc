@@ -144,9 +144,8 @@ ProgramTime time_of(const Calibration& calibration, const nn::ProgramCosts& cost
   return time;
 }
 
-double seconds(const ProgramTime& time, bool fetches_ahead) {
-  if (!fetches_ahead) return time.compute + time.stream + time.spill;
-  return std::max(time.compute + time.spill, time.stream);
+double seconds(const ProgramTime& time) {
+  return time.compute + time.stream + time.spill;
 }
 
 void fit(const std::vector<Measurement>& measurements, const Calibration& start,

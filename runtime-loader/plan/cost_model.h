@@ -42,12 +42,13 @@ const Calibration& default_calibration();
 
 struct ProgramTime {
   double compute = 0;  // seconds
-  double stream = 0;   // seconds for verifying and decrypting weights, which can overlap
+  double stream = 0;   // seconds for verifying and decrypting weights
   double spill = 0;
 };
 ProgramTime time_of(const Calibration& calibration, const nn::ProgramCosts& costs);
-// Seconds a run, with or without a thread that fetches and decrypts ahead.
-double seconds(const ProgramTime& time, bool fetches_ahead);
+// Seconds a run. Nothing is taken off for what is fetched while others compute: measured, the two
+// take turns (docs/PERFORMANCE.md).
+double seconds(const ProgramTime& time);
 
 // One measured run of a program, without decryption.
 struct Measurement {

@@ -144,15 +144,16 @@ Result<Choice> Planner::evaluate(const Candidate& candidate, std::uint64_t memor
   const std::uint64_t out = bytes_of(cut.secure.outputs);
   nn::CompileOptions compile;
   compile.threads = options_.threads;
-  // What crosses lies inside as well.
-  compile.memory_limit = memory == 0 ? kNoLimit : memory - std::min(memory, in + out);
+  // What crosses lies inside as well, and so does the loader.
+  const std::uint64_t own = options_.target->own_memory + in + out;
+  compile.memory_limit = memory == 0 ? kNoLimit : memory - std::min(memory, own);
   const nn::Program program = TRY(nn::Program::compile(graph, *model_.weights, compile));
   const nn::ProgramCosts& costs = program.costs();
 
   Choice choice;
   choice.candidate = candidate;
   choice.memory = memory;
-  choice.least_memory = costs.least_limit + in + out;
+  choice.least_memory = costs.least_limit + own;
   for (const nn::StepCost& step : costs.steps) {
     choice.streamed += step.streamed;
     choice.spilled += step.spilled;
@@ -163,7 +164,7 @@ Result<Choice> Planner::evaluate(const Candidate& candidate, std::uint64_t memor
     choice.taps.push_back(flow_.values[value].name);
   }
   Estimate& estimate = choice.estimate;
-  estimate.secure_peak = costs.peak + in + out;
+  estimate.secure_peak = costs.peak + own;
   estimate.crossing = in + out;
   const std::uint64_t buffer = options_.target->shared_buffer;
   const auto trips = [&](std::uint64_t size) {
@@ -176,8 +177,8 @@ Result<Choice> Planner::evaluate(const Candidate& candidate, std::uint64_t memor
   };
   estimate.multiply_add_share = candidate.whole ? 1 : share(secure.multiply_adds, multiply_adds_);
   estimate.parameter_share = candidate.whole ? 1 : share(parameters_of(cut.secure), parameters_);
-  estimate.latency = seconds(time_of(options_.calibration, costs), options_.target->fetches_ahead) +
-                     sums_of(cut.before).compute + sums_of(cut.after).compute +
+  estimate.latency = seconds(time_of(options_.calibration, costs)) + sums_of(cut.before).compute +
+                     sums_of(cut.after).compute +
                      static_cast<double>(estimate.switches) * options_.switch_cost +
                      static_cast<double>(estimate.crossing) * options_.calibration.copy;
   choice.worth =

@@ -19,7 +19,7 @@ struct Target {
   const char* buffer_source;
   double switch_cost;  // seconds into the TEE and back; 0 = measured by calibration
   const char* switch_source;
-  bool fetches_ahead;  // a second thread inside
+  std::uint64_t own_memory;  // bytes of secure memory that the loader takes beside the model
 };
 std::span<const Target> all_targets();
 Result<const Target*> find_target(std::string_view name);  // kUsage

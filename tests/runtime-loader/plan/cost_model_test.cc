@@ -30,11 +30,8 @@ TEST(KindOf, KnowsTheFamilies) {
   EXPECT_EQ(kind_of("CumSum"), "other");
 }
 
-TEST(Seconds, CountsStreamingBesideComputingWhereItCanBeDoneAhead) {
-  const ProgramTime time = {3, 2, 0.5};
-  EXPECT_DOUBLE_EQ(seconds(time, false), 5.5);
-  EXPECT_DOUBLE_EQ(seconds(time, true), 3.5);
-  EXPECT_DOUBLE_EQ(seconds({1, 4, 0}, true), 4);
+TEST(Seconds, CountsComputingStreamingAndSpilling) {
+  EXPECT_DOUBLE_EQ(seconds({3, 2, 0.5}), 5.5);
 }
 
 TEST(TimeOf, ChargesDecryptionForWhatIsStreamedAndSpilled) {

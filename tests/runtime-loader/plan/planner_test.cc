@@ -68,9 +68,13 @@ PlannedModel dense() {
   return {b.done(value), std::make_shared<MicroWeights>()};
 }
 
+// Takes nothing for itself, so that small models show something.
+constexpr Target kBare = {"bare", 0, "", 0, "", 0, "", 0};
+constexpr Target kBareWithBuffer = {"bare", 0, "", std::uint64_t{4} << 20U, "", 0, "", 0};
+
 PlanOptions options(std::uint64_t memory = 0) {
   PlanOptions out;
-  out.target = *find_target("process");
+  out.target = &kBare;
   out.memory = memory;
   out.calibration = default_calibration();
   return out;
@@ -109,9 +113,21 @@ TEST(Planner, StreamsWhereMemoryIsSmallAndSaysThatItTakesLonger) {
   EXPECT_THAT(planner->evaluate(all, small->least_memory / 2), Fails(ErrorCode::kLimit));
 }
 
+TEST(Planner, CountsWhatTheLoaderTakesItself) {
+  const auto bare = Planner::create(dense(), options());
+  PlanOptions process = options();
+  process.target = *find_target("process");
+  const auto loaded = Planner::create(dense(), process);
+  ASSERT_TRUE(bare.ok() && loaded.ok());
+  const Candidate all = *candidate_for(bare->flow(), *parse_protect("all"), nullptr);
+  EXPECT_EQ(loaded->evaluate(all, 0)->estimate.secure_peak,
+            bare->evaluate(all, 0)->estimate.secure_peak + process.target->own_memory);
+  EXPECT_THAT(loaded->evaluate(all, process.target->own_memory), Fails(ErrorCode::kLimit));
+}
+
 TEST(Planner, CountsTripsThroughASmallBuffer) {
   PlanOptions small = options();
-  small.target = *find_target("op-tee");
+  small.target = &kBareWithBuffer;
   const auto planner = Planner::create(dense(), small);
   ASSERT_TRUE(planner.ok());
   const Candidate all = *candidate_for(planner->flow(), *parse_protect("all"), nullptr);
@@ -150,7 +166,7 @@ TEST(Planner, WritesDownWhatBuildReads) {
   EXPECT_FALSE(file.whole);
   EXPECT_THAT(file.secure, ElementsAre("h3", "r3", "h4"));
   EXPECT_EQ(file.memory, std::uint64_t{1} << 20U);
-  EXPECT_EQ(file.target, "process");
+  EXPECT_EQ(file.target, "bare");
 }
 
 TEST(InferSymbolic, FollowsAnOpenDimensionThroughTheGraph) {
