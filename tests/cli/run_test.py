@@ -5,6 +5,7 @@ import subprocess
 import tarfile
 import unittest
 
+from onnx_file import gemm, model, node, value_info, weight
 from run_case import LIMIT, RunCase, images, npy, read_npy
 from sealpack_case import (IO, KEY_UNAVAILABLE, MALFORMED, NOT_AUTHENTIC, REFUSED, TOOL, USAGE)
 
@@ -74,6 +75,19 @@ class Run(RunCase):
         self.fail_with(REFUSED, "5 answers are wanted, 4",
                        *self.arguments("--query-budget", 4, "--force", bundle="a.seal",
                                        inputs=("few.npy",)))
+
+    def test_a_batch_in_the_last_dimension_buys_no_more_answers(self):
+        (self.folder / "net.onnx").write_bytes(model(
+            [gemm("x", "w", "h"), node("Transpose", ["h"], ["y"])], [weight("w", [1, 4], 1)],
+            [value_info("x", ["n", 4])], [value_info("y", [1, "n"])]))
+        self.build_with_answer('query_budget = 5\nform = "scores"')
+        for rows, status in ((5, 0), (6, REFUSED)):
+            (self.folder / "x.npy").write_bytes(npy((rows, 4), [0.5] * (4 * rows)))
+            done = self.run_tool("run", "a.seal", "--trust", "vendor.pub", "--key", "device.key", "--input", "x=x.npy",
+                                 "--output", "y=y.npy", "--batch", rows)
+            self.assertEqual(done.status, status, done.err)
+            self.assertEqual((self.folder / "y.npy").exists(), status == 0)
+            (self.folder / "y.npy").unlink(missing_ok=True)
 
     def test_refuses_keys_signers_and_products_that_are_not_right(self):
         self.fail_with(KEY_UNAVAILABLE, "opens none", *self.arguments(key="other.key"))
