@@ -8,7 +8,7 @@
 namespace sealpack::plan {
 namespace {
 
-constexpr double kWidth = 840;
+constexpr double kWidth = 880;
 constexpr double kHeight = 520;
 constexpr double kLeft = 72;
 constexpr double kRight = 640;  // of the plot; the legend is behind it
@@ -38,6 +38,13 @@ std::string escaped(const std::string& text) {
 std::string number(double value, int digits = 1) {
   char text[48];
   (void)std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+// Without zeros at the end.
+std::string short_number(double value) {
+  char text[48];
+  (void)std::snprintf(text, sizeof text, "%g", value);
   return text;
 }
 
@@ -128,11 +135,7 @@ std::string axes(const Axis& axis) {
   for (const double tick : axis.ticks()) {
     const double at = axis.x(tick);
     out += line(at, kTop, at, kBottom, "stroke=\"#e3e6ea\"");
-    out += text(at, kBottom + 18, "text-anchor=\"middle\"",
-                tick == 0 ? "0"
-                          : number(tick * 1e3, tick < 1e-3   ? 2
-                                               : tick < 1e-2 ? 1
-                                                             : 0));
+    out += text(at, kBottom + 18, "text-anchor=\"middle\"", short_number(tick * 1e3));
   }
   out += line(kLeft, kBottom, kRight, kBottom, "stroke=\"#444\"");
   out += line(kLeft, kTop, kLeft, kBottom, "stroke=\"#444\"");
