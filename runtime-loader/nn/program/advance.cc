@@ -23,7 +23,11 @@ Result<bool> Instance::State::advance() {
   if (at < program.plan.items.size()) {
     if (phase == Phase::kWeights) {
       if (!program.plan.fetches.empty()) fetcher.reach(at);
-      if (item().fetch != kNoIndex) TRY(fetcher.require(item().fetch));
+      if (item().fetch != kNoIndex) {
+        TRY(fetcher.require(item().fetch));
+        // What was waited for ended the job: the next fetches go on while this item computes.
+        fetcher.reach(at);
+      }
       phase = Phase::kOpen;
     }
     if (phase == Phase::kOpen) {
