@@ -29,7 +29,7 @@ class Script {
 class Player {
  public:
   Player(Setting& setting, Script script, bool can_call_out)
-      : setting_(&setting), host_(setting, can_call_out, 300000), script_(script) {}
+      : host_(setting, can_call_out, 300000), script_(script) {}
 
   void play() {
     while (!script_.done()) {
@@ -91,7 +91,6 @@ class Player {
     }
   }
 
-  Setting* setting_;
   HostSide host_;
   Script script_;
   NeedBlocksMessage need_;  // of the answer before
