@@ -10,7 +10,7 @@ namespace sealpack::loader::internal {
 namespace {
 
 // Below this limit the readers' own memory counts: a quarter of the leaves at once.
-constexpr std::uint64_t kSmallLimit = std::uint64_t{8} << 20U;
+constexpr std::uint64_t kSmallLimit = std::uint64_t{4} << 20U;
 constexpr std::size_t kFewLeaves = 4;
 
 std::uint64_t block_size(const nn::TensorType& type) {
