@@ -92,6 +92,10 @@ class SplitTest(BuildCase):
             self.put_split(split=text)
             self.fails(self.build_split(), USAGE, word)
 
+    def test_refuses_halves_that_do_not_meet(self):
+        self.put_split(secure=secure(tap="features"))
+        self.fails(self.build_split(), USAGE, "takes nothing", "[taps]")
+
     def test_refuses_a_split_file_with_unknown_keys(self):
         self.put_split(split='tap = ["h"]\n')
         self.fails(self.build_split(), MALFORMED, "split.toml:1:1", "tap")
