@@ -72,6 +72,18 @@ class RunSecurity(RunCase):
         self.assertEqual(len(answer), size, "no answer")
         return read_npy(answer)[0]
 
+    def test_does_not_outlive_its_host_even_when_it_is_stopped(self):
+        """A stopped process never sees that the channel has ended."""
+        tool, inside = self.start()
+        os.kill(inside, signal.SIGSTOP)
+        tool.kill()
+        tool.wait()
+        deadline = time.monotonic() + 20
+        # A zombie that nobody has collected yet is gone too: it holds no memory.
+        while proc(inside, "stat").exists() and ") Z " not in proc(inside, "stat").read_text():
+            self.assertLess(time.monotonic(), deadline, "the TEE is still there")
+            time.sleep(0.05)
+
     @NEEDS_ROOT
     def test_stays_under_the_cap_as_the_kernel_counts(self):
         tool, tee = self.start()
