@@ -3,10 +3,10 @@
 
 #include "formats/bundle/labels.h"
 #include "formats/bundle/message_reader.h"
+#include "formats/bundle/message_writer.h"
 #include "keymgmt/crypto/dsse.h"
 #include "keymgmt/crypto/sha256.h"
 #include "runtime-loader/core/labels.h"
-#include "runtime-loader/core/message_writer.h"
 #include "runtime-loader/core/names.h"
 
 namespace sealpack::loader {
@@ -14,6 +14,7 @@ namespace {
 
 using bundle::LengthPrefixed;
 using bundle::MessageReader;
+using bundle::MessageWriter;
 
 constexpr std::uint32_t kGrantProtocol = 1;
 constexpr std::size_t kMinNonceSize = 16;

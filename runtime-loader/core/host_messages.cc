@@ -6,6 +6,7 @@ namespace sealpack::loader {
 namespace {
 
 using bundle::MessageReader;
+using bundle::MessageWriter;
 using internal::parse_list;
 
 constexpr std::uint32_t kFirstKind = 1;  // kinds are numbered in the order of HostMessage

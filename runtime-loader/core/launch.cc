@@ -3,15 +3,16 @@
 
 #include "formats/bundle/labels.h"
 #include "formats/bundle/message_reader.h"
+#include "formats/bundle/message_writer.h"
 #include "keymgmt/crypto/sha256.h"
 #include "runtime-loader/core/labels.h"
-#include "runtime-loader/core/message_writer.h"
 #include "runtime-loader/core/names.h"
 
 namespace sealpack::loader {
 namespace {
 
 using bundle::MessageReader;
+using bundle::MessageWriter;
 
 constexpr std::uint32_t kLaunchFormat = 1;
 constexpr std::size_t kMaxDigests = 4096;  // of one list

@@ -4,6 +4,7 @@
 namespace sealpack::loader::internal {
 
 using bundle::MessageReader;
+using bundle::MessageWriter;
 
 ByteVector envelope(std::uint32_t kind, Bytes body) {
   return MessageWriter().u64(1, kProtocol).u64(2, kind).bytes(3, body).take();

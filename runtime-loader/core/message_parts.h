@@ -4,7 +4,7 @@
 // Internal to the messages: what both directions are made of.
 
 #include "formats/bundle/message_reader.h"
-#include "runtime-loader/core/message_writer.h"
+#include "formats/bundle/message_writer.h"
 #include "runtime-loader/core/messages.h"
 
 namespace sealpack::loader::internal {

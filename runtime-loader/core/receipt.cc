@@ -3,15 +3,16 @@
 
 #include "formats/bundle/limits.h"
 #include "formats/bundle/message_reader.h"
+#include "formats/bundle/message_writer.h"
 #include "keymgmt/crypto/dsse.h"
 #include "runtime-loader/core/labels.h"
-#include "runtime-loader/core/message_writer.h"
 #include "runtime-loader/core/names.h"
 
 namespace sealpack::loader {
 namespace {
 
 using bundle::MessageReader;
+using bundle::MessageWriter;
 
 constexpr std::uint32_t kReceiptVersion = 1;
 constexpr std::size_t kMaxKeySize = 1024;

@@ -5,12 +5,12 @@
 
 #include "formats/bundle/labels.h"
 #include "formats/bundle/message_reader.h"
+#include "formats/bundle/message_writer.h"
 #include "formats/bundle/tree.h"
 #include "keymgmt/crypto/dsse.h"
 #include "keymgmt/crypto/random.h"
 #include "keymgmt/crypto/segment_cipher.h"
 #include "runtime-loader/core/labels.h"
-#include "runtime-loader/core/message_writer.h"
 #include "runtime-loader/core/names.h"
 
 namespace sealpack::loader {
@@ -18,6 +18,7 @@ namespace {
 
 using bundle::LengthPrefixed;
 using bundle::MessageReader;
+using bundle::MessageWriter;
 using crypto::SegmentCipher;
 
 constexpr std::array<std::uint8_t, 16> kMagic = {'s', 'e', 'a', 'l', 'p', 'a', 'c', 'k',

@@ -6,6 +6,7 @@
 #include "formats/base/path_rules.h"
 #include "formats/bundle/limits.h"
 #include "formats/bundle/message_reader.h"
+#include "formats/bundle/message_writer.h"
 #include "runtime-loader/nn/tensor.h"
 
 namespace sealpack::layers {
@@ -13,6 +14,7 @@ namespace {
 
 using bundle::kMaxTextSize;
 using bundle::MessageReader;
+using bundle::MessageWriter;
 
 namespace field {
 enum : std::uint32_t {
@@ -37,33 +39,6 @@ namespace dimension {
 enum : std::uint32_t { kSize = 1, kSymbol = 2 };
 }
 
-// The writer's side of MessageReader.
-class MessageWriter {
- public:
-  void u64(std::uint32_t number, std::uint64_t value) {
-    if (value == 0) return;
-    varint(std::uint64_t{number} << 3U);
-    varint(value);
-  }
-  void text(std::uint32_t number, std::string_view value) {
-    if (!value.empty()) message(number, to_vector(as_bytes(value)));
-  }
-  // An element of a list: also when it is empty.
-  void message(std::uint32_t number, const ByteVector& value) {
-    varint(std::uint64_t{number} << 3U | 2U);
-    varint(value.size());
-    bytes_.insert(bytes_.end(), value.begin(), value.end());
-  }
-  ByteVector take() { return std::move(bytes_); }
-
- private:
-  void varint(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7U) bytes_.push_back(static_cast<std::uint8_t>(value | 0x80U));
-    bytes_.push_back(static_cast<std::uint8_t>(value));
-  }
-  ByteVector bytes_;
-};
-
 ByteVector serialize(const Crossing& value) {
   MessageWriter out;
   out.text(crossing::kName, value.name);
@@ -73,7 +48,7 @@ ByteVector serialize(const Crossing& value) {
     MessageWriter inner;
     inner.u64(dimension::kSize, dim.size);
     inner.text(dimension::kSymbol, dim.symbol);
-    out.message(crossing::kDimension, inner.take());
+    out.element(crossing::kDimension, inner.take());
   }
   return out.take();
 }
@@ -215,12 +190,12 @@ ByteVector serialize_parameters(const Parameters& parameters) {
     MessageWriter inner;
     inner.text(external::kLocation, file.location);
     inner.text(external::kPath, file.path);
-    out.message(field::kExternal, inner.take());
+    out.element(field::kExternal, inner.take());
   }
-  for (const Crossing& value : parameters.taps) out.message(field::kTap, serialize(value));
-  for (const Crossing& value : parameters.answers) out.message(field::kAnswer, serialize(value));
+  for (const Crossing& value : parameters.taps) out.element(field::kTap, serialize(value));
+  for (const Crossing& value : parameters.answers) out.element(field::kAnswer, serialize(value));
   for (const Crossing& value : parameters.returned) {
-    out.message(field::kReturned, serialize(value));
+    out.element(field::kReturned, serialize(value));
   }
   for (const std::string& name : parameters.results) out.text(field::kResult, name);
   out.text(field::kModel, parameters.model);

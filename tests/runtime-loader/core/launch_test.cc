@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime-loader/core/launch.h"
 
-#include "runtime-loader/core/message_writer.h"
+#include "formats/bundle/message_writer.h"
 #include "tests/runtime-loader/core/core_testing.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::loader {
 namespace {
 
+using bundle::MessageWriter;
 using sealpack::testing::Fails;
 using sealpack::testing::FailsWith;
 using sealpack::testing::Succeeds;

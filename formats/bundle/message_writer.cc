@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime-loader/core/message_writer.h"
+#include "formats/bundle/message_writer.h"
 
-namespace sealpack::loader {
+namespace sealpack::bundle {
 namespace {
 
 constexpr std::uint64_t kVarint = 0;
@@ -49,4 +49,4 @@ MessageWriter& MessageWriter::packed(std::uint32_t field, std::span<const std::u
   return *this;
 }
 
-}  // namespace sealpack::loader
+}  // namespace sealpack::bundle

@@ -5,7 +5,7 @@
 
 #include "formats/base/bytes.h"
 
-namespace sealpack::loader {
+namespace sealpack::bundle {
 
 // Writes one message of the canonical protobuf subset (FORMAT.md §2): the inverse of
 // bundle::MessageReader. Call with ascending fields; defaults are left out.
@@ -31,4 +31,4 @@ class MessageWriter {
   ByteVector out_;
 };
 
-}  // namespace sealpack::loader
+}  // namespace sealpack::bundle

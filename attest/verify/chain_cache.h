@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "keymgmt/x509/chain.h"
+
+namespace sealpack::attest {
+
+// Remembers chains that verified, so that a broker checks a manufacturer's signatures once and not
+// with every request. What depends on the time (validity, revocation lists' windows) and on the
+// revocation lists is part of what is remembered: an entry answers only for the same leaf, pool of
+// issuers, roots and lists, and until the earliest of their ends. For several threads.
+class ChainCache {
+ public:
+  explicit ChainCache(std::size_t capacity = 4096) : capacity_(capacity) {}
+
+  // As x509::verify_chain. Refusals are not remembered.
+  std::optional<std::vector<x509::Certificate>> verify(const x509::Certificate& leaf,
+                                                       std::span<const x509::Certificate> pool,
+                                                       const x509::ChainRules& rules,
+                                                       std::vector<Reason>& reasons);
+
+ private:
+  struct Entry {
+    std::vector<x509::Certificate> chain;
+    std::uint64_t from = 0;  // Unix seconds between which it holds
+    std::uint64_t until = 0;
+  };
+  std::size_t capacity_;
+  std::mutex mutex_;
+  std::map<Digest, Entry> entries_;
+};
+
+// With a cache where there is one.
+std::optional<std::vector<x509::Certificate>> verify_chain(const x509::Certificate& leaf,
+                                                           std::span<const x509::Certificate> pool,
+                                                           const x509::ChainRules& rules,
+                                                           ChainCache* cache,
+                                                           std::vector<Reason>& reasons);
+
+}  // namespace sealpack::attest

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keymgmt/x509/certificate.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <ctime>
+
+#include "keymgmt/crypto/sha256.h"
+#include "keymgmt/x509/certificate_state.h"
+
+namespace sealpack::x509 {
+namespace {
+
+constexpr std::size_t kMaxCertificateSize = 65536;
+constexpr std::size_t kMaxPemBlocks = 16;
+constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+
+using crypto::internal::QuietErrors;
+
+// Bytes of what `encode` (an i2d function) makes of `object`.
+template <typename Object, typename Encode>
+ByteVector encoded(const Object* object, Encode encode) {
+  unsigned char* bytes = nullptr;
+  const int size = encode(object, &bytes);
+  if (size <= 0) return {};
+  ByteVector result(bytes, bytes + size);
+  OPENSSL_free(bytes);
+  return result;
+}
+
+std::string common_name(const X509_NAME* name) {
+  const int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  // Two common names would be two answers.
+  if (index < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, index) >= 0) return {};
+  unsigned char* text = nullptr;
+  const int size =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
+  if (size < 0) return {};
+  std::string result(text, text + size);
+  OPENSSL_free(text);
+  return result;
+}
+
+Error malformed(const std::string& why) {
+  return Error(ErrorCode::kMalformed, "certificate: " + why);
+}
+
+bool is_space(std::uint8_t byte) {
+  return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
+Result<ByteVector> decode_base64(std::string_view text) {
+  std::string packed;
+  for (const char c : text) {
+    if (!is_space(static_cast<std::uint8_t>(c))) packed += c;
+  }
+  if (packed.empty() || packed.size() % 4 != 0) return malformed("PEM block is not base64");
+  ByteVector out(packed.size() / 4 * 3);
+  const int size =
+      EVP_DecodeBlock(out.data(), reinterpret_cast<const unsigned char*>(packed.data()),
+                      static_cast<int>(packed.size()));
+  if (size < 0) return malformed("PEM block is not base64");
+  const std::size_t padding = packed.ends_with("==") ? 2 : packed.ends_with("=") ? 1 : 0;
+  out.resize(static_cast<std::size_t>(size) - padding);
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> unix_seconds(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  const std::time_t seconds = ::timegm(&parts);
+  if (seconds < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(seconds);
+}
+
+Certificate CertificateAccess::make(X509Ptr x509, ByteVector der) {
+  auto state = std::make_shared<Certificate::State>();
+  state->spki = encoded(X509_get_X509_PUBKEY(x509.get()), i2d_X509_PUBKEY);
+  state->key_digest = crypto::sha256(state->spki);
+  state->digest = crypto::sha256(der);
+  state->x509 = std::move(x509);
+  state->der = std::move(der);
+  return Certificate(std::move(state));
+}
+
+Result<Certificate> Certificate::parse_der(Bytes der) {
+  const QuietErrors quiet;
+  if (der.size() > kMaxCertificateSize) return malformed("larger than 64 KiB");
+  const unsigned char* cursor = der.data();
+  X509Ptr x509(d2i_X509(nullptr, &cursor, static_cast<long>(der.size())));
+  if (!x509) return malformed("not DER of an X.509 certificate");
+  if (cursor != der.data() + der.size()) return malformed("bytes follow it");
+  // Reads all extensions now; afterwards they are only looked up.
+  if ((X509_get_extension_flags(x509.get()) & EXFLAG_INVALID) != 0) {
+    return malformed("an extension is malformed or there twice");
+  }
+  if (!unix_seconds(X509_get0_notBefore(x509.get())) ||
+      !unix_seconds(X509_get0_notAfter(x509.get()))) {
+    return malformed("its validity is not two times");
+  }
+  if (X509_get0_pubkey(x509.get()) == nullptr) return malformed("its public key is not understood");
+  return CertificateAccess::make(std::move(x509), to_vector(der));
+}
+
+Result<std::vector<Certificate>> Certificate::parse_pem(Bytes text) {
+  while (!text.empty() && text.back() == 0) text = text.first(text.size() - 1);
+  std::string_view rest = as_text(text);
+  std::vector<Certificate> certificates;
+  while (true) {
+    while (!rest.empty() && is_space(static_cast<std::uint8_t>(rest.front())))
+      rest.remove_prefix(1);
+    if (rest.empty()) break;
+    if (certificates.size() == kMaxPemBlocks) return malformed("more than 16 PEM blocks");
+    const std::size_t end = rest.find(kEnd);
+    if (!rest.starts_with(kBegin) || end == std::string_view::npos) {
+      return malformed("text is not PEM blocks alone");
+    }
+    const std::string_view body = rest.substr(kBegin.size(), end - kBegin.size());
+    if (body.size() > 2 * kMaxCertificateSize) return malformed("larger than 64 KiB");
+    certificates.push_back(TRY(parse_der(TRY(decode_base64(body)))));
+    rest.remove_prefix(end + kEnd.size());
+  }
+  if (certificates.empty()) return malformed("no PEM block");
+  return certificates;
+}
+
+Bytes Certificate::der() const {
+  return state_->der;
+}
+const ByteVector& Certificate::spki() const {
+  return state_->spki;
+}
+const Digest& Certificate::key_digest() const {
+  return state_->key_digest;
+}
+const Digest& Certificate::digest() const {
+  return state_->digest;
+}
+std::string Certificate::subject_common_name() const {
+  return common_name(X509_get_subject_name(state_->x509.get()));
+}
+std::string Certificate::issuer_common_name() const {
+  return common_name(X509_get_issuer_name(state_->x509.get()));
+}
+ByteVector Certificate::subject_name() const {
+  return encoded(X509_get_subject_name(state_->x509.get()), i2d_X509_NAME);
+}
+ByteVector Certificate::issuer_name() const {
+  return encoded(X509_get_issuer_name(state_->x509.get()), i2d_X509_NAME);
+}
+
+ByteVector Certificate::serial() const {
+  const ASN1_INTEGER* serial = X509_get0_serialNumber(state_->x509.get());
+  const int size = ASN1_STRING_length(serial);
+  const unsigned char* data = ASN1_STRING_get0_data(serial);
+  if (size <= 0) return {0};
+  return {data, data + size};
+}
+
+std::uint64_t Certificate::not_before() const {
+  return *unix_seconds(X509_get0_notBefore(state_->x509.get()));
+}
+std::uint64_t Certificate::not_after() const {
+  return *unix_seconds(X509_get0_notAfter(state_->x509.get()));
+}
+
+bool Certificate::is_authority() const {
+  X509* x509 = state_->x509.get();
+  const std::uint32_t flags = X509_get_extension_flags(x509);
+  if ((flags & EXFLAG_CA) == 0) return false;
+  return (flags & EXFLAG_KUSAGE) == 0 || (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) != 0;
+}
+
+std::optional<ByteVector> Certificate::extension(std::string_view oid) const {
+  X509* x509 = state_->x509.get();
+  const crypto::internal::QuietErrors quiet;
+  const std::unique_ptr<ASN1_OBJECT, FreeWith<ASN1_OBJECT_free>> object(
+      OBJ_txt2obj(std::string(oid).c_str(), 1));
+  if (!object) return std::nullopt;
+  const int index = X509_get_ext_by_OBJ(x509, object.get(), -1);
+  if (index < 0 || X509_get_ext_by_OBJ(x509, object.get(), index) >= 0) return std::nullopt;
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(x509, index));
+  const unsigned char* data = ASN1_STRING_get0_data(value);
+  return ByteVector(data, data + ASN1_STRING_length(value));
+}
+
+bool Certificate::operator==(const Certificate& other) const {
+  return state_->der == other.state_->der;
+}
+
+}  // namespace sealpack::x509

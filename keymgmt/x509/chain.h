@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include "formats/base/reason.h"
+#include "keymgmt/x509/certificate.h"
+
+// Certificate chains as all the TEEs need them: strict, at a given time, up to a root known by its
+// key.
+namespace sealpack::x509 {
+
+// Whose revocation must be known: every certificate's below the root, that of authorities alone
+// (where the manufacturer publishes no list for leaves), nobody's (where it publishes none).
+enum class Revocation { kAll, kAuthorities, kNone };
+
+struct ChainRules {
+  std::uint64_t now = 0;  // Unix seconds
+  // SPKI digests of roots; the last certificate of the chain must have one of these keys.
+  std::span<const Digest> roots;
+  // A list counts if it is signed by the issuer and thisUpdate <= now < nextUpdate, both there. One
+  // that names a certificate refuses it, required or not.
+  Revocation revocation = Revocation::kAll;
+  std::span<const ByteVector> revocation_lists;  // DER
+  // Critical extensions that the caller judges itself, as dotted OIDs.
+  std::span<const std::string_view> judged_by_caller;
+  std::size_t longest = 6;
+};
+
+// Finds the issuers of `leaf` among `pool` (by name and by signature), and checks all the way up:
+// signatures (RSA-PSS parameters too), names, CA flags, path lengths, critical extensions that are
+// not known (refused), validity at `now`, CRLs. Adds its reasons with codes "chain.…" that name the
+// certificate. Returns the chain from leaf to root, or nothing.
+std::optional<std::vector<Certificate>> verify_chain(const Certificate& leaf,
+                                                     std::span<const Certificate> pool,
+                                                     const ChainRules& rules,
+                                                     std::vector<Reason>& reasons);
+
+}  // namespace sealpack::x509
