@@ -39,15 +39,15 @@ struct MintExtension {
 };
 
 struct MintCertificate {
-  std::string subject;                    // common name
-  std::string organization;               // left out when empty
+  std::string subject = {};               // common name
+  std::string organization = {};          // left out when empty
   std::uint64_t serial = 1;               // 0 too
   std::uint64_t not_before = 1700000000;  // 2023-11-14
   std::uint64_t not_after = 2000000000;   // 2033-05-18
   bool authority = false;                 // basicConstraints CA, keyUsage keyCertSign and cRLSign
-  std::optional<int> path_length;
+  std::optional<int> path_length = {};
   bool without_basic_constraints = false;
-  std::vector<MintExtension> extensions;
+  std::vector<MintExtension> extensions = {};
   crypto::HashAlgorithm hash = crypto::HashAlgorithm::kSha384;
   bool pss = false;  // of an RSA issuer
 };
@@ -58,7 +58,7 @@ ByteVector mint(const MintCertificate& what, const MintKey& key, const MintCerti
                 const MintKey& issuer_key);
 
 struct MintList {
-  std::vector<std::uint64_t> revoked;  // serials
+  std::vector<std::uint64_t> revoked = {};  // serials
   std::uint64_t this_update = 1700000000;
   std::optional<std::uint64_t> next_update = 2000000000;
   std::uint64_t number = 1;
