@@ -123,7 +123,8 @@ class Walker {
   static State after(std::string_view op, bool weights, State worst, std::size_t seen) {
     if (op == "Shape" || op == "Size") return State::kKnown;
     if (worst == State::kKnown && !weights) return State::kKnown;
-    if (is_decision(op)) return State::kDecision;
+    // Of one layer, which of many is a comparison of two of its outputs: bisection asks it too.
+    if (is_decision(op)) return worst >= State::kDeep ? State::kDecision : State::kSeen;
     if (worst >= State::kDeep) return State::kDeep;
     if (worst == State::kKnown) return is_affine(op) ? State::kAffine : State::kSeen;
     if (weights) {

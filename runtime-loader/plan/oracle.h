@@ -13,7 +13,7 @@ enum class Depth : std::uint8_t {
   kOneLayer,  // one affine layer, or several that make one, behind it at most a function of each
               // element or a pooling: d + 1 queries give the layer, d elements of input
   kDeep,      // several layers with something between them
-  kDecision,  // which of many: an index
+  kDecision,  // which of many, decided by several layers: an index
 };
 const char* to_string(Depth depth);
 

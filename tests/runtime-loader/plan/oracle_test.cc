@@ -73,9 +73,25 @@ TEST(OutputDepth, WhatTheHostCanComputeItselfInFrontDoesNotHelp) {
             Depth::kOneLayer);
 }
 
-TEST(OutputDepth, ADecisionIsADecision) {
-  EXPECT_EQ(depth_of(one_layer().node("ArgMax", {"h"}, {"y"}).output("y").done()),
+FlowBuilder two_layers() {
+  return one_layer().weight("w2").node("Relu", {"h"}, {"r"}).node("Gemm", {"r", "w2"}, {"h2"});
+}
+
+TEST(OutputDepth, ADecisionBySeveralLayersIsADecision) {
+  EXPECT_EQ(depth_of(two_layers().node("ArgMax", {"h2"}, {"y"}).output("y").done()),
             Depth::kDecision);
+}
+
+// argmax(Wx + b) changes where two rows of W meet, and bisection finds where.
+TEST(OutputDepth, ADecisionByOneLayerIsThatLayer) {
+  EXPECT_EQ(depth_of(one_layer().node("ArgMax", {"h"}, {"y"}).output("y").done()),
+            Depth::kOneLayer);
+  EXPECT_EQ(depth_of(one_layer()
+                         .node("Softmax", {"h"}, {"s"})
+                         .node("ArgMax", {"s"}, {"y"})
+                         .output("y")
+                         .done()),
+            Depth::kOneLayer);
 }
 
 TEST(OutputDepth, WithoutWeightsItIsKnown) {
@@ -141,18 +157,27 @@ TEST(FindOracle, RefusesEverythingWithWeightsThatGoesBackButDecisions) {
   ASSERT_TRUE(deep.ok());
   EXPECT_EQ(find_oracle(flow, *deep).returned.size(), 1U) << "three layers deep, and still asked";
 
-  const Dataflow decided = FlowBuilder()
-                               .input("x")
-                               .weight("w")
+  const Dataflow decided = two_layers()
+                               .weight("w3")
+                               .node("ArgMax", {"h2"}, {"i"})
+                               .node("Gather", {"w3", "i"}, {"y"})
+                               .output("y")
+                               .done();
+  const auto routed = cut(decided, choose(decided, {"h", "r", "h2", "i"}));
+  ASSERT_TRUE(routed.ok());
+  EXPECT_FALSE(find_oracle(decided, *routed).any());
+}
+
+TEST(FindOracle, RefusesADecisionByOneLayerThatGoesBack) {
+  const Dataflow decided = one_layer()
                                .weight("w2")
-                               .node("Gemm", {"x", "w"}, {"h"})
                                .node("ArgMax", {"h"}, {"i"})
                                .node("Gather", {"w2", "i"}, {"y"})
                                .output("y")
                                .done();
   const auto routed = cut(decided, choose(decided, {"h", "i"}));
   ASSERT_TRUE(routed.ok());
-  EXPECT_FALSE(find_oracle(decided, *routed).any());
+  EXPECT_EQ(find_oracle(decided, *routed).returned.size(), 1U);
 }
 
 TEST(FindOracle, RefusesAnAnswerOneLayerAwayAndTakesADeepOne) {
