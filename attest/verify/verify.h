@@ -61,9 +61,9 @@ struct VerifyInput {
   // What the evidence must bind: exactly these bytes in its field for that (64 bytes for SNP, TDX,
   // SGX and CCA; the nonce of Nitro, PSA, TPM and Azure). Absent: the caller compares
   // Claims::report_data itself.
-  std::optional<ByteVector> report_data;
+  std::optional<ByteVector> report_data = {};
   // What a GPU beside the TEE must bind as its nonce; absent: as above.
-  std::optional<ByteVector> gpu_nonce;
+  std::optional<ByteVector> gpu_nonce = {};
   // Intel: TCB infos and identities of a lower evaluation number are refused.
   std::uint32_t minimum_tcb_evaluation = 0;
   // Chains that verified before; nullptr: none are remembered.
