@@ -11,7 +11,8 @@ namespace internal {
 
 std::string why_not_a_value(const ClaimName& claim, Bytes value) {
   switch (claim.kind) {
-    case ClaimKind::kBytes: {
+    case ClaimKind::kBytes:
+    case ClaimKind::kBytesSet: {
       if (std::find(claim.sizes.begin(), claim.sizes.end(), value.size()) == claim.sizes.end()) {
         std::string sizes;
         for (const std::size_t size : claim.sizes) {
@@ -27,7 +28,8 @@ std::string why_not_a_value(const ClaimName& claim, Bytes value) {
       return value.size() == 1 && value[0] <= 1 ? "" : "is true or false";
     case ClaimKind::kNumber:
       return value.size() == 8 && value[0] < 0x80 ? "" : "is a whole number below 2^63";
-    case ClaimKind::kText: {
+    case ClaimKind::kText:
+    case ClaimKind::kTextSet: {
       const std::string_view text = as_text(value);
       if (!is_reason(text)) return "is a printable text of 1 to 4096 bytes";
       const bool known = claim.texts.empty() || std::find(claim.texts.begin(), claim.texts.end(),
@@ -81,17 +83,18 @@ Error refused(const std::string& why) {
 
 Status check_rule(const ClaimName& claim, const bundle::ClaimRule& rule) {
   const int set = (rule.accepted.empty() ? 0 : 1) + (rule.minimum == 0 ? 0 : 1) +
-                  (rule.ignore_because.empty() ? 0 : 1);
-  if (set != 1)
-    return refused("a rule accepts values, states a minimum or ignores: one of the three");
+                  (rule.ignore_because.empty() ? 0 : 1) + (rule.maximum == 0 ? 0 : 1);
+  if (set != 1) {
+    return refused("a rule accepts values, states a minimum or a maximum, or ignores: one of them");
+  }
   if (!rule.ignore_because.empty()) {
     return internal::is_reason(rule.ignore_because)
                ? done()
                : refused("a reason that is not printable text");
   }
-  if (rule.minimum != 0) {
-    if (claim.kind != ClaimKind::kNumber || (rule.minimum >> 63U) != 0) {
-      return refused("a minimum for what is no number");
+  if (rule.minimum != 0 || rule.maximum != 0) {
+    if (claim.kind != ClaimKind::kNumber || ((rule.minimum | rule.maximum) >> 63U) != 0) {
+      return refused("a minimum or maximum for what is no number");
     }
     return done();
   }

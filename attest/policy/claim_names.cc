@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/policy/claim_names.h"
 
+#include <algorithm>
 #include <array>
 
 namespace sealpack::policy {
@@ -9,6 +10,8 @@ namespace {
 
 constexpr bool kMandatory = true;
 constexpr bool kOptional = false;
+constexpr bool kBadNews = true;
+constexpr bool kNeverIgnored = true;
 
 constexpr std::array<std::size_t, 1> k3{3};
 constexpr std::array<std::size_t, 1> k6{6};
@@ -41,14 +44,16 @@ constexpr std::array<std::string_view, 3> kGpuModes{"devtools", "off", "on"};
 
 // TDX tee_tcb_svn: 256 times the major version of the module (byte 1) plus its security version
 // (byte 0). TPM pcr_selection: the bitmap of PCRs in the SHA-256 bank, PCR 0 in the lowest bit of
-// the first byte; pcr_digest is SHA-256 over them. nitro debug: PCR 0 to 2 are all zero.
+// the first byte; pcr_digest is SHA-256 over them. nitro debug: PCR 0 to 2 are all zero; age:
+// seconds between the document and the time of judging. PSA and CCA measurements: one a software
+// component.
 constexpr ClaimName kCca[] = {
     {"hash_algorithm", ClaimKind::kText, kOptional, {}, kCcaHashes},
     {"platform_implementation_id", ClaimKind::kBytes, kMandatory, k32},
     {"platform_instance_id", ClaimKind::kBytes, kOptional, k33},
     {"platform_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
-    {"platform_measurement", ClaimKind::kBytes, kMandatory, kHashes},
-    {"platform_signer_id", ClaimKind::kBytes, kOptional, kHashes},
+    {"platform_measurement", ClaimKind::kBytesSet, kMandatory, kHashes},
+    {"platform_signer_id", ClaimKind::kBytesSet, kOptional, kHashes},
     {"rem0", ClaimKind::kBytes, kMandatory, kHashes},
     {"rem1", ClaimKind::kBytes, kMandatory, kHashes},
     {"rem2", ClaimKind::kBytes, kMandatory, kHashes},
@@ -58,6 +63,7 @@ constexpr ClaimName kCca[] = {
 };
 
 constexpr ClaimName kNitro[] = {
+    {"age", ClaimKind::kNumber, kOptional},
     {"debug", ClaimKind::kFlag, kMandatory},
     {"module_id", ClaimKind::kText, kOptional},
     {"pcr0", ClaimKind::kBytes, kMandatory, k48, {}, true},
@@ -93,9 +99,9 @@ constexpr ClaimName kPsa[] = {
     {"client_id", ClaimKind::kNumber, kOptional},
     {"implementation_id", ClaimKind::kBytes, kMandatory, k32},
     {"instance_id", ClaimKind::kBytes, kOptional, k33},
-    {"measurement", ClaimKind::kBytes, kMandatory, kHashes},
+    {"measurement", ClaimKind::kBytesSet, kMandatory, kHashes},
     {"security_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
-    {"signer_id", ClaimKind::kBytes, kOptional, kHashes},
+    {"signer_id", ClaimKind::kBytesSet, kOptional, kHashes},
 };
 
 constexpr ClaimName kSevSnp[] = {
@@ -123,6 +129,7 @@ constexpr ClaimName kSevSnp[] = {
 };
 
 constexpr ClaimName kSgx[] = {
+    {"advisories", ClaimKind::kTextSet, kOptional, {}, {}, false, kBadNews},
     {"config_id", ClaimKind::kBytes, kOptional, k64},
     {"config_svn", ClaimKind::kNumber, kOptional},
     {"debug", ClaimKind::kFlag, kMandatory},
@@ -140,10 +147,11 @@ constexpr ClaimName kSgx[] = {
 
 constexpr ClaimName kSimulated[] = {
     {"measurement", ClaimKind::kBytes, kMandatory, k32},
-    {"root", ClaimKind::kBytes, kMandatory, k32},
+    {"root", ClaimKind::kBytes, kMandatory, k32, {}, false, false, kNeverIgnored},
 };
 
 constexpr ClaimName kTdx[] = {
+    {"advisories", ClaimKind::kTextSet, kOptional, {}, {}, false, kBadNews},
     {"debug", ClaimKind::kFlag, kMandatory},
     {"fmspc", ClaimKind::kBytes, kOptional, k6},
     {"migratable", ClaimKind::kFlag, kMandatory},
@@ -164,10 +172,8 @@ constexpr ClaimName kTdx[] = {
     {"tee_tcb_svn", ClaimKind::kNumber, kMandatory},
 };
 
-constexpr ClaimName kTpm[] = {
-    {"ak_name", ClaimKind::kBytes, kOptional, kTpmNames},
-    {"ek_name", ClaimKind::kBytes, kMandatory, kTpmNames},
-    {"firmware_version", ClaimKind::kNumber, kOptional},
+// What a quote of a TPM says, be it the machine's or a virtual one.
+constexpr ClaimName kTpmQuote[] = {
     {"pcr0", ClaimKind::kBytes, kOptional, k32},
     {"pcr1", ClaimKind::kBytes, kOptional, k32},
     {"pcr10", ClaimKind::kBytes, kOptional, k32},
@@ -197,9 +203,36 @@ constexpr ClaimName kTpm[] = {
     {"secure_boot", ClaimKind::kFlag, kOptional},
 };
 
+constexpr ClaimName kTpmDevice[] = {
+    {"ak_name", ClaimKind::kBytes, kOptional, kTpmNames},
+    {"ek_name", ClaimKind::kBytes, kMandatory, kTpmNames},
+    {"firmware_version", ClaimKind::kNumber, kOptional},
+};
+
+template <std::size_t N, std::size_t M>
+constexpr std::array<ClaimName, N + M> merged(const ClaimName (&a)[N], const ClaimName (&b)[M]) {
+  std::array<ClaimName, N + M> out;
+  std::merge(std::begin(a), std::end(a), std::begin(b), std::end(b), out.begin(),
+             [](const ClaimName& x, const ClaimName& y) { return x.name < y.name; });
+  return out;
+}
+
+constexpr auto kTpm = merged(kTpmDevice, kTpmQuote);
+// Azure's guests prove their virtual TPM by the report of the processor, and quote with it.
+constexpr auto kAzureSevSnp = merged(kSevSnp, kTpmQuote);
+constexpr auto kAzureTdx = merged(kTdx, kTpmQuote);
+
 constexpr TeeClaims kTees[] = {
-    {"cca", kCca},        {"nitro", kNitro}, {"nvidia-gpu", kNvidiaGpu}, {"psa", kPsa},
-    {"sev-snp", kSevSnp}, {"sgx", kSgx},     {"simulated", kSimulated},  {"tdx", kTdx},
+    {"azure-sev-snp", kAzureSevSnp},
+    {"azure-tdx", kAzureTdx},
+    {"cca", kCca},
+    {"nitro", kNitro},
+    {"nvidia-gpu", kNvidiaGpu},
+    {"psa", kPsa},
+    {"sev-snp", kSevSnp},
+    {"sgx", kSgx},
+    {"simulated", kSimulated},
+    {"tdx", kTdx},
     {"tpm", kTpm},
 };
 

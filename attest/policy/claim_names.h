@@ -13,6 +13,9 @@ enum class ClaimKind {
   kFlag,    // true or false; one byte, 1 or 0
   kNumber,  // a whole number below 2^63; 8 bytes, big-endian. Rules may state a minimum instead
   kText,    // a string; its UTF-8 bytes
+  // As above, but evidence may make the claim several times: each occurrence must be accepted.
+  kBytesSet,
+  kTextSet,
 };
 
 // One claim that the evidence of a TEE makes. The verifier (attest/verify) states its value in this
@@ -23,12 +26,21 @@ struct ClaimName {
   ClaimKind kind = ClaimKind::kBytes;
   // A policy for the TEE must have a rule for it, be it one that ignores it for a stated reason.
   bool mandatory = false;
-  // Sizes in bytes that a kBytes value may have; empty for other kinds.
+  // Sizes in bytes that a value may have; empty for what is no bytes.
   std::span<const std::size_t> sizes = {};
-  // Closed list of values of a kText claim; empty where any text may be accepted.
+  // Closed list of values of a text; empty where any may be accepted.
   std::span<const std::string_view> texts = {};
   // The value of all zeros marks a debug environment and is never accepted.
   bool zero_is_debug = false;
+  // Evidence that makes the claim is refused where no rule is there for it: what it says is bad
+  // news.
+  bool bad_news = false;
+  // A rule that ignores it accepts nothing.
+  bool never_ignored = false;
+
+  bool is_set() const { return kind == ClaimKind::kBytesSet || kind == ClaimKind::kTextSet; }
+  bool is_bytes() const { return kind == ClaimKind::kBytes || kind == ClaimKind::kBytesSet; }
+  bool is_text() const { return kind == ClaimKind::kText || kind == ClaimKind::kTextSet; }
 };
 
 struct TeeClaims {

@@ -10,7 +10,7 @@
 namespace sealpack::attest {
 
 // One thing that evidence proves, as policies know it: names, kinds and encodings of claim_names.h.
-// A claim whose kind is a set (kTextSet) occurs once for each of its elements.
+// A claim whose kind is a set (kTextSet, kBytesSet) occurs once for each of its elements.
 struct Claim {
   std::string name;
   ByteVector value;

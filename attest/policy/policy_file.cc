@@ -20,11 +20,11 @@ Result<ByteVector> parse_value(const ClaimName& claim, const TomlScalar& scalar,
   const auto* flag = std::get_if<bool>(&scalar.value);
   const std::string name(claim.name);
   ByteVector value;
-  if (claim.kind == ClaimKind::kBytes && text != nullptr) {
+  if (claim.is_bytes() && text != nullptr) {
     Result<ByteVector> bytes = from_hex(*text);
     if (!bytes.ok()) return at.error_at(kBad, scalar.position, name + " is written in hex");
     value = std::move(bytes).value();
-  } else if (claim.kind == ClaimKind::kText && text != nullptr) {
+  } else if (claim.is_text() && text != nullptr) {
     value = to_vector(as_bytes(*text));
   } else if (claim.kind == ClaimKind::kNumber && number != nullptr) {
     value = internal::number_value(*number);
@@ -53,27 +53,33 @@ Status parse_accepted(const ClaimName& claim, const std::vector<TomlScalar>& sca
   return done();
 }
 
+// A minimum or a maximum of `claim`, by `key`.
+Result<std::uint64_t> parse_bound(const ClaimName& claim, TomlTable& table, const std::string& key,
+                                  const char* at_zero) {
+  const auto bound = TRY(table.number(key));
+  if (!bound) return std::uint64_t{0};
+  if (claim.kind != ClaimKind::kNumber) {
+    return table.error_at(kBad, key, std::string(claim.name) + " is no number and has no " + key);
+  }
+  if (*bound == 0) return table.error_at(kBad, key, "a " + key + " of 0 " + at_zero);
+  return *bound;
+}
+
 Result<bundle::ClaimRule> parse_rule(const ClaimName& claim, TomlTable table) {
   bundle::ClaimRule rule;
   rule.claim = claim.name;
   const auto accepted = TRY(table.list("accept"));
-  const auto minimum = TRY(table.number("minimum"));
+  rule.minimum =
+      TRY(parse_bound(claim, table, "minimum", "demands nothing; write ignore = \"because …\""));
+  rule.maximum = TRY(parse_bound(claim, table, "maximum", "is one value; write accept = [0]"));
   const auto reason = TRY(table.text("ignore"));
   TRY(table.finish());
-  if (int{accepted.has_value()} + int{minimum.has_value()} + int{reason.has_value()} != 1) {
-    return table.error_at(kBad, "", rule.claim + " takes one of accept, minimum, ignore");
+  if (int{accepted.has_value()} + int{rule.minimum != 0} + int{rule.maximum != 0} +
+          int{reason.has_value()} !=
+      1) {
+    return table.error_at(kBad, "", rule.claim + " takes one of accept, minimum, maximum, ignore");
   }
   if (accepted) TRY(parse_accepted(claim, *accepted, table, rule));
-  if (minimum) {
-    if (claim.kind != ClaimKind::kNumber) {
-      return table.error_at(kBad, "minimum", rule.claim + " is no number and has no minimum");
-    }
-    if (*minimum == 0) {
-      return table.error_at(kBad, "minimum",
-                            "a minimum of 0 demands nothing; write ignore = \"because …\"");
-    }
-    rule.minimum = *minimum;
-  }
   if (reason) {
     if (!internal::is_reason(*reason)) {
       return table.error_at(kBad, "ignore", "ignore gives the reason, in printable text");

@@ -17,7 +17,7 @@ namespace sealpack::policy {
 //   [environment.claims]
 //   measurement = { accept = ["9f2c…"] }  hex, texts, numbers or true/false, by the kind of claim
 //   debug = { accept = [false] }
-//   tcb_snp = { minimum = 21 }            at least 1
+//   tcb_snp = { minimum = 21 }            at least 1; { maximum = 300 } likewise
 //   host_data = { ignore = "nothing is configured at launch" }
 //
 //   [answer]                              what may leave the secure side

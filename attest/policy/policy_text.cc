@@ -21,12 +21,14 @@ std::string toml_text(std::string_view text) {
 std::string value_text(const ClaimName& claim, Bytes value) {
   switch (claim.kind) {
     case ClaimKind::kBytes:
+    case ClaimKind::kBytesSet:
       return toml_text(to_hex(value));
     case ClaimKind::kFlag:
       return value[0] == 0 ? "false" : "true";
     case ClaimKind::kNumber:
       return std::to_string(internal::parse_number_value(value));
     case ClaimKind::kText:
+    case ClaimKind::kTextSet:
       return toml_text(as_text(value));
   }
   return {};
@@ -56,6 +58,7 @@ const char* form_name(bundle::AnswerForm form) {
 std::string rule_text(const ClaimName& claim, const bundle::ClaimRule& rule) {
   if (!rule.ignore_because.empty()) return "{ ignore = " + toml_text(rule.ignore_because) + " }";
   if (rule.minimum != 0) return "{ minimum = " + std::to_string(rule.minimum) + " }";
+  if (rule.maximum != 0) return "{ maximum = " + std::to_string(rule.maximum) + " }";
   return "{ accept = [" + joined_values(claim, rule, ", ") + "] }";
 }
 
@@ -64,6 +67,7 @@ std::string rule_line(const ClaimName* claim, const bundle::ClaimRule& rule) {
     return rule.claim + ": anything, because " + printable(rule.ignore_because);
   }
   if (rule.minimum != 0) return rule.claim + ": at least " + std::to_string(rule.minimum);
+  if (rule.maximum != 0) return rule.claim + ": at most " + std::to_string(rule.maximum);
   if (claim == nullptr) return printable(rule.claim) + ": a claim that this version does not know";
   return rule.claim + ": " + joined_values(*claim, rule, " or ");
 }

@@ -77,6 +77,7 @@ void fill(v1::Policy& out, const MeasurementPolicy& policy) {
       for (const ByteVector& value : rule.accepted) to_rule.add_accepted(text_of(value));
       to_rule.set_minimum(rule.minimum);
       to_rule.set_ignore_because(rule.ignore_because);
+      to_rule.set_maximum(rule.maximum);
     }
   }
 }

@@ -27,11 +27,12 @@ Result<ClaimRule> parse_rule(Bytes message) {
   }
   rule.minimum = TRY(in.u64(3, "minimum"));
   rule.ignore_because = TRY(in.text(4, "reason to ignore", kMaxTextSize));
+  rule.maximum = TRY(in.u64(5, "maximum"));
   TRY(in.finish());
 
   if (rule.claim.empty()) return in.malformed("a rule names no claim");
   const int kinds = (rule.accepted.empty() ? 0 : 1) + (rule.minimum == 0 ? 0 : 1) +
-                    (rule.ignore_because.empty() ? 0 : 1);
+                    (rule.ignore_because.empty() ? 0 : 1) + (rule.maximum == 0 ? 0 : 1);
   if (kinds != 1) return in.malformed("a rule states " + std::to_string(kinds) + " conditions");
   return rule;
 }

@@ -9,12 +9,14 @@
 namespace sealpack::bundle {
 
 // What an environment must prove about one claim of its evidence: one of the accepted values, at
-// least a minimum, or nothing for a stated reason. Exactly one of the three is set.
+// least a minimum, at most a maximum, or nothing for a stated reason. Exactly one of the four is
+// set.
 struct ClaimRule {
   std::string claim;                 // "measurement", "debug", "firmware"; closed list per TEE
   std::vector<ByteVector> accepted;  // ascending, distinct
   std::uint64_t minimum = 0;
   std::string ignore_because;
+  std::uint64_t maximum = 0;
   bool operator==(const ClaimRule&) const = default;
 };
 

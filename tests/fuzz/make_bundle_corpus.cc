@@ -25,7 +25,8 @@ Recipe with_policy() {
   recipe.edit_release = [](bundle::Release& release) {
     release.policy = {{},
                       {{"sev-snp",
-                        {{"debug", {{0}}, 0, {}},
+                        {{"age", {}, 0, {}, 300},
+                         {"debug", {{0}}, 0, {}},
                          {"firmware", {}, 7, {}},
                          {"measurement", {}, 0, "not built yet"}}}}};
     release.answer = {bundle::AnswerForm::kRounded, 3, 100};

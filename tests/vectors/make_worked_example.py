@@ -50,7 +50,7 @@ MESSAGES = {
     "Policy": {1: ("anyone_because", "t"), 2: ("environments", "m*", "Environment")},
     "Environment": {1: ("tee", "t"), 2: ("rules", "m*", "ClaimRule")},
     "ClaimRule": {1: ("claim", "t"), 2: ("accepted", "b*"), 3: ("minimum", "u"),
-                  4: ("ignore_because", "t")},
+                  4: ("ignore_because", "t"), 5: ("maximum", "u")},
     "AnswerRule": {1: ("form", "u"), 2: ("decimals", "u"), 3: ("query_budget", "u")},
     "Escrow": {1: ("key", "b"), 2: ("because", "t")},
     "Content": {1: ("format", "u"), 2: ("suite", "u"), 3: ("uuid", "b"), 4: ("authority", "b"),

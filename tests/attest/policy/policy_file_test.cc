@@ -32,12 +32,14 @@ const std::string kSimulated =
 std::string rule_for(const ClaimName& claim) {
   switch (claim.kind) {
     case ClaimKind::kBytes:
+    case ClaimKind::kBytesSet:
       return "{ accept = [\"" + hex(claim.sizes.front()) + "\"] }";
     case ClaimKind::kFlag:
       return "{ accept = [false] }";
     case ClaimKind::kNumber:
       return "{ minimum = 3 }";
     case ClaimKind::kText:
+    case ClaimKind::kTextSet:
       return "{ accept = [\"" + std::string(claim.texts.empty() ? "x" : claim.texts.front()) +
              "\"] }";
   }
@@ -254,10 +256,45 @@ TEST(ClaimNames, AreInOrderAndHaveSizes) {
     for (const ClaimName& claim : tee.claims) {
       EXPECT_LT(last_claim, claim.name);
       last_claim = claim.name;
-      EXPECT_EQ(claim.sizes.empty(), claim.kind != ClaimKind::kBytes) << claim.name;
+      EXPECT_EQ(claim.sizes.empty(), !claim.is_bytes()) << claim.name;
       EXPECT_TRUE(claim.texts.empty() || claim.kind == ClaimKind::kText) << claim.name;
     }
   }
+}
+
+TEST(PolicyFile, KeepsAMaximumAndASet) {
+  const std::string text =
+      "[[environment]]\ntee = \"sgx\"\n[environment.claims]\n"
+      "advisories = { accept = [\"INTEL-SA-00289\"] }\ndebug = { accept = [false] }\n"
+      "isv_prod_id = { accept = [1] }\nisv_svn = { maximum = 300 }\nmrenclave = { accept = [\"" +
+      hex(32) + "\"] }\nmrsigner = { ignore = \"x\" }\ntcb_status = { accept = [\"UpToDate\"] }\n";
+  const auto policy = parse_policy(text, "p");
+  ASSERT_THAT(policy, Succeeds());
+  EXPECT_EQ(serialize_policy(*policy), text);
+  EXPECT_THAT(check_policy(policy->policy), Succeeds());
+  EXPECT_EQ(explain(policy->policy).at(4), "  isv_svn: at most 300");
+}
+
+TEST(PolicyFile, RefusesAMaximumThatIsNone) {
+  const auto with = [](const std::string& rule) {
+    return parse_policy("[[environment]]\ntee = \"nitro\"\n[environment.claims]\nage = " + rule,
+                        "p");
+  };
+  EXPECT_THAT(with("{ maximum = 0 }\n"),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("accept = [0]")));
+  EXPECT_THAT(with("{ maximum = 5, minimum = 2 }\n"), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(with("{ maximum = -1 }\n"), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(parse_policy(simulated_with("{ maximum = 1 }"), "p"), Fails(ErrorCode::kMalformed));
+}
+
+TEST(PolicyFile, ChecksMaximaOfReleases) {
+  auto policy = parse_policy(kSimulated, "p");
+  ASSERT_THAT(policy, Succeeds());
+  auto& rule = policy->policy.environments[0].rules[0];
+  rule.maximum = 3;
+  EXPECT_THAT(check_policy(policy->policy), Fails(ErrorCode::kRefused));
+  rule.accepted.clear();
+  EXPECT_THAT(check_policy(policy->policy), Fails(ErrorCode::kRefused));
 }
 
 }  // namespace

@@ -24,11 +24,12 @@ Release valid() {
   release.counter = 3;
   release.not_before = 100;
   release.not_after = 200;
-  release.policy.environments = {{"sev-snp",
-                                  {{"debug", {{0}}, 0, {}},
-                                   {"firmware", {}, 7, {}},
-                                   {"measurement", {{1, 2}, {1, 3}}, 0, {}}}},
-                                 {"tdx", {{"measurement", {}, 0, "not built yet"}}}};
+  release.policy.environments = {
+      {"sev-snp",
+       {{"debug", {{0}}, 0, {}},
+        {"firmware", {}, 7, {}},
+        {"measurement", {{1, 2}, {1, 3}}, 0, {}}}},
+      {"tdx", {{"measurement", {}, 0, "not built yet"}, {"uptime", {}, 0, {}, 3600}}}};
   release.answer = {AnswerForm::kRounded, 3, 1000};
   release.licence = "none";
   release.escrow = Escrow{Digest{{9}}, "a way back in"};
@@ -163,6 +164,7 @@ TEST(Release, RefusesAPolicyThatSaysNothingOrTwoThings) {
       {"states 0 conditions", rule([](ClaimRule& c) { c.accepted.clear(); })},
       {"states 2 conditions", rule([](ClaimRule& c) { c.minimum = 1; })},
       {"states 2 conditions", rule([](ClaimRule& c) { c.ignore_because = "b"; })},
+      {"states 2 conditions", rule([](ClaimRule& c) { c.maximum = 1; })},
       {"accepted value size", rule([](ClaimRule& c) { c.accepted = {{}}; })},
       {"accepted values are not ascending", rule([](ClaimRule& c) {
          c.accepted = {{2}, {1}};
