@@ -5,6 +5,7 @@
 #include "formats/bundle/message_reader.h"
 #include "formats/bundle/message_writer.h"
 #include "keymgmt/crypto/dsse.h"
+#include "keymgmt/crypto/hash.h"
 #include "keymgmt/crypto/sha256.h"
 #include "runtime-loader/core/labels.h"
 #include "runtime-loader/core/names.h"
@@ -29,6 +30,8 @@ ByteVector bound_facts(const GrantFacts& facts) {
   out.add(kGrantFactsLabel).add(facts.unix_seconds);
   out.add(facts.floor ? facts.floor->counter : 0);
   if (facts.floor && facts.floor->release) out.add(Bytes(facts.floor->release->bytes));
+  // Parts of 8 and 16 bytes: never those of a floor without a lease.
+  if (facts.instance) out.add(facts.lease_until).add(Bytes(*facts.instance));
   return out.bytes();
 }
 
@@ -45,6 +48,9 @@ ByteVector serialize_payload(const GrantPayload& payload) {
   if (payload.facts.floor) {
     out.u64(5, payload.facts.floor->counter);
     if (payload.facts.floor->release) out.digest(6, *payload.facts.floor->release);
+  }
+  if (payload.facts.instance) {
+    out.u64(7, payload.facts.lease_until).element(8, Bytes(*payload.facts.instance));
   }
   return out.take();
 }
@@ -70,6 +76,10 @@ Result<GrantPayload> parse_payload(Bytes bytes) {
     if (!payload.facts.floor) return in.malformed("a floor release without a counter");
     payload.facts.floor->release = release;
   }
+  payload.facts.lease_until = TRY(in.u64(7, "end of the lease"));
+  if (payload.facts.lease_until != 0) {
+    payload.facts.instance = TRY(in.array<sizeof(Instance)>(8, "instance"));
+  }
   TRY(in.finish());
   return payload;
 }
@@ -94,8 +104,8 @@ Error for_another_exchange() {
 }  // namespace
 
 ByteVector grant_transcript(const GrantTerms& terms) {
-  return LengthPrefixed()
-      .add(kGrantLabel)
+  LengthPrefixed out;
+  out.add(kGrantLabel)
       .add(std::uint64_t{kGrantProtocol})
       .add(Bytes(terms.challenge.nonce))
       .add(Bytes(terms.challenge.id))
@@ -106,14 +116,35 @@ ByteVector grant_transcript(const GrantTerms& terms) {
       .add(std::string_view(terms.tee))
       .add(kGrantSuite)
       .add(Bytes(terms.public_key))
-      .add(std::string_view(terms.role))
-      .bytes();
+      .add(std::string_view(terms.role));
+  if (terms.renews) out.add(Bytes(*terms.renews));
+  return out.bytes();
+}
+
+ByteVector report_data_for(std::string_view tee, Bytes statement) {
+  using crypto::HashAlgorithm;
+  const auto algorithm = [&] {
+    if (tee == "nitro") return HashAlgorithm::kSha384;
+    // Qualifying data of a quote is no longer than the largest hash of the TPM; all have SHA-256.
+    if (tee == "tpm" || tee == "azure-sev-snp" || tee == "azure-tdx") return HashAlgorithm::kSha256;
+    return HashAlgorithm::kSha512;
+  }();
+  return crypto::hash(algorithm, statement);
+}
+
+Digest gpu_nonce_for(Bytes report_data, Bytes cpu_evidence) {
+  const Digest evidence = crypto::sha256(cpu_evidence);
+  return crypto::Sha256()
+      .update(as_bytes(kGpuNonceLabel))
+      .update(report_data)
+      .update(evidence.bytes)
+      .finish();
 }
 
 ByteVector serialize_key_request(const KeyRequest& request) {
   const GrantTerms& terms = request.terms;
-  return MessageWriter()
-      .u64(1, kGrantProtocol)
+  MessageWriter out;
+  out.u64(1, kGrantProtocol)
       .bytes(2, terms.challenge.nonce)
       .bytes(3, terms.challenge.id)
       .digest(4, terms.broker)
@@ -123,8 +154,9 @@ ByteVector serialize_key_request(const KeyRequest& request) {
       .text(8, terms.tee)
       .bytes(9, terms.public_key)
       .text(10, terms.role)
-      .bytes(11, request.evidence)
-      .take();
+      .bytes(11, request.evidence);
+  if (terms.renews) out.element(12, Bytes(*terms.renews));
+  return out.take();
 }
 
 Result<KeyRequest> parse_key_request(Bytes bytes) {
@@ -145,6 +177,7 @@ Result<KeyRequest> parse_key_request(Bytes bytes) {
   terms.public_key = to_vector(TRY(in.bytes(9, "public key", kMaxKeySize)));
   terms.role = TRY(in.text(10, "role", kMaxLabelSize));
   request.evidence = to_vector(TRY(in.bytes(11, "evidence", kMaxEvidenceSize)));
+  if (TRY(in.at(12))) terms.renews = TRY(in.array<sizeof(Instance)>(12, "renewed instance"));
   TRY(in.finish());
   TRY(check_terms(terms));
   return request;
@@ -172,6 +205,9 @@ Result<KeyGrant> make_key_grant(const KeyRequest& request, const crypto::Content
   TRY(check_terms(request.terms));
   if (facts.floor && facts.floor->counter == 0) {
     return Error(ErrorCode::kUsage, "a counter floor of 0 states nothing");
+  }
+  if (facts.instance.has_value() != (facts.lease_until != 0)) {
+    return Error(ErrorCode::kUsage, "a lease has an end and an instance");
   }
   const Digest signer = broker == nullptr ? Digest{} : broker->public_key().digest();
   if (request.terms.broker != signer) {

@@ -24,6 +24,9 @@ struct Challenge {
   bool operator==(const Challenge&) const = default;
 };
 
+// Names a running copy of a bundle for which a broker granted a lease; the broker chooses it.
+using Instance = std::array<std::uint8_t, 16>;
+
 // One exchange, as both sides know it.
 struct GrantTerms {
   Challenge challenge;
@@ -34,11 +37,22 @@ struct GrantTerms {
   std::string tee;        // "simulated", "sev-snp", … as in a release's policy
   ByteVector public_key;  // SPKI of the TEE's key for this exchange: X25519
   std::string role;       // of the bundle in the session
+  // The lease that the request prolongs: one that this TEE was granted. A measured loader names no
+  // other, and what it names is in its evidence; that is why a host cannot run two copies on one.
+  std::optional<Instance> renews = {};
   bool operator==(const GrantTerms&) const = default;
 };
-// T: HPKE info of the grant; its SHA-512 (or what the TEE has room for) is the evidence's report
-// data.
+// T: HPKE info of the grant, and what the evidence is over (report_data_for).
 ByteVector grant_transcript(const GrantTerms& terms);
+
+// What a TEE of that type binds in its evidence to stand for `statement` (a transcript, or the
+// endorsement of a key): all of the field that its evidence has for that, nothing cut, nothing
+// padded. SHA-384 for Nitro, SHA-256 for TPM quotes (tpm, azure-*), SHA-512 for all others.
+ByteVector report_data_for(std::string_view tee, Bytes statement);
+// The nonce of a GPU's report beside the evidence of the CPU's TEE: SHA-256("gpu" || report data of
+// that evidence || SHA-256(that evidence)), where the evidence is as it is sent, without the GPU's
+// items. Thus a GPU's report belongs to one TEE and one exchange.
+Digest gpu_nonce_for(Bytes report_data, Bytes cpu_evidence);
 
 struct KeyRequest {
   GrantTerms terms;
@@ -50,8 +64,12 @@ Result<KeyRequest> parse_key_request(Bytes bytes);
 
 // What a grant says besides the key. Bound to the sealed key and, if signed, by the signature.
 struct GrantFacts {
-  std::uint64_t unix_seconds = 0;  // when it was made; 0: not stated
-  std::optional<Floor> floor;      // for the bundle's authority and product
+  std::uint64_t unix_seconds = 0;   // when it was made; 0: not stated
+  std::optional<Floor> floor = {};  // for the bundle's authority and product
+  // Until when the key may be used, Unix seconds by the broker's clock; 0: no end. A lease has an
+  // instance, and only a lease.
+  std::uint64_t lease_until = 0;
+  std::optional<Instance> instance = {};
   bool operator==(const GrantFacts&) const = default;
 };
 

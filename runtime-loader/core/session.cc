@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "formats/bundle/labels.h"
-#include "keymgmt/crypto/sha512.h"
 #include "runtime-loader/core/labels.h"
 #include "runtime-loader/core/names.h"
 #include "runtime-loader/core/session_state.h"
@@ -50,9 +49,9 @@ Result<ByteVector> Session::endorse_tee_key() {
   if (state_->services.evidence == nullptr) {
     return Error(ErrorCode::kUnsupported, "this TEE makes no evidence");
   }
-  const auto data =
-      crypto::sha512(bundle::LengthPrefixed().add(kEndorseKeyLabel).add(tee_key().spki()).bytes());
-  return state_->services.evidence->collect(data);
+  const ByteVector statement =
+      bundle::LengthPrefixed().add(kEndorseKeyLabel).add(tee_key().spki()).bytes();
+  return state_->services.evidence->collect(report_data_for(state_->backend.tee, statement));
 }
 
 Result<Member*> Session::State::find(BundleId id) {

@@ -27,7 +27,7 @@ using BundleId = std::uint32_t;
 class EvidenceCollector {
  public:
   virtual ~EvidenceCollector() = default;
-  // Evidence over `report_data` (SHA-512 of what it vouches for, cut to what the TEE takes).
+  // Evidence that binds exactly `report_data`: report_data_for(Backend::tee, what it vouches for).
   virtual Result<ByteVector> collect(Bytes report_data) = 0;
 };
 
@@ -124,7 +124,8 @@ class Session {
   const Backend& backend() const;
   // Key born here, for receipts and sealed outputs.
   const crypto::VerifyingKey& tee_key() const;
-  // Evidence that this TEE made tee_key(): over SHA-512(LP("sealpack/v1/endorse-key") || LP(SPKI)).
+  // Evidence that this TEE made tee_key(): over report_data_for(Backend::tee,
+  // LP("sealpack/v1/endorse-key") || LP(SPKI)).
   // kUnsupported without a collector.
   Result<ByteVector> endorse_tee_key();
   // What was refused last, for those who tell a host.

@@ -2,7 +2,6 @@
 // How a bundle of a session comes to its key.
 #include <algorithm>
 
-#include "keymgmt/crypto/sha512.h"
 #include "runtime-loader/core/session_state.h"
 
 namespace sealpack::loader {
@@ -116,7 +115,7 @@ Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {
   terms.public_key = to_vector(key.spki());
   terms.role = member->role;
   if (state_->services.evidence != nullptr) {
-    const auto report_data = crypto::sha512(grant_transcript(terms));
+    const auto report_data = report_data_for(terms.tee, grant_transcript(terms));
     request.evidence =
         TRY(state_->at(Stage::kKey, state_->services.evidence->collect(report_data)));
   }

@@ -217,8 +217,9 @@ typedef struct sealpack_environment {
   void* context;
   const char* tee; /* as in release policies: "sev-snp", "tdx", "tpm" … */
   uint8_t measurement[32];
-  /* Writes at most `capacity` bytes of evidence over `report_data` and gives their number, or a
-   * negative number. */
+  /* Writes at most `capacity` bytes of evidence that binds exactly `report_data` and gives their
+   * number, or a negative number. report_size is what the TEE of this type takes: 48 for "nitro", 32
+   * for "tpm", "azure-sev-snp" and "azure-tdx", 64 for all others. */
   int64_t (*evidence)(void* context, const void* report_data, size_t report_size, void* out,
                       size_t capacity);
 } sealpack_environment;

@@ -2,6 +2,7 @@
 #include "runtime-loader/core/grant.h"
 
 #include "formats/bundle/labels.h"
+#include "keymgmt/crypto/sha256.h"
 #include "tests/runtime-loader/core/core_testing.h"
 #include "tests/testing/result_matchers.h"
 
@@ -75,6 +76,72 @@ TEST_F(Grants, TheTranscriptIsWhatTheFormatSays) {
   add(terms.public_key);
   add(as_bytes("model"));
   EXPECT_EQ(grant_transcript(terms), expected);
+  request_.terms.renews = Instance{7};
+  add(Instance{7});
+  EXPECT_EQ(grant_transcript(terms), expected);
+}
+
+// DESIGN: what each TEE binds, all of its field.
+TEST(ReportData, IsTheHashThatTheTeeTakesWhole) {
+  const auto hex = [](std::string_view tee) {
+    return to_hex(report_data_for(tee, as_bytes("abc")));
+  };
+  const std::string sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  const std::string sha384 =
+      "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+      "8086072ba1e7cc2358baeca134c825a7";
+  const std::string sha512 =
+      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+  for (const char* tee : {"tpm", "azure-sev-snp", "azure-tdx"}) EXPECT_EQ(hex(tee), sha256) << tee;
+  EXPECT_EQ(hex("nitro"), sha384);
+  for (const char* tee : {"sev-snp", "tdx", "sgx", "psa", "cca", "simulated", "nvidia-gpu"}) {
+    EXPECT_EQ(hex(tee), sha512) << tee;
+  }
+}
+
+TEST(GpuNonce, BindsTheExchangeAndTheEvidenceBesideIt) {
+  const ByteVector data(64, 1);
+  const ByteVector evidence = {2, 3};
+  ByteVector joined = {'g', 'p', 'u'};
+  joined.insert(joined.end(), data.begin(), data.end());
+  const Digest digest = crypto::sha256(evidence);
+  joined.insert(joined.end(), digest.bytes.begin(), digest.bytes.end());
+  EXPECT_EQ(gpu_nonce_for(data, evidence), crypto::sha256(joined));
+  EXPECT_NE(gpu_nonce_for(data, evidence), gpu_nonce_for(ByteVector(64, 2), evidence));
+  EXPECT_NE(gpu_nonce_for(data, evidence), gpu_nonce_for(data, ByteVector{2, 4}));
+}
+
+TEST_F(Grants, CarryALeaseWithItsInstance) {
+  for (const bool with_floor : {false, true}) {
+    facts_ = {1700000000, std::nullopt, 1700003600, Instance{1, 2, 3}};
+    if (with_floor) facts_.floor = Floor{4, digest(8)};
+    const auto granted = open(signed_grant(), request_.terms);
+    ASSERT_THAT(granted, Succeeds());
+    EXPECT_EQ(granted->facts, facts_);
+  }
+}
+
+TEST_F(Grants, HoldNoBitOfALeaseThatMayChange) {
+  request_.terms.broker = {};
+  facts_ = {1700000000, Floor{4, std::nullopt}, 1700003600, Instance{1, 2, 3}};
+  const KeyGrant grant = make_key_grant(request_, key_, facts_, nullptr).value();
+  const auto decryptor = exchange_.decryptor().value();
+  ASSERT_THAT(open_key_grant(grant, request_.terms, *decryptor, std::nullopt), Succeeds());
+  testing::flip_every_bit(grant.payload, [&](Bytes changed, std::size_t bit) {
+    EXPECT_FALSE(
+        open_key_grant({to_vector(changed), {}}, request_.terms, *decryptor, std::nullopt).ok())
+        << bit;
+  });
+}
+
+TEST_F(Grants, StateALeaseWholeOrNotAtAll) {
+  const auto signer = broker_.signer().value();
+  facts_.lease_until = 1700003600;
+  EXPECT_THAT(make_key_grant(request_, key_, facts_, signer.get()), Fails(ErrorCode::kUsage));
+  facts_.lease_until = 0;
+  facts_.instance = Instance{1};
+  EXPECT_THAT(make_key_grant(request_, key_, facts_, signer.get()), Fails(ErrorCode::kUsage));
 }
 
 TEST_F(Grants, OpenForNoOtherExchange) {
@@ -89,6 +156,7 @@ TEST_F(Grants, OpenForNoOtherExchange) {
       [](GrantTerms& terms) { terms.tee = "tdx"; },
       [](GrantTerms& terms) { terms.public_key.back() ^= 1; },
       [](GrantTerms& terms) { terms.role = "adapter"; },
+      [](GrantTerms& terms) { terms.renews = Instance{}; },
   };
   for (const auto& change : others) {
     GrantTerms terms = request_.terms;
@@ -163,6 +231,17 @@ TEST_F(Grants, RequestsComeBackAsTheyWereWritten) {
       EXPECT_EQ(serialize_key_request(*other), to_vector(changed)) << bit;
     }
   });
+}
+
+TEST_F(Grants, RequestsNameTheLeaseTheyProlong) {
+  request_.terms.renews = Instance{1, 2};
+  const auto parsed = parse_key_request(serialize_key_request(request_));
+  ASSERT_THAT(parsed, Succeeds());
+  EXPECT_EQ(*parsed, request_);
+  ByteVector cut = serialize_key_request(request_);
+  cut.pop_back();
+  cut[cut.size() - 16] = 15;
+  EXPECT_THAT(parse_key_request(cut), Fails(ErrorCode::kMalformed));
 }
 
 TEST_F(Grants, RequestsHaveANonceThatIsNoGuess) {

@@ -313,6 +313,7 @@ TEST_F(Sessions, AskWithEvidenceOverTheTranscript) {
   const KeyRequest request = session.request_key(1, setting_.challenge).value();
   const auto expected = crypto::sha512(grant_transcript(request.terms));
   EXPECT_EQ(request.evidence, ByteVector(expected.begin(), expected.end()));
+  EXPECT_EQ(request.evidence, report_data_for("simulated", grant_transcript(request.terms)));
   EXPECT_EQ(request.terms.release, session.verified(1)->release_digest());
   EXPECT_NE(request.terms.public_key,
             session.request_key(1, setting_.challenge).value().terms.public_key);
