@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "attest/verify/chain_cache.h"
@@ -22,21 +23,34 @@ struct Answer {
   ByteVector body;                       // ChallengeReply, KeyGrant or Refusal, serialized
 };
 
+// Each must be listed in the store (State::keys) for its use; after a rotation there are several,
+// the newest first. Used by several threads at once.
 struct ServiceKeys {
-  std::unique_ptr<crypto::Decryptor> recipient;  // the bundles' recipient "broker": file, PKCS#11
-                                                 // token or TPM
-  std::unique_ptr<crypto::Signer> grants;        // signs grants; TEEs pin it
-  std::unique_ptr<crypto::Signer> log;           // signs checkpoints
+  std::vector<std::unique_ptr<crypto::Decryptor>> recipients;  // the bundles' recipient "broker":
+                                                               // file, PKCS#11 token or TPM
+  std::vector<std::unique_ptr<crypto::Signer>> grants;         // a TEE pins one of them
 };
 
 struct ServiceOptions {
-  bool lab = false;  // simulated evidence may be believed, where a policy names its root
+  // Simulated evidence may be believed, under the roots that a release's policy names.
+  bool lab = false;
   std::uint32_t online_lifetime = 60;           // of a challenge, seconds, at most 120
   std::uint32_t file_lifetime = 7 * 24 * 3600;  // of one that travels in files
   std::uint32_t minimum_tcb_evaluation = 0;
   attest::Roots roots;
   attest::Endorsements endorsements;
   std::function<std::uint64_t()> clock;  // Unix seconds
+  unsigned workers = 0;                  // threads that verify; 0: one a core
+  std::size_t queue = 4096;              // requests that wait; more are told to try again
+};
+
+// Since the service started.
+struct ServiceStatistics {
+  std::uint64_t challenges = 0;
+  std::uint64_t grants = 0;
+  std::map<std::string, std::uint64_t> refusals;  // by the code of the first reason
+  std::uint64_t commits = 0;                      // transactions
+  std::size_t waiting = 0;                        // requests, now
 };
 
 // For several threads.
@@ -54,7 +68,10 @@ class Service {
                        std::function<void(Answer)> done) = 0;
   // New endorsements, from the next request on.
   virtual void set_endorsements(attest::Endorsements endorsements) = 0;
-  // Answers what is under way, then nothing more.
+  virtual ServiceStatistics statistics() const = 0;
+  // Whether the store answers: for health checks.
+  virtual Status check() = 0;
+  // Answers what is under way, then nothing more: later requests are told to try again.
   virtual void stop() = 0;
 };
 

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "keymgmt/broker/checkpoint.h"
+#include "keymgmt/broker/store.h"
+
+// The release log of a store: checkpoints, proofs, verification.
+namespace sealpack::broker {
+
+// Name of the log in checkpoints: "sealpack-log/LOG-ID/EPOCH", one for each epoch, since a restore
+// goes back to what the backup knew.
+std::string log_origin(const State& state);
+
+// Signs the log as it is now and keeps the checkpoint in the store.
+Result<Checkpoint> make_checkpoint(Store& store, const crypto::Signer& signer);
+
+Result<std::vector<Digest>> inclusion_proof(Store& store, std::uint64_t index, std::uint64_t size);
+Result<std::vector<Digest>> consistency_proof(Store& store, std::uint64_t old_size,
+                                              std::uint64_t new_size);
+
+struct VerifiedLog {
+  LogHead head;
+  std::uint64_t epoch = 0;
+  std::uint64_t grants = 0;
+  std::uint64_t refusals = 0;
+  std::uint64_t changes = 0;
+};
+// Recomputes the whole tree: every entry parses, the stored head and nodes are its, no challenge
+// was answered twice, and each of `checkpoints` (kept elsewhere, texts as make_checkpoint gave
+// them) is signed by one of the log keys of the store or of `keys` and is a state the log was in.
+// kNotAuthentic names the entry or checkpoint; a checkpoint of an earlier epoch beyond what a
+// restore brought back is kNotAuthentic with the number of lost entries.
+Result<VerifiedLog> verify_log(Store& store, std::span<const std::string> checkpoints,
+                               std::span<const crypto::VerifyingKey> keys);
+
+}  // namespace sealpack::broker
