@@ -30,16 +30,14 @@ struct Evidence {
 //   report            SNP ATTESTATION_REPORT (sev-snp); simulated statement (simulated)
 //   certificates      SNP certificate table as the host gives it (sev-snp); PEM or DER chain of the
 //                     GPU (nvidia-gpu)
-//   quote             DCAP quote (sgx, tdx, azure-tdx); TPMS_ATTEST (tpm, azure-sev-snp, azure-tdx:
-//                     there "tpm-quote")
+//   quote             DCAP quote (sgx, tdx, azure-tdx)
 //   document          Nitro attestation document
 //   token             PSA or CCA token
 //   hcl-report        Azure's report from NV index 0x01400001 (azure-*)
-//   tpm-quote         TPMS_ATTEST
-//   tpm-signature     TPMT_SIGNATURE
-//   tpm-pcrs          the PCR values that the quote covers: per value hash algorithm (u16 BE),
-//   index
-//                     (u8), digest
+//   tpm-quote         TPMS_ATTEST (tpm, azure-*)
+//   tpm-signature     TPMT_SIGNATURE (tpm, azure-*)
+//   tpm-pcrs          the PCR values that the quote covers (tpm, azure-*), in the order in which it
+//                     digests them: per value hash algorithm (u16 BE), index (u8), digest
 //   ak-public         TPM2B_PUBLIC or TPMT_PUBLIC of the attestation key (tpm)
 //   ek-certificate    DER (tpm)
 //   event-log         TCG2 crypto-agile log (tpm, azure-*), CCEL (tdx)

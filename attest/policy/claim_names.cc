@@ -12,6 +12,7 @@ constexpr bool kMandatory = true;
 constexpr bool kOptional = false;
 constexpr bool kBadNews = true;
 constexpr bool kNeverIgnored = true;
+constexpr bool kNeverEmpty = true;
 
 constexpr std::array<std::size_t, 1> k3{3};
 constexpr std::array<std::size_t, 1> k6{6};
@@ -41,12 +42,14 @@ constexpr std::array<std::string_view, 7> kLifecycles{
 constexpr std::array<std::string_view, 2> kCcaHashes{"sha-256", "sha-512"};
 constexpr std::array<std::string_view, 2> kGpuArchitectures{"blackwell", "hopper"};
 constexpr std::array<std::string_view, 3> kGpuModes{"devtools", "off", "on"};
+constexpr std::array<std::string_view, 2> kEventLogs{"none", "replayed"};
 
 // TDX tee_tcb_svn: 256 times the major version of the module (byte 1) plus its security version
 // (byte 0). TPM pcr_selection: the bitmap of PCRs in the SHA-256 bank, PCR 0 in the lowest bit of
-// the first byte; pcr_digest is SHA-256 over them. nitro debug: PCR 0 to 2 are all zero; age:
-// seconds between the document and the time of judging. PSA and CCA measurements: one a software
-// component.
+// the first byte; pcr_digest is SHA-256 over them; pcrN_event: each digest that the replayed log
+// extends into PCR N but for the constants of the TCG specification, all zeros without such a log.
+// nitro debug: PCR 0 to 2 are all zero; age: seconds between the document and the time of judging.
+// PSA and CCA measurements: one a software component.
 constexpr ClaimName kCca[] = {
     {"hash_algorithm", ClaimKind::kText, kOptional, {}, kCcaHashes},
     {"platform_implementation_id", ClaimKind::kBytes, kMandatory, k32},
@@ -150,7 +153,7 @@ constexpr ClaimName kSimulated[] = {
     {"root", ClaimKind::kBytes, kMandatory, k32, {}, false, false, kNeverIgnored},
 };
 
-constexpr ClaimName kTdx[] = {
+constexpr ClaimName kTdxQuote[] = {
     {"advisories", ClaimKind::kTextSet, kOptional, {}, {}, false, kBadNews},
     {"debug", ClaimKind::kFlag, kMandatory},
     {"fmspc", ClaimKind::kBytes, kOptional, k6},
@@ -172,15 +175,29 @@ constexpr ClaimName kTdx[] = {
     {"tee_tcb_svn", ClaimKind::kNumber, kMandatory},
 };
 
+// What the log says that is replayed to the RTMRs.
+constexpr ClaimName kTdxLog[] = {
+    {"event_log", ClaimKind::kText, kOptional, {}, kEventLogs},
+    {"secure_boot", ClaimKind::kFlag, kOptional},
+};
+
 // What a quote of a TPM says, be it the machine's or a virtual one.
 constexpr ClaimName kTpmQuote[] = {
+    {"clock", ClaimKind::kNumber, kOptional},
+    {"clock_safe", ClaimKind::kFlag, kOptional},
+    {"event_log", ClaimKind::kText, kOptional, {}, kEventLogs},
+    {"firmware_version", ClaimKind::kNumber, kOptional},
     {"pcr0", ClaimKind::kBytes, kOptional, k32},
     {"pcr1", ClaimKind::kBytes, kOptional, k32},
     {"pcr10", ClaimKind::kBytes, kOptional, k32},
     {"pcr11", ClaimKind::kBytes, kOptional, k32},
+    {"pcr11_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr12", ClaimKind::kBytes, kOptional, k32},
+    {"pcr12_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr13", ClaimKind::kBytes, kOptional, k32},
+    {"pcr13_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr14", ClaimKind::kBytes, kOptional, k32},
+    {"pcr14_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr15", ClaimKind::kBytes, kOptional, k32},
     {"pcr16", ClaimKind::kBytes, kOptional, k32},
     {"pcr17", ClaimKind::kBytes, kOptional, k32},
@@ -193,34 +210,70 @@ constexpr ClaimName kTpmQuote[] = {
     {"pcr23", ClaimKind::kBytes, kOptional, k32},
     {"pcr3", ClaimKind::kBytes, kOptional, k32},
     {"pcr4", ClaimKind::kBytes, kOptional, k32},
+    {"pcr4_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr5", ClaimKind::kBytes, kOptional, k32},
     {"pcr6", ClaimKind::kBytes, kOptional, k32},
     {"pcr7", ClaimKind::kBytes, kOptional, k32},
     {"pcr8", ClaimKind::kBytes, kOptional, k32},
+    {"pcr8_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr9", ClaimKind::kBytes, kOptional, k32},
+    {"pcr9_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr_digest", ClaimKind::kBytes, kMandatory, k32},
     {"pcr_selection", ClaimKind::kBytes, kMandatory, k3},
+    {"reset_count", ClaimKind::kNumber, kOptional},
+    {"restart_count", ClaimKind::kNumber, kOptional},
     {"secure_boot", ClaimKind::kFlag, kOptional},
 };
 
 constexpr ClaimName kTpmDevice[] = {
     {"ak_name", ClaimKind::kBytes, kOptional, kTpmNames},
     {"ek_name", ClaimKind::kBytes, kMandatory, kTpmNames},
-    {"firmware_version", ClaimKind::kNumber, kOptional},
 };
 
-template <std::size_t N, std::size_t M>
-constexpr std::array<ClaimName, N + M> merged(const ClaimName (&a)[N], const ClaimName (&b)[M]) {
-  std::array<ClaimName, N + M> out;
+template <typename A, typename B>
+constexpr auto merged(const A& a, const B& b) {
+  std::array<ClaimName, std::size(A{}) + std::size(B{})> out;
   std::merge(std::begin(a), std::end(a), std::begin(b), std::end(b), out.begin(),
              [](const ClaimName& x, const ClaimName& y) { return x.name < y.name; });
   return out;
 }
 
+// The same rows, but those of `names` optional.
+template <std::size_t N, std::size_t M>
+constexpr std::array<ClaimName, N> relaxed(const ClaimName (&rows)[N],
+                                           const std::string_view (&names)[M]) {
+  std::array<ClaimName, N> out;
+  std::copy(std::begin(rows), std::end(rows), out.begin());
+  for (ClaimName& row : out) {
+    for (const std::string_view name : names) {
+      if (row.name == name) row.mandatory = false;
+    }
+  }
+  return out;
+}
+
+constexpr auto kTdx = merged(kTdxQuote, kTdxLog);
 constexpr auto kTpm = merged(kTpmDevice, kTpmQuote);
-// Azure's guests prove their virtual TPM by the report of the processor, and quote with it.
-constexpr auto kAzureSevSnp = merged(kSevSnp, kTpmQuote);
-constexpr auto kAzureTdx = merged(kTdx, kTpmQuote);
+
+// Azure's guests prove their virtual TPM by the report of the processor, and quote with it. What
+// the processor measured is Azure's firmware; the guest's own boot is in the PCRs. Fields of the
+// report that Azure leaves at zero, and the VMPL, which must be 0, need no rule.
+constexpr ClaimName kAzureHcl[] = {
+    {"hcl_console_enabled", ClaimKind::kFlag, kMandatory},
+    {"hcl_filtered_vpci_devices_allowed", ClaimKind::kFlag, kOptional},
+    {"hcl_interactive_console_enabled", ClaimKind::kFlag, kOptional},
+    {"hcl_root_cert_thumbprint", ClaimKind::kText, kOptional},
+    {"hcl_secure_boot", ClaimKind::kFlag, kMandatory},
+    {"hcl_tpm_enabled", ClaimKind::kFlag, kOptional},
+    {"hcl_tpm_persisted", ClaimKind::kFlag, kOptional},
+    {"hcl_user_data", ClaimKind::kBytes, kOptional, k64},
+    {"hcl_vm_unique_id", ClaimKind::kText, kOptional},
+};
+constexpr std::string_view kNotOnAzureSevSnp[] = {"host_data", "vmpl"};
+constexpr std::string_view kNotOnAzureTdx[] = {"mrconfigid", "rtmr0", "rtmr1", "rtmr2", "rtmr3"};
+constexpr auto kAzureSevSnp =
+    merged(relaxed(kSevSnp, kNotOnAzureSevSnp), merged(kAzureHcl, kTpmQuote));
+constexpr auto kAzureTdx = merged(relaxed(kTdxQuote, kNotOnAzureTdx), merged(kAzureHcl, kTpmQuote));
 
 constexpr TeeClaims kTees[] = {
     {"azure-sev-snp", kAzureSevSnp},

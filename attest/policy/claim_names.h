@@ -37,6 +37,8 @@ struct ClaimName {
   bool bad_news = false;
   // A rule that ignores it accepts nothing.
   bool never_ignored = false;
+  // Of a set: a rule for it refuses evidence that does not state the claim at all.
+  bool never_empty = false;
 
   bool is_set() const { return kind == ClaimKind::kBytesSet || kind == ClaimKind::kTextSet; }
   bool is_bytes() const { return kind == ClaimKind::kBytes || kind == ClaimKind::kBytesSet; }

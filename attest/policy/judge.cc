@@ -112,7 +112,7 @@ class Judgement {
       return;
     }
     if (values.empty()) {
-      if (claim.is_set() && !claim.mandatory) return;  // the empty set
+      if (claim.is_set() && !claim.mandatory && !claim.never_empty) return;  // the empty set
       refuse("policy.claim-missing", "the evidence says nothing about " + std::string(claim.name) +
                                          ", for which the policy demands " + demand(claim, *rule));
       return;

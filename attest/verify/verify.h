@@ -23,6 +23,14 @@ struct Verdict {
   bool accepted() const { return claims && reasons.empty(); }
 };
 
+// A TPM that was enrolled: credential activation proved that the attestation key lives beside the
+// endorsement key, and its attributes were right.
+struct TpmEnrolment {
+  Digest ak_key;       // SHA-256 of the attestation key's SPKI
+  ByteVector ak_name;  // TPM2B_NAME contents: hash algorithm, digest of the TPMT_PUBLIC
+  ByteVector ek_name;  // of the endorsement key
+};
+
 // Keys that chains may end in, as SHA-256 of their SPKI: a root is known by its key, never by its
 // name. vendor_roots() are those of the manufacturers; tests and private installations bring their
 // own. Empty: nothing of that TEE is believed.
@@ -38,7 +46,8 @@ struct Roots {
   std::vector<Digest> psa;
   std::vector<Digest> cca;
   std::vector<Digest> tpm_attestation_keys;
-  std::vector<Digest> simulated;  // SIMULATED: only where the caller runs a lab
+  std::vector<TpmEnrolment> tpm_enrolments;  // as tpm_attestation_keys, and bound to an EK
+  std::vector<Digest> simulated;             // SIMULATED: only where the caller runs a lab
 };
 Roots vendor_roots();
 
