@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Internal to keymgmt/crypto: the little DER that key files need.
+// Internal to sealpack: the little DER that key files and manufacturers' extensions need.
 
 #include <initializer_list>
 
@@ -10,9 +10,11 @@
 namespace sealpack::crypto::internal {
 
 enum class DerTag : std::uint8_t {
+  kBoolean = 0x01,
   kInteger = 0x02,
   kOctetString = 0x04,
   kObjectIdentifier = 0x06,
+  kEnumerated = 0x0a,
   kSequence = 0x30,
 };
 
