@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which bundles a session takes, and how they come to their keys.
 #include "formats/bundle/labels.h"
-#include "keymgmt/crypto/sha512.h"
+#include "keymgmt/crypto/hash.h"
 #include "runtime-loader/core/labels.h"
 #include "tests/runtime-loader/core/model_bundle.h"
 #include "tests/testing/result_matchers.h"
@@ -311,9 +311,8 @@ TEST_F(Sessions, AskWithEvidenceOverTheTranscript) {
   auto session = setting_.start().value();
   ASSERT_THAT(setting_.add(session), Succeeds());
   const KeyRequest request = session.request_key(1, setting_.challenge).value();
-  const auto expected = crypto::sha512(grant_transcript(request.terms));
-  EXPECT_EQ(request.evidence, ByteVector(expected.begin(), expected.end()));
-  EXPECT_EQ(request.evidence, report_data_for("simulated", grant_transcript(request.terms)));
+  EXPECT_EQ(request.evidence,
+            crypto::hash(crypto::HashAlgorithm::kSha512, grant_transcript(request.terms)));
   EXPECT_EQ(request.terms.release, session.verified(1)->release_digest());
   EXPECT_NE(request.terms.public_key,
             session.request_key(1, setting_.challenge).value().terms.public_key);
@@ -321,9 +320,10 @@ TEST_F(Sessions, AskWithEvidenceOverTheTranscript) {
 
 TEST_F(Sessions, EndorseTheKeyTheySignWith) {
   auto session = setting_.start().value();
-  const auto expected = crypto::sha512(
-      bundle::LengthPrefixed().add(kEndorseKeyLabel).add(session.tee_key().spki()).bytes());
-  EXPECT_EQ(session.endorse_tee_key().value(), ByteVector(expected.begin(), expected.end()));
+  const ByteVector statement =
+      bundle::LengthPrefixed().add(kEndorseKeyLabel).add(session.tee_key().spki()).bytes();
+  EXPECT_EQ(session.endorse_tee_key().value(),
+            crypto::hash(crypto::HashAlgorithm::kSha512, statement));
   EXPECT_NE(setting_.start().value().tee_key().digest(), session.tee_key().digest());
 }
 
