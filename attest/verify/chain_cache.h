@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -23,7 +24,24 @@ class ChainCache {
                                                        const x509::ChainRules& rules,
                                                        std::vector<Reason>& reasons);
 
+  // What a family of verifiers remembers besides chains: one object of each type, made when it is
+  // first asked for, as old as the cache. It locks itself.
+  class Memory {
+   public:
+    virtual ~Memory() = default;
+  };
+  template <typename T>
+  T& memory() {
+    const std::lock_guard lock(memories_mutex_);
+    std::unique_ptr<Memory>& slot = memories_[&kTypeTag<T>];
+    if (!slot) slot = std::make_unique<T>();
+    return static_cast<T&>(*slot);
+  }
+
  private:
+  template <typename T>
+  static constexpr char kTypeTag = 0;
+
   struct Entry {
     std::vector<x509::Certificate> chain;
     std::uint64_t from = 0;  // Unix seconds between which it holds
@@ -32,6 +50,8 @@ class ChainCache {
   std::size_t capacity_;
   std::mutex mutex_;
   std::map<Digest, Entry> entries_;
+  std::mutex memories_mutex_;
+  std::map<const char*, std::unique_ptr<Memory>> memories_;
 };
 
 // With a cache where there is one.
