@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "keymgmt/crypto/sha256.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxCertificateSize = 65536;
 constexpr std::size_t kMaxPemBlocks = 16;
+constexpr int kMaxExtensions = 64;
 constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 
@@ -64,10 +66,36 @@ Result<ByteVector> decode_base64(std::string_view text) {
   if (size < 0) return malformed("PEM block is not base64");
   const std::size_t padding = packed.ends_with("==") ? 2 : packed.ends_with("=") ? 1 : 0;
   out.resize(static_cast<std::size_t>(size) - padding);
+  // OpenSSL takes padding anywhere and bits after the last byte; one text means one value here.
+  std::string again(packed.size() + 1, '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(again.data()), out.data(),
+                  static_cast<int>(out.size()));
+  again.pop_back();
+  if (again != packed) return malformed("PEM block is not base64");
   return out;
 }
 
+bool has_repeated_extension(const X509* x509) {
+  const int count = X509_get_ext_count(x509);
+  for (int i = 0; i < count; ++i) {
+    const ASN1_OBJECT* object = X509_EXTENSION_get_object(X509_get_ext(x509, i));
+    if (X509_get_ext_by_OBJ(x509, object, i) >= 0) return true;
+  }
+  return false;
+}
+
+// OpenSSL reads more encodings than DER's one; what the signature covers is kept as it came, so
+// that this is about the outermost layer.
+bool is_written_the_same(const X509* x509, Bytes der) {
+  const ByteVector again = encoded(x509, i2d_X509);
+  return std::equal(again.begin(), again.end(), der.begin(), der.end());
+}
+
 }  // namespace
+
+ByteVector encoded_name(const X509_NAME* name) {
+  return encoded(name, i2d_X509_NAME);
+}
 
 std::optional<std::uint64_t> unix_seconds(const ASN1_TIME* time) {
   std::tm parts{};
@@ -94,9 +122,15 @@ Result<Certificate> Certificate::parse_der(Bytes der) {
   X509Ptr x509(d2i_X509(nullptr, &cursor, static_cast<long>(der.size())));
   if (!x509) return malformed("not DER of an X.509 certificate");
   if (cursor != der.data() + der.size()) return malformed("bytes follow it");
+  if (!is_written_the_same(x509.get(), der)) return malformed("not in DER's one encoding");
+  if (X509_get_ext_count(x509.get()) > kMaxExtensions) return malformed("more than 64 extensions");
   // Reads all extensions now; afterwards they are only looked up.
-  if ((X509_get_extension_flags(x509.get()) & EXFLAG_INVALID) != 0) {
+  if ((X509_get_extension_flags(x509.get()) & EXFLAG_INVALID) != 0 ||
+      has_repeated_extension(x509.get())) {
     return malformed("an extension is malformed or there twice");
+  }
+  if (ASN1_STRING_type(X509_get0_serialNumber(x509.get())) == V_ASN1_NEG_INTEGER) {
+    return malformed("its serial number is negative");
   }
   if (!unix_seconds(X509_get0_notBefore(x509.get())) ||
       !unix_seconds(X509_get0_notAfter(x509.get()))) {
@@ -147,10 +181,10 @@ std::string Certificate::issuer_common_name() const {
   return common_name(X509_get_issuer_name(state_->x509.get()));
 }
 ByteVector Certificate::subject_name() const {
-  return encoded(X509_get_subject_name(state_->x509.get()), i2d_X509_NAME);
+  return encoded_name(X509_get_subject_name(state_->x509.get()));
 }
 ByteVector Certificate::issuer_name() const {
-  return encoded(X509_get_issuer_name(state_->x509.get()), i2d_X509_NAME);
+  return encoded_name(X509_get_issuer_name(state_->x509.get()));
 }
 
 ByteVector Certificate::serial() const {
@@ -166,6 +200,12 @@ std::uint64_t Certificate::not_before() const {
 }
 std::uint64_t Certificate::not_after() const {
   return *unix_seconds(X509_get0_notAfter(state_->x509.get()));
+}
+
+bool Certificate::may_sign() const {
+  X509* x509 = state_->x509.get();
+  return (X509_get_extension_flags(x509) & EXFLAG_KUSAGE) == 0 ||
+         (X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE) != 0;
 }
 
 bool Certificate::is_authority() const {

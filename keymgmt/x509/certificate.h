@@ -14,11 +14,11 @@ namespace sealpack::x509 {
 // A parsed certificate; nothing about it is proven. Copies share it, threads may.
 class Certificate {
  public:
-  // kMalformed for DER with anything behind it, for malformed or repeated extensions, for more than
-  // 64 KiB.
+  // kMalformed for other encodings than DER and for anything behind it, for malformed or repeated
+  // extensions, a negative serial number, more than 64 KiB.
   static Result<Certificate> parse_der(Bytes der);
-  // All PEM blocks CERTIFICATE of a text, 1 to 16; NULs at its end are allowed (DCAP), other text
-  // is not.
+  // All PEM blocks CERTIFICATE of a text, 1 to 16, in canonical base64; NULs at its end are allowed
+  // (DCAP), other text is not.
   static Result<std::vector<Certificate>> parse_pem(Bytes text);
 
   Bytes der() const;
@@ -32,9 +32,9 @@ class Certificate {
   ByteVector serial() const;         // big-endian, without leading zeros; 0 is one zero byte
   std::uint64_t not_before() const;  // Unix seconds
   std::uint64_t not_after() const;
+  bool may_sign() const;      // keyUsage, where it is there, has digitalSignature
   bool is_authority() const;  // basicConstraints CA and, where keyUsage is there, keyCertSign
-  // Value of an extension by dotted OID: the bytes inside its OCTET STRING. nullopt if absent or
-  // twice.
+  // Value of an extension by dotted OID: the bytes inside its OCTET STRING. nullopt if absent.
   std::optional<ByteVector> extension(std::string_view oid) const;
   bool operator==(const Certificate& other) const;
 

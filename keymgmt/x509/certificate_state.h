@@ -28,6 +28,9 @@ struct CertificateAccess {
   static Certificate make(X509Ptr x509, ByteVector der);
 };
 
+// DER of a name.
+ByteVector encoded_name(const X509_NAME* name);
+
 // nullopt for a time that is not well-formed or before 1970.
 std::optional<std::uint64_t> unix_seconds(const ASN1_TIME* time);
 

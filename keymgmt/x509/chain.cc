@@ -8,11 +8,12 @@
 
 #include "formats/base/utc_text.h"
 #include "keymgmt/x509/certificate_state.h"
+#include "keymgmt/x509/revocation_list.h"
+#include "keymgmt/x509/signature_algorithm.h"
 
 namespace sealpack::x509 {
 namespace {
 
-constexpr std::size_t kMaxListSize = 4U << 20U;
 constexpr std::size_t kMaxLists = 16;
 
 using crypto::internal::QuietErrors;
@@ -22,27 +23,13 @@ std::string name_of(const Certificate& certificate) {
   return name.empty() ? "a certificate without a common name" : printable(name);
 }
 
-bool is_strong_digest(int nid) {
-  return nid == NID_sha256 || nid == NID_sha384 || nid == NID_sha512;
-}
-
-bool is_strong_signature(int nid) {
-  static constexpr std::array kStrong{NID_ecdsa_with_SHA256,
-                                      NID_ecdsa_with_SHA384,
-                                      NID_ecdsa_with_SHA512,
-                                      NID_sha256WithRSAEncryption,
-                                      NID_sha384WithRSAEncryption,
-                                      NID_sha512WithRSAEncryption,
-                                      NID_rsassaPss};
-  return std::find(kStrong.begin(), kStrong.end(), nid) != kStrong.end();
-}
-
 bool is_signed_by(const Certificate& certificate, const Certificate& issuer) {
   const QuietErrors quiet;
   X509* x509 = CertificateAccess::x509(certificate);
-  int digest = NID_undef;
-  if (X509_get_signature_info(x509, &digest, nullptr, nullptr, nullptr) != 1) return false;
-  if (!is_strong_digest(digest)) return false;
+  const X509_ALGOR* algorithm = nullptr;
+  X509_get0_signature(nullptr, &algorithm, x509);
+  if (!is_strong(algorithm)) return false;
+  // Compares the algorithm inside the signed part with that outside, too.
   return X509_verify(x509, X509_get0_pubkey(CertificateAccess::x509(issuer))) == 1;
 }
 
@@ -64,6 +51,7 @@ class Walk {
       : pool_(pool), rules_(rules), reasons_(reasons), before_(reasons.size()) {}
 
   std::optional<std::vector<Certificate>> run(const Certificate& leaf) {
+    parse_lists();
     std::vector<Certificate> chain{leaf};
     while (!is_root(chain.back())) {
       judge(chain.back(), chain.size() - 1);
@@ -87,26 +75,49 @@ class Walk {
     reasons_.push_back({std::move(code), std::move(text)});
   }
 
-  bool is_root(const Certificate& certificate) const {
+  bool has_pinned_key(const Certificate& certificate) const {
     return std::find(rules_.roots.begin(), rules_.roots.end(), certificate.key_digest()) !=
            rules_.roots.end();
   }
 
-  // Among issuers of that name, the one whose key made the signature; a root before others.
+  // Anybody can write a certificate with a root's public key in it: what else it says (names,
+  // validity, limits) is the root's word only under its signature.
+  bool is_root(const Certificate& certificate) const {
+    return has_pinned_key(certificate) && certificate.subject_name() == certificate.issuer_name() &&
+           is_signed_by(certificate, certificate);
+  }
+
+  bool is_valid_now(const Certificate& certificate) const {
+    return certificate.not_before() <= rules_.now && rules_.now <= certificate.not_after();
+  }
+
+  // Among issuers of that name, one whose key made the signature: a root before others, then one
+  // that is valid.
   const Certificate* find_issuer(const std::vector<Certificate>& chain) {
     const Certificate& subject = chain.back();
     bool named = false;
+    int best = -1;
     const Certificate* found = nullptr;
     for (const Certificate& candidate : pool_) {
       if (candidate.subject_name() != subject.issuer_name()) continue;
       named = true;
       if (std::find(chain.begin(), chain.end(), candidate) != chain.end()) continue;
       if (!is_signed_by(subject, candidate)) continue;
-      if (found == nullptr || is_root(candidate)) found = &candidate;
+      const int rank = (is_root(candidate) ? 2 : 0) + (is_valid_now(candidate) ? 1 : 0);
+      if (rank <= best) continue;
+      best = rank;
+      found = &candidate;
     }
-    if (found != nullptr) return found;
-    if (subject.subject_name() == subject.issuer_name()) {
-      add("chain.root", name_of(subject) + " signs itself and its key is not a pinned root");
+    if (found == nullptr) add_no_issuer(subject, named);
+    return found;
+  }
+
+  void add_no_issuer(const Certificate& subject, bool named) {
+    if (has_pinned_key(subject)) {
+      add("chain.root", name_of(subject) + " has the key of a pinned root and is not signed by it");
+    } else if (subject.subject_name() == subject.issuer_name()) {
+      add("chain.root",
+          name_of(subject) + " names itself as issuer and its key is not a pinned root");
     } else if (named) {
       add("chain.signature", "the signature of " + name_of(subject) + " is not by " +
                                  printable(subject.issuer_common_name()));
@@ -114,33 +125,12 @@ class Walk {
       add("chain.issuer", "no certificate of " + printable(subject.issuer_common_name()) +
                               ", the issuer of " + name_of(subject) + ", was supplied");
     }
-    return nullptr;
   }
 
   void judge(const Certificate& certificate, std::size_t below) {
-    if (rules_.now < certificate.not_before()) {
-      add("chain.not-yet-valid", name_of(certificate) + " is valid from " +
-                                     utc_text(certificate.not_before()) + ", it is " +
-                                     utc_text(rules_.now));
-    }
-    if (rules_.now > certificate.not_after()) {
-      add("chain.expired", name_of(certificate) + " expired at " +
-                               utc_text(certificate.not_after()) + ", it is " +
-                               utc_text(rules_.now));
-    }
-    X509* x509 = CertificateAccess::x509(certificate);
-    if (below > 0) {
-      if (!certificate.is_authority()) {
-        add("chain.authority", name_of(certificate) + " is not a certificate authority");
-      }
-      // pathLenConstraint counts the authorities below, the leaf not among them.
-      const long longest = X509_get_pathlen(x509);
-      if (longest >= 0 && static_cast<std::size_t>(longest) + 1 < below) {
-        add("chain.path-length", name_of(certificate) + " allows " + std::to_string(longest) +
-                                     " authorities below it, there are " +
-                                     std::to_string(below - 1));
-      }
-    }
+    judge_validity(certificate);
+    if (below > 0) judge_authority(certificate, below);
+    const X509* x509 = CertificateAccess::x509(certificate);
     for (int i = 0; i < X509_get_ext_count(x509); ++i) {
       X509_EXTENSION* extension = X509_get_ext(x509, i);
       if (X509_EXTENSION_get_critical(extension) == 0) continue;
@@ -151,24 +141,59 @@ class Walk {
     }
   }
 
+  void judge_validity(const Certificate& certificate) {
+    if (rules_.now < certificate.not_before()) {
+      add("chain.not-yet-valid", name_of(certificate) + " is valid from " +
+                                     utc_text(certificate.not_before()) + ", it is " +
+                                     utc_text(rules_.now));
+    }
+    if (rules_.now > certificate.not_after()) {
+      add("chain.expired", name_of(certificate) + " expired at " +
+                               utc_text(certificate.not_after()) + ", it is " +
+                               utc_text(rules_.now));
+    }
+  }
+
+  void judge_authority(const Certificate& certificate, std::size_t below) {
+    if (!certificate.is_authority()) {
+      add("chain.authority", name_of(certificate) + " is not a certificate authority");
+    }
+    // pathLenConstraint counts the authorities below, the leaf not among them.
+    const long longest = X509_get_pathlen(CertificateAccess::x509(certificate));
+    if (longest >= 0 && static_cast<std::size_t>(longest) + 1 < below) {
+      add("chain.path-length", name_of(certificate) + " allows " + std::to_string(longest) +
+                                   " authorities below it, there are " + std::to_string(below - 1));
+    }
+  }
+
+  void parse_lists() {
+    if (rules_.revocation_lists.size() > kMaxLists) {
+      add("chain.revocation-list", std::to_string(rules_.revocation_lists.size()) +
+                                       " revocation lists, at most 16 are read");
+      return;
+    }
+    for (const ByteVector& der : rules_.revocation_lists) {
+      auto list = RevocationList::parse_der(der);
+      if (list.ok()) {
+        lists_.push_back(std::move(list).value());
+      } else {
+        add("chain.revocation-list", list.error().message());
+      }
+    }
+  }
+
   void judge_revocation(const Certificate& certificate, const Certificate& issuer,
                         bool is_authority) {
     const bool required = rules_.revocation == Revocation::kAll ||
                           (rules_.revocation == Revocation::kAuthorities && is_authority);
     bool current = false;
     bool stale = false;
-    std::size_t seen = 0;
-    for (const ByteVector& der : rules_.revocation_lists) {
-      if (++seen > kMaxLists) {
-        add("chain.revocation-lists", "more than 16 revocation lists");
-        return;
-      }
-      const CrlPtr list = list_of(der, issuer);
-      if (!list) continue;
-      if (is_listed(*list, certificate)) {
+    for (const RevocationList& list : lists_) {
+      if (!list.is_by(issuer)) continue;
+      if (list.names(certificate)) {
         add("chain.revoked", name_of(certificate) + " was revoked by " + name_of(issuer));
       }
-      (is_current(*list) ? current : stale) = true;
+      (list.is_current(rules_.now) ? current : stale) = true;
     }
     if (current || !required) return;
     add(stale ? "chain.revocation-stale" : "chain.revocation-unknown",
@@ -176,42 +201,11 @@ class Walk {
             (stale ? ": that supplied is not current" : ": none was supplied"));
   }
 
-  // The list if it is by this issuer and says nothing that we do not understand.
-  static CrlPtr list_of(const ByteVector& der, const Certificate& issuer) {
-    const QuietErrors quiet;
-    if (der.size() > kMaxListSize) return nullptr;
-    const unsigned char* cursor = der.data();
-    CrlPtr list(d2i_X509_CRL(nullptr, &cursor, static_cast<long>(der.size())));
-    if (!list || cursor != der.data() + der.size()) return nullptr;
-    X509* x509 = CertificateAccess::x509(issuer);
-    if (X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_subject_name(x509)) != 0) {
-      return nullptr;
-    }
-    if (!is_strong_signature(X509_CRL_get_signature_nid(list.get())) ||
-        X509_CRL_verify(list.get(), X509_get0_pubkey(x509)) != 1) {
-      return nullptr;
-    }
-    for (int i = 0; i < X509_CRL_get_ext_count(list.get()); ++i) {
-      if (X509_EXTENSION_get_critical(X509_CRL_get_ext(list.get(), i)) != 0) return nullptr;
-    }
-    return list;
-  }
-
-  static bool is_listed(X509_CRL& list, const Certificate& certificate) {
-    X509_REVOKED* entry = nullptr;
-    return X509_CRL_get0_by_cert(&list, &entry, CertificateAccess::x509(certificate)) != 0;
-  }
-
-  bool is_current(X509_CRL& list) const {
-    const auto from = unix_seconds(X509_CRL_get0_lastUpdate(&list));
-    const auto until = unix_seconds(X509_CRL_get0_nextUpdate(&list));
-    return from && until && *from <= rules_.now && rules_.now < *until;
-  }
-
   std::span<const Certificate> pool_;
   const ChainRules& rules_;
   std::vector<Reason>& reasons_;
   std::size_t before_;
+  std::vector<RevocationList> lists_;
 };
 
 }  // namespace

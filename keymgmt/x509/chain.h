@@ -16,14 +16,15 @@ enum class Revocation { kAll, kAuthorities, kNone };
 
 struct ChainRules {
   std::uint64_t now = 0;  // Unix seconds
-  // SPKI digests of roots; the last certificate of the chain must have one of these keys.
-  std::span<const Digest> roots;
+  // SPKI digests of roots; the last certificate of the chain must have one of these keys and be
+  // signed by it.
+  std::span<const Digest> roots = {};
   // A list counts if it is signed by the issuer and thisUpdate <= now < nextUpdate, both there. One
   // that names a certificate refuses it, required or not.
   Revocation revocation = Revocation::kAll;
-  std::span<const ByteVector> revocation_lists;  // DER
+  std::span<const ByteVector> revocation_lists = {};  // DER; at most 16, each must parse
   // Critical extensions that the caller judges itself, as dotted OIDs.
-  std::span<const std::string_view> judged_by_caller;
+  std::span<const std::string_view> judged_by_caller = {};
   std::size_t longest = 6;
 };
 

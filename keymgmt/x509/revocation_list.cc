@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keymgmt/x509/revocation_list.h"
+
+#include <openssl/x509v3.h>
+
+#include "keymgmt/x509/certificate_state.h"
+#include "keymgmt/x509/signature_algorithm.h"
+
+namespace sealpack::x509 {
+
+using crypto::internal::QuietErrors;
+
+struct RevocationList::State {
+  CrlPtr crl;
+  ByteVector issuer_name;
+  std::uint64_t this_update = 0;
+  std::optional<std::uint64_t> next_update;
+};
+
+namespace {
+
+Error malformed(const std::string& why) {
+  return Error(ErrorCode::kMalformed, "revocation list: " + why);
+}
+
+bool has_critical_extension(const X509_CRL* crl) {
+  for (int i = 0; i < X509_CRL_get_ext_count(crl); ++i) {
+    if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, i)) != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<RevocationList> RevocationList::parse_der(Bytes der) {
+  const QuietErrors quiet;
+  if (der.size() > kMaxListSize) {
+    return Error(ErrorCode::kLimit, "revocation list: " + format_size(der.size()) + ", at most " +
+                                        format_size(kMaxListSize) + " are read");
+  }
+  const unsigned char* cursor = der.data();
+  CrlPtr crl(d2i_X509_CRL(nullptr, &cursor, static_cast<long>(der.size())));
+  if (!crl) return malformed("not DER of an X.509 revocation list");
+  if (cursor != der.data() + der.size()) return malformed("bytes follow it");
+  const auto this_update = unix_seconds(X509_CRL_get0_lastUpdate(crl.get()));
+  const ASN1_TIME* next = X509_CRL_get0_nextUpdate(crl.get());
+  const auto next_update = unix_seconds(next);
+  if (!this_update || (next != nullptr && !next_update)) return malformed("its times are none");
+  auto state = std::make_shared<State>();
+  state->issuer_name = encoded_name(X509_CRL_get_issuer(crl.get()));
+  state->this_update = *this_update;
+  state->next_update = next_update;
+  state->crl = std::move(crl);
+  return RevocationList(std::move(state));
+}
+
+ByteVector RevocationList::issuer_name() const {
+  return state_->issuer_name;
+}
+std::uint64_t RevocationList::this_update() const {
+  return state_->this_update;
+}
+std::optional<std::uint64_t> RevocationList::next_update() const {
+  return state_->next_update;
+}
+bool RevocationList::is_current(std::uint64_t now) const {
+  return state_->next_update && state_->this_update <= now && now < *state_->next_update;
+}
+
+bool RevocationList::is_by(const Certificate& issuer) const {
+  const QuietErrors quiet;
+  if (state_->issuer_name != issuer.subject_name()) return false;
+  X509* x509 = CertificateAccess::x509(issuer);
+  if ((X509_get_extension_flags(x509) & EXFLAG_KUSAGE) != 0 &&
+      (X509_get_key_usage(x509) & KU_CRL_SIGN) == 0) {
+    return false;
+  }
+  const X509_ALGOR* algorithm = nullptr;
+  X509_CRL_get0_signature(state_->crl.get(), nullptr, &algorithm);
+  return is_strong(algorithm) && !has_critical_extension(state_->crl.get()) &&
+         X509_CRL_verify(state_->crl.get(), X509_get0_pubkey(x509)) == 1;
+}
+
+bool RevocationList::names(const Certificate& certificate) const {
+  X509_REVOKED* entry = nullptr;
+  return X509_CRL_get0_by_cert(state_->crl.get(), &entry, CertificateAccess::x509(certificate)) !=
+         0;
+}
+
+}  // namespace sealpack::x509

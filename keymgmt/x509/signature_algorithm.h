@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Internal to keymgmt/x509: which signatures on certificates and lists prove anything.
+
+#include <openssl/x509.h>
+
+namespace sealpack::x509 {
+
+// ECDSA, RSA PKCS#1 v1.5 or RSA-PSS with SHA-256, SHA-384 or SHA-512; of PSS the mask function with
+// the same hash too. Parameters that are not understood are not strong.
+bool is_strong(const X509_ALGOR* algorithm);
+
+}  // namespace sealpack::x509

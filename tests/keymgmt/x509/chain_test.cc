@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keymgmt/x509/chain.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/attest/authority/mint.h"
+#include "tests/testing/reason_matchers.h"
+
+namespace sealpack::x509 {
+namespace {
+
+using crypto::HashAlgorithm;
+using testing::HasOnlyReason;
+using testing::HasReason;
+using testing::mint;
+using testing::mint_list;
+using testing::MintCertificate;
+using testing::MintKey;
+using testing::MintKeyType;
+using testing::MintList;
+using testing::text_of;
+
+constexpr std::uint64_t kNow = 1800000000;
+
+const MintKey& key(std::size_t which) {
+  static const std::vector<MintKey> keys = [] {
+    std::vector<MintKey> made;
+    for (int i = 0; i < 6; ++i) made.push_back(MintKey::generate(MintKeyType::kP256));
+    return made;
+  }();
+  return keys.at(which);
+}
+const MintKey& rsa_key() {
+  static const MintKey made = MintKey::generate(MintKeyType::kRsa2048);
+  return made;
+}
+
+// Root, intermediate and leaf with complete revocation lists; each test changes one thing.
+class Chain : public ::testing::Test {
+ protected:
+  MintCertificate root{.subject = "Maker Root", .organization = "Maker", .authority = true};
+  MintCertificate middle{.subject = "Maker Devices", .serial = 7, .authority = true};
+  MintCertificate leaf{.subject = "Device", .serial = 9};
+  MintKey root_key = key(0);
+  MintKey middle_key = key(1);
+  MintKey leaf_key = key(2);
+  MintList root_list;
+  MintList middle_list;
+  std::vector<ByteVector> lists;
+  std::vector<Certificate> more;  // of the pool
+  bool mint_lists = true;
+  bool with_middle = true;
+  ChainRules rules{.now = kNow};
+  std::vector<Digest> roots;
+  std::vector<Reason> reasons;
+
+  static Certificate parsed(const ByteVector& der) { return Certificate::parse_der(der).value(); }
+
+  std::optional<std::vector<Certificate>> run() {
+    std::vector<Certificate> pool = more;
+    pool.push_back(parsed(mint(root, root_key, nullptr, root_key)));
+    if (with_middle) pool.push_back(parsed(mint(middle, middle_key, &root, root_key)));
+    if (mint_lists) {
+      lists.push_back(mint_list(root_list, root, root_key));
+      lists.push_back(mint_list(middle_list, middle, middle_key));
+    }
+    return run_with(parsed(mint(leaf, leaf_key, &middle, middle_key)), pool);
+  }
+  std::optional<std::vector<Certificate>> run_with(const Certificate& certificate,
+                                                   const std::vector<Certificate>& pool) {
+    if (roots.empty()) roots = {key(0).digest()};
+    rules.roots = roots;
+    rules.revocation_lists = lists;
+    reasons.clear();
+    return verify_chain(certificate, pool, rules, reasons);
+  }
+  void expect_accepted() {
+    const auto chain = run();
+    EXPECT_TRUE(chain.has_value()) << text_of(reasons);
+    EXPECT_TRUE(reasons.empty()) << text_of(reasons);
+  }
+  void expect_refused(const char* code) {
+    EXPECT_FALSE(run().has_value());
+    EXPECT_THAT(reasons, HasOnlyReason(code));
+  }
+};
+
+TEST_F(Chain, IsReturnedFromLeafToRoot) {
+  const auto chain = run();
+  ASSERT_TRUE(chain.has_value()) << text_of(reasons);
+  ASSERT_EQ(chain->size(), 3U);
+  EXPECT_EQ((*chain)[0].subject_common_name(), "Device");
+  EXPECT_EQ((*chain)[1].subject_common_name(), "Maker Devices");
+  EXPECT_EQ((*chain)[2].subject_common_name(), "Maker Root");
+}
+
+TEST_F(Chain, HoldsToTheLastSecondAndNoLonger) {
+  rules.revocation = Revocation::kNone;
+  rules.now = leaf.not_after;
+  expect_accepted();
+  rules.now = leaf.not_before;
+  expect_accepted();
+}
+
+TEST_F(Chain, RefusesAnExpiredLeaf) {
+  leaf.not_after = kNow - 1;
+  expect_refused("chain.expired");
+}
+TEST_F(Chain, RefusesAnExpiredIntermediate) {
+  middle.not_after = kNow - 1;
+  expect_refused("chain.expired");
+}
+TEST_F(Chain, RefusesAnExpiredRoot) {
+  root.not_after = kNow - 1;
+  expect_refused("chain.expired");
+}
+TEST_F(Chain, RefusesALeafThatIsNotYetValid) {
+  leaf.not_before = kNow + 1;
+  expect_refused("chain.not-yet-valid");
+}
+TEST_F(Chain, RefusesAnIntermediateThatIsNotYetValid) {
+  middle.not_before = kNow + 1;
+  expect_refused("chain.not-yet-valid");
+}
+
+TEST_F(Chain, RefusesARootOfThePinnedNameWithAnotherKey) {
+  root_key = key(3);
+  expect_refused("chain.root");
+}
+
+TEST_F(Chain, RefusesWithoutRoots) {
+  roots = {Digest{}};
+  expect_refused("chain.root");
+}
+
+TEST_F(Chain, RefusesARootsKeyUnderAForgedCertificate) {
+  // The root has expired; somebody writes a younger one around its public key.
+  const MintCertificate young = root;
+  root.not_after = kNow - 1;
+  const Certificate forged = parsed(mint(young, root_key, nullptr, key(3)));
+  const Certificate issuer = parsed(mint(middle, middle_key, &root, root_key));
+  lists = {mint_list(root_list, root, root_key), mint_list(middle_list, middle, middle_key)};
+  const Certificate device = parsed(mint(leaf, leaf_key, &middle, middle_key));
+  EXPECT_FALSE(run_with(device, {forged, issuer}));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.root"));
+  const Certificate genuine = parsed(mint(root, root_key, nullptr, root_key));
+  EXPECT_FALSE(run_with(device, {forged, genuine, issuer}));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.expired"));
+}
+
+TEST_F(Chain, RefusesALeafForgedAroundARootsKey) {
+  const MintCertificate forged{.subject = "Device"};
+  EXPECT_FALSE(run_with(parsed(mint(forged, root_key, nullptr, key(3))), {}));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.root"));
+}
+
+TEST_F(Chain, RefusesASignatureOfAnotherKeyUnderTheIssuersName) {
+  middle_key = key(1);
+  const Certificate issuer = parsed(mint(middle, middle_key, &root, root_key));
+  const Certificate anchor = parsed(mint(root, root_key, nullptr, root_key));
+  EXPECT_FALSE(run_with(parsed(mint(leaf, leaf_key, &middle, key(4))), {anchor, issuer}));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.signature"));
+}
+
+TEST_F(Chain, RefusesAnIssuerOfAnotherNameWithTheRightKey) {
+  MintCertificate renamed = middle;
+  renamed.subject = "Maker  Devices";
+  const Certificate issuer = parsed(mint(renamed, middle_key, &root, root_key));
+  const Certificate anchor = parsed(mint(root, root_key, nullptr, root_key));
+  EXPECT_FALSE(run_with(parsed(mint(leaf, leaf_key, &middle, middle_key)), {anchor, issuer}));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.issuer"));
+}
+
+TEST_F(Chain, RefusesAMissingIssuer) {
+  with_middle = false;
+  expect_refused("chain.issuer");
+}
+
+TEST_F(Chain, RefusesAnIssuerThatIsNoAuthority) {
+  middle.authority = false;
+  EXPECT_FALSE(run().has_value());
+  EXPECT_THAT(reasons, HasReason("chain.authority"));
+}
+
+TEST_F(Chain, RefusesAnIssuerWithoutBasicConstraints) {
+  middle.without_basic_constraints = true;
+  expect_refused("chain.authority");
+}
+
+TEST_F(Chain, RefusesAnIssuerWhoseKeyMayNotSignCertificates) {
+  middle.authority = false;
+  middle.without_basic_constraints = true;
+  middle.extensions = {{"2.5.29.19", true, {0x30, 0x03, 0x01, 0x01, 0xFF}},  // CA
+                       {"2.5.29.15", true, {0x03, 0x02, 0x01, 0x02}}};       // cRLSign alone
+  expect_refused("chain.authority");
+}
+
+TEST_F(Chain, RefusesMoreAuthoritiesThanTheRootAllows) {
+  root.path_length = 0;
+  expect_refused("chain.path-length");
+}
+
+TEST_F(Chain, AcceptsAsManyAuthoritiesAsAreAllowed) {
+  root.path_length = 1;
+  middle.path_length = 0;
+  expect_accepted();
+}
+
+TEST_F(Chain, RefusesACriticalExtensionNobodyUnderstands) {
+  leaf.extensions = {{"1.2.3.4", true, {0x05, 0x00}}};
+  expect_refused("chain.critical-extension");
+}
+
+TEST_F(Chain, RefusesACriticalExtensionOfAnIssuerNobodyUnderstands) {
+  middle.extensions = {{"2.5.29.30", true, {0x30, 0x00}}};  // name constraints
+  EXPECT_FALSE(run().has_value());
+  EXPECT_THAT(reasons, HasReason("chain.critical-extension"));
+}
+
+TEST_F(Chain, AcceptsACriticalExtensionThatTheCallerJudges) {
+  leaf.extensions = {{"1.2.3.4", true, {0x05, 0x00}}};
+  static constexpr std::string_view kJudged[] = {"1.2.3.4"};
+  rules.judged_by_caller = kJudged;
+  expect_accepted();
+}
+
+TEST_F(Chain, AcceptsUnknownExtensionsThatAreNotCritical) {
+  leaf.extensions = {{"1.2.3.4", false, {0x05, 0x00}}};
+  expect_accepted();
+}
+
+TEST_F(Chain, RefusesMoreCertificatesThanAllowed) {
+  rules.longest = 2;
+  expect_refused("chain.too-long");
+}
+
+TEST_F(Chain, RefusesACircleOfIssuers) {
+  const MintCertificate other{.subject = "Other", .authority = true};
+  const Certificate a = parsed(mint(middle, middle_key, &other, key(4)));
+  const Certificate b = parsed(mint(other, key(4), &middle, middle_key));
+  rules.revocation = Revocation::kNone;
+  EXPECT_FALSE(run_with(parsed(mint(leaf, leaf_key, &middle, middle_key)), {a, b}));
+  EXPECT_FALSE(reasons.empty());
+}
+
+TEST_F(Chain, RefusesARevokedLeaf) {
+  middle_list.revoked = {3, 9};
+  expect_refused("chain.revoked");
+}
+TEST_F(Chain, RefusesARevokedIntermediate) {
+  root_list.revoked = {7};
+  expect_refused("chain.revoked");
+}
+TEST_F(Chain, RefusesARevokedLeafWhereRevocationIsNotAskedFor) {
+  middle_list.revoked = {9};
+  rules.revocation = Revocation::kNone;
+  expect_refused("chain.revoked");
+}
+TEST_F(Chain, RefusesALeafThatAStaleListNames) {
+  middle_list.revoked = {9};
+  middle_list.next_update = kNow - 1;
+  rules.revocation = Revocation::kNone;
+  expect_refused("chain.revoked");
+}
+TEST_F(Chain, IgnoresAListOfTheSameSerialByAnotherIssuer) {
+  lists.push_back(mint_list({.revoked = {9}}, {.subject = "Another Maker"}, key(5)));
+  expect_accepted();
+}
+TEST_F(Chain, IgnoresARevocationUnderTheIssuersNameByAnotherKey) {
+  lists.push_back(mint_list({.revoked = {9}}, middle, key(5)));
+  expect_accepted();
+}
+
+TEST_F(Chain, RefusesMissingRevocationLists) {
+  mint_lists = false;
+  expect_refused("chain.revocation-unknown");
+  EXPECT_EQ(reasons.size(), 2U);
+}
+TEST_F(Chain, AcceptsNoListsWhereNoneIsPublished) {
+  mint_lists = false;
+  rules.revocation = Revocation::kNone;
+  expect_accepted();
+}
+TEST_F(Chain, AsksForListsOfAuthoritiesAlone) {
+  mint_lists = false;
+  lists = {mint_list(root_list, root, root_key)};
+  rules.revocation = Revocation::kAuthorities;
+  expect_accepted();
+  lists = {mint_list(middle_list, middle, middle_key)};
+  expect_refused("chain.revocation-unknown");
+}
+TEST_F(Chain, RefusesAStaleRevocationList) {
+  middle_list.next_update = kNow;
+  expect_refused("chain.revocation-stale");
+}
+TEST_F(Chain, RefusesARevocationListFromTheFuture) {
+  middle_list.this_update = kNow + 1;
+  expect_refused("chain.revocation-stale");
+}
+TEST_F(Chain, RefusesARevocationListWithoutNextUpdate) {
+  middle_list.next_update.reset();
+  expect_refused("chain.revocation-stale");
+}
+TEST_F(Chain, RefusesARevocationListByAnotherIssuer) {
+  mint_lists = false;
+  lists = {mint_list(root_list, root, root_key), mint_list(middle_list, middle, key(5))};
+  expect_refused("chain.revocation-unknown");
+}
+TEST_F(Chain, RefusesARevocationListSignedOverSha1) {
+  middle_list.hash = HashAlgorithm::kSha1;
+  expect_refused("chain.revocation-unknown");
+}
+TEST_F(Chain, RefusesARevocationListByAKeyThatMayNotSignThem) {
+  middle.authority = false;
+  middle.without_basic_constraints = true;
+  middle.extensions = {{"2.5.29.19", true, {0x30, 0x03, 0x01, 0x01, 0xFF}},  // CA
+                       {"2.5.29.15", true, {0x03, 0x02, 0x02, 0x04}}};       // keyCertSign alone
+  expect_refused("chain.revocation-unknown");
+}
+TEST_F(Chain, RefusesRevocationListsThatCannotBeRead) {
+  lists = {{1, 2, 3}};
+  expect_refused("chain.revocation-list");
+  lists = {mint_list(root_list, root, root_key)};
+  lists.back().push_back(0);
+  expect_refused("chain.revocation-list");
+}
+TEST_F(Chain, RefusesMoreListsThanAnybodyNeeds) {
+  for (int i = 0; i < 15; ++i) lists.push_back(mint_list(root_list, root, root_key));
+  EXPECT_FALSE(run().has_value());
+  EXPECT_THAT(reasons, HasReason("chain.revocation-list"));
+}
+TEST_F(Chain, CountsACurrentListBesideAStaleOne) {
+  lists = {mint_list({.next_update = kNow - 1}, middle, middle_key)};
+  expect_accepted();
+}
+
+TEST_F(Chain, ToleratesSerialNumberZero) {
+  leaf.serial = 0;
+  expect_accepted();
+}
+TEST_F(Chain, FindsARevokedSerialNumberZero) {
+  leaf.serial = 0;
+  middle_list.revoked = {0};
+  expect_refused("chain.revoked");
+}
+
+TEST_F(Chain, AcceptsRsaInBothPaddings) {
+  for (const bool pss : {false, true}) {
+    lists.clear();
+    root_key = rsa_key();
+    roots = {rsa_key().digest()};
+    root.pss = middle.pss = root_list.pss = pss;
+    expect_accepted();
+  }
+}
+TEST_F(Chain, RefusesPssWithAWeakHash) {
+  root_key = rsa_key();
+  roots = {rsa_key().digest()};
+  root.pss = middle.pss = root_list.pss = true;
+  middle.hash = HashAlgorithm::kSha1;
+  expect_refused("chain.signature");
+}
+TEST_F(Chain, RefusesARootOverPssWithAWeakHash) {
+  root_key = rsa_key();
+  roots = {rsa_key().digest()};
+  root.pss = true;
+  root.hash = HashAlgorithm::kSha1;
+  expect_refused("chain.root");
+}
+TEST_F(Chain, RefusesSha1) {
+  leaf.hash = HashAlgorithm::kSha1;
+  expect_refused("chain.signature");
+}
+
+TEST_F(Chain, PrefersTheIssuerThatIsValid) {
+  MintCertificate old = middle;
+  old.not_after = kNow - 1;
+  more = {parsed(mint(old, middle_key, &root, root_key))};
+  expect_accepted();
+}
+TEST_F(Chain, GivesAllReasonsTogether) {
+  leaf.not_after = kNow - 1;
+  middle.not_before = kNow + 1;
+  root.path_length = 0;
+  EXPECT_FALSE(run().has_value());
+  EXPECT_THAT(reasons, HasReason("chain.expired"));
+  EXPECT_THAT(reasons, HasReason("chain.not-yet-valid"));
+  EXPECT_THAT(reasons, HasReason("chain.path-length"));
+}
+TEST_F(Chain, KeepsReasonsThatWereThere) {
+  reasons = {{"other", "of the caller"}};
+  rules.roots = roots = {key(0).digest()};
+  rules.revocation = Revocation::kNone;
+  const Certificate anchor = parsed(mint(root, root_key, nullptr, root_key));
+  const Certificate device = parsed(mint(leaf, leaf_key, &root, root_key));
+  EXPECT_TRUE(verify_chain(device, std::vector{anchor}, rules, reasons));
+  EXPECT_EQ(reasons.size(), 1U);
+}
+
+TEST_F(Chain, RefusesEveryFlippedByteOfALeaf) {
+  const Certificate anchor = parsed(mint(root, root_key, nullptr, root_key));
+  const ByteVector good = mint(leaf, leaf_key, &root, root_key);
+  rules.revocation = Revocation::kNone;
+  ASSERT_TRUE(run_with(parsed(good), {anchor}));
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (const int bit : {0, 3, 7}) {
+      ByteVector bad = good;
+      bad[at] ^= static_cast<std::uint8_t>(1U << bit);
+      const auto certificate = Certificate::parse_der(bad);
+      if (!certificate.ok()) continue;
+      EXPECT_FALSE(run_with(*certificate, {anchor})) << "byte " << at << ", bit " << bit;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sealpack::x509
