@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <list>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -11,9 +11,9 @@
 namespace sealpack::attest {
 
 // Remembers chains that verified, so that a broker checks a manufacturer's signatures once and not
-// with every request. What depends on the time (validity, revocation lists' windows) and on the
-// revocation lists is part of what is remembered: an entry answers only for the same leaf, pool of
-// issuers, roots and lists, and until the earliest of their ends. For several threads.
+// with every request. An entry answers only for the same leaf, pool of issuers, roots, rules and
+// revocation lists, and only while no certificate or list among them begins or ends to be valid.
+// The least recently used entry makes room for a new one. For several threads.
 class ChainCache {
  public:
   explicit ChainCache(std::size_t capacity = 4096) : capacity_(capacity) {}
@@ -24,34 +24,29 @@ class ChainCache {
                                                        const x509::ChainRules& rules,
                                                        std::vector<Reason>& reasons);
 
-  // What a family of verifiers remembers besides chains: one object of each type, made when it is
-  // first asked for, as old as the cache. It locks itself.
-  class Memory {
-   public:
-    virtual ~Memory() = default;
+  // How often verify() found its answer here, and how often it did not.
+  struct Counts {
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+    std::size_t entries = 0;
   };
-  template <typename T>
-  T& memory() {
-    const std::lock_guard lock(memories_mutex_);
-    std::unique_ptr<Memory>& slot = memories_[&kTypeTag<T>];
-    if (!slot) slot = std::make_unique<T>();
-    return static_cast<T&>(*slot);
-  }
+  Counts counts() const;
 
  private:
-  template <typename T>
-  static constexpr char kTypeTag = 0;
-
   struct Entry {
+    Digest question;
     std::vector<x509::Certificate> chain;
-    std::uint64_t from = 0;  // Unix seconds between which it holds
-    std::uint64_t until = 0;
+    std::uint64_t from = 0;   // Unix seconds: the answer is the same at from,
+    std::uint64_t until = 0;  // and not known to be at until
   };
+  std::optional<std::vector<x509::Certificate>> find(const Digest& question, std::uint64_t now);
+  void remember(Entry entry);
+
   std::size_t capacity_;
-  std::mutex mutex_;
-  std::map<Digest, Entry> entries_;
-  std::mutex memories_mutex_;
-  std::map<const char*, std::unique_ptr<Memory>> memories_;
+  mutable std::mutex mutex_;
+  std::list<Entry> entries_;  // the most recently used first
+  std::map<Digest, std::list<Entry>::iterator> by_question_;
+  Counts counts_;
 };
 
 // With a cache where there is one.

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/verify/chain_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/attest/authority/mint.h"
+#include "tests/testing/reason_matchers.h"
+
+namespace sealpack::attest {
+namespace {
+
+using testing::HasOnlyReason;
+using testing::mint;
+using testing::mint_list;
+using testing::MintCertificate;
+using testing::MintKey;
+using testing::MintKeyType;
+using testing::text_of;
+using x509::Certificate;
+
+constexpr std::uint64_t kNow = 1800000000;
+
+class Cache : public ::testing::Test {
+ protected:
+  Certificate device(std::uint64_t serial, std::uint64_t not_after = 2000000000) const {
+    const MintCertificate leaf{.subject = "Device", .serial = serial, .not_after = not_after};
+    return Certificate::parse_der(mint(leaf, leaf_key, &root, root_key)).value();
+  }
+  bool run(const Certificate& leaf, std::uint64_t now = kNow) {
+    x509::ChainRules rules{.now = now, .roots = roots, .revocation_lists = lists};
+    reasons.clear();
+    return verify_chain(leaf, pool, rules, &cache, reasons).has_value();
+  }
+
+  MintKey root_key = MintKey::generate(MintKeyType::kP256);
+  MintKey leaf_key = MintKey::generate(MintKeyType::kP256);
+  MintCertificate root{.subject = "Root", .authority = true};
+  std::vector<Certificate> pool{
+      Certificate::parse_der(mint(root, root_key, nullptr, root_key)).value()};
+  std::vector<Digest> roots{root_key.digest()};
+  std::vector<ByteVector> lists{mint_list({}, root, root_key)};
+  ChainCache cache{2};
+  std::vector<Reason> reasons;
+};
+
+TEST_F(Cache, AnswersTheSameQuestionFromMemory) {
+  const Certificate leaf = device(5);
+  EXPECT_TRUE(run(leaf)) << text_of(reasons);
+  EXPECT_EQ(cache.counts().hits, 0U);
+  EXPECT_TRUE(run(leaf, kNow + 1000));
+  EXPECT_EQ(cache.counts().hits, 1U);
+  EXPECT_EQ(cache.counts().misses, 1U);
+}
+
+TEST_F(Cache, ReturnsTheChainItVerified) {
+  const Certificate leaf = device(5);
+  const x509::ChainRules rules{.now = kNow, .roots = roots, .revocation_lists = lists};
+  const auto first = cache.verify(leaf, pool, rules, reasons);
+  const auto second = cache.verify(leaf, pool, rules, reasons);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(*first, *second);
+  EXPECT_EQ(second->back(), pool[0]);
+}
+
+TEST_F(Cache, AsksANewRevocationList) {
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  lists = {mint_list({.revoked = {5}, .number = 2}, root, root_key)};
+  EXPECT_FALSE(run(leaf));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.revoked"));
+}
+
+TEST_F(Cache, AsksForListsThatAreGone) {
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  lists.clear();
+  EXPECT_FALSE(run(leaf));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.revocation-unknown"));
+}
+
+TEST_F(Cache, EndsWithTheCertificate) {
+  const Certificate leaf = device(5, kNow + 10);
+  ASSERT_TRUE(run(leaf));
+  EXPECT_TRUE(run(leaf, kNow + 10));
+  EXPECT_EQ(cache.counts().hits, 1U);
+  EXPECT_FALSE(run(leaf, kNow + 11));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.expired"));
+}
+
+TEST_F(Cache, EndsWithTheRevocationList) {
+  lists = {mint_list({.next_update = kNow + 10}, root, root_key)};
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  EXPECT_TRUE(run(leaf, kNow + 9));
+  EXPECT_FALSE(run(leaf, kNow + 10));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.revocation-stale"));
+}
+
+TEST_F(Cache, DoesNotHoldBeforeItsTime) {
+  lists = {mint_list({.this_update = kNow}, root, root_key)};
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  EXPECT_FALSE(run(leaf, kNow - 1));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.revocation-stale"));
+}
+
+TEST_F(Cache, EndsWithAnIssuerThatWasNotTheOneChosen) {
+  MintCertificate other = root;
+  other.not_after = kNow + 10;
+  pool.push_back(Certificate::parse_der(mint(other, root_key, nullptr, root_key)).value());
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  EXPECT_TRUE(run(leaf, kNow + 11));
+  EXPECT_EQ(cache.counts().hits, 0U);
+}
+
+TEST_F(Cache, AsksAgainForOtherRoots) {
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  roots = {Digest{}};
+  EXPECT_FALSE(run(leaf));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.root"));
+}
+
+TEST_F(Cache, AsksAgainForAnotherPool) {
+  const Certificate leaf = device(5);
+  ASSERT_TRUE(run(leaf));
+  pool.clear();
+  EXPECT_FALSE(run(leaf));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.issuer"));
+}
+
+TEST_F(Cache, AsksAgainForStricterRules) {
+  const Certificate leaf = device(5);
+  lists.clear();
+  x509::ChainRules rules{.now = kNow, .roots = roots, .revocation = x509::Revocation::kNone};
+  ASSERT_TRUE(cache.verify(leaf, pool, rules, reasons));
+  rules.revocation = x509::Revocation::kAll;
+  EXPECT_FALSE(cache.verify(leaf, pool, rules, reasons));
+  rules = {.now = kNow, .roots = roots, .revocation = x509::Revocation::kNone};
+  rules.longest = 1;
+  EXPECT_FALSE(cache.verify(leaf, pool, rules, reasons));
+}
+
+TEST_F(Cache, DoesNotRememberRefusals) {
+  const Certificate leaf = device(5, kNow - 1);
+  EXPECT_FALSE(run(leaf));
+  EXPECT_FALSE(run(leaf));
+  EXPECT_THAT(reasons, HasOnlyReason("chain.expired"));
+  EXPECT_EQ(cache.counts().entries, 0U);
+}
+
+TEST_F(Cache, ForgetsTheLeastRecentlyUsed) {
+  const Certificate a = device(1);
+  const Certificate b = device(2);
+  const Certificate c = device(3);
+  ASSERT_TRUE(run(a) && run(b) && run(a) && run(c));  // b goes
+  EXPECT_EQ(cache.counts().entries, 2U);
+  EXPECT_EQ(cache.counts().hits, 1U);
+  ASSERT_TRUE(run(a));
+  EXPECT_EQ(cache.counts().hits, 2U);
+  ASSERT_TRUE(run(b));
+  EXPECT_EQ(cache.counts().hits, 2U);
+}
+
+TEST_F(Cache, WorksWithoutRoom) {
+  ChainCache none(0);
+  const x509::ChainRules rules{.now = kNow, .roots = roots, .revocation_lists = lists};
+  EXPECT_TRUE(none.verify(device(5), pool, rules, reasons));
+  EXPECT_EQ(none.counts().entries, 0U);
+}
+
+TEST_F(Cache, ServesSeveralThreads) {
+  const std::vector<Certificate> leaves{device(1), device(2), device(3)};
+  const x509::ChainRules rules{.now = kNow, .roots = roots, .revocation_lists = lists};
+  std::vector<std::thread> threads;
+  std::atomic<int> refused = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < 60; ++i) {
+        std::vector<Reason> own;
+        if (!cache.verify(leaves[i % leaves.size()], pool, rules, own)) ++refused;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(cache.counts().hits + cache.counts().misses, 240U);
+  EXPECT_LE(cache.counts().entries, 2U);
+}
+
+}  // namespace
+}  // namespace sealpack::attest
