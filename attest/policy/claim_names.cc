@@ -47,7 +47,7 @@ constexpr std::array<std::string_view, 2> kEventLogs{"none", "replayed"};
 // TDX tee_tcb_svn: 256 times the major version of the module (byte 1) plus its security version
 // (byte 0). TPM pcr_selection: the bitmap of PCRs in the SHA-256 bank, PCR 0 in the lowest bit of
 // the first byte; pcr_digest is SHA-256 over them; pcrN_event: each digest that the replayed log
-// extends into PCR N but for the constants of the TCG specification, all zeros without such a log.
+// extends into PCR N but for the constants of the TCG specification.
 // nitro debug: PCR 0 to 2 are all zero; age: seconds between the document and the time of judging.
 // PSA and CCA measurements: one a software component.
 constexpr ClaimName kCca[] = {

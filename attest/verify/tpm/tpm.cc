@@ -1,10 +1,145 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "attest/verify/verify.h"
+#include <algorithm>
+
+#include "attest/verify/chain_cache.h"
+#include "attest/verify/items.h"
+#include "attest/verify/tpm/quote.h"
+#include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::attest {
+namespace {
 
-Verdict verify_tpm(const VerifyInput&) {
-  return {{}, {{"evidence.tee", "no verifier for this TEE"}}};
+constexpr std::string_view kItems[] = {"tpm-quote", "tpm-signature", "tpm-pcrs", "ak-public",
+                                       "event-log"};
+constexpr std::string_view kKeyUsage = "2.5.29.15";
+// The subject of a TPM's certificate lies in its alternative name alone, which then is critical.
+constexpr std::string_view kJudgedHere[] = {"2.5.29.17"};
+
+// The key that evidence says it was signed with.
+struct AttestationKey {
+  crypto::DeviceKey key;
+  Digest digest;                  // SHA-256 of its SPKI
+  std::optional<TpmPublic> area;  // absent where the key alone is given
+};
+
+std::optional<AttestationKey> parse_key(Bytes bytes, std::vector<Reason>& reasons) {
+  constexpr std::uint8_t kDerSequence = 0x30;
+  if (!bytes.empty() && bytes[0] == kDerSequence) {
+    auto key = crypto::DeviceKey::from_spki(bytes);
+    if (key.ok()) {
+      const Digest digest = crypto::sha256(key->spki());
+      return AttestationKey{*std::move(key), digest, std::nullopt};
+    }
+    reasons.push_back({"tpm.ak-public", key.error().message()});
+    return std::nullopt;
+  }
+  auto area = parse_tpm_public(bytes);
+  if (!area.ok()) {
+    reasons.push_back({"tpm.ak-public", area.error().message()});
+    return std::nullopt;
+  }
+  const Digest digest = crypto::sha256(area->key.spki());
+  return AttestationKey{area->key, digest, *std::move(area)};
+}
+
+void check_key(const AttestationKey& key, const TpmScheme& used, std::vector<Reason>& reasons) {
+  if (!key.area) {
+    reasons.push_back({"tpm.ak-attributes",
+                       "the attestation key is given without its attributes; a TPMT_PUBLIC has "
+                       "them"});
+    return;
+  }
+  const std::string why = why_not_attestation_key(key.area->attributes);
+  if (!why.empty()) reasons.push_back({"tpm.ak-attributes", "the attestation key " + why});
+  if (key.area->scheme != used) {
+    reasons.push_back({"tpm.signature-scheme",
+                       "signed by " + to_string(used) + ", the attestation key is one for " +
+                           (key.area->scheme ? to_string(*key.area->scheme) : "no one scheme")});
+  }
+}
+
+// Certificates of endorsement keys come from the same authorities. Those keys decrypt and do not
+// sign, which keyUsage says.
+bool may_sign(const x509::Certificate& certificate) {
+  const auto usage = certificate.extension(kKeyUsage);
+  constexpr std::uint8_t kBitString = 0x03;
+  constexpr std::uint8_t kDigitalSignature = 0x80;
+  return usage && usage->size() >= 4 && (*usage)[0] == kBitString &&
+         ((*usage)[3] & kDigitalSignature) != 0;
+}
+
+// Whether a certificate of the key leads to a root. The reasons are those of the first that does
+// not, and stay out if another does.
+bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<Reason>& reasons) {
+  std::vector<x509::Certificate> pool;
+  for (const ByteVector& der : input.endorsements.certificates) {
+    auto certificate = x509::Certificate::parse_der(der);
+    if (certificate.ok()) pool.push_back(*std::move(certificate));
+  }
+  std::vector<Reason> why_not;
+  for (const x509::Certificate& leaf : pool) {
+    if (leaf.key_digest() != key.digest) continue;
+    if (!may_sign(leaf)) {
+      why_not.push_back(
+          {"tpm.ak-certificate", "the certificate of the attestation key is not one for signing"});
+      continue;
+    }
+    const x509::ChainRules rules{.now = input.now,
+                                 .roots = input.roots.tpm,
+                                 .revocation = x509::Revocation::kNone,
+                                 .revocation_lists = input.endorsements.revocation_lists,
+                                 .judged_by_caller = kJudgedHere};
+    std::vector<Reason> chain_reasons;
+    if (verify_chain(leaf, pool, rules, input.cache, chain_reasons)) return true;
+    if (why_not.empty()) why_not = std::move(chain_reasons);
+  }
+  reasons.insert(reasons.end(), why_not.begin(), why_not.end());
+  return false;
+}
+
+// The name of the endorsement key where an enrolment bound it. Without any ground to trust the key
+// its signature is anybody's, with OpenSSL in his hands.
+std::optional<ByteVector> check_trusted(const AttestationKey& key, const VerifyInput& input,
+                                        std::vector<Reason>& reasons) {
+  for (const TpmEnrolment& enrolment : input.roots.tpm_enrolments) {
+    if (enrolment.ak_key != key.digest) continue;
+    if (key.area && key.area->name == enrolment.ak_name) return enrolment.ek_name;
+    reasons.push_back({"tpm.ak-name", "the attestation key is enrolled with the name " +
+                                          to_hex(enrolment.ak_name) + ", given is " +
+                                          (key.area ? to_hex(key.area->name) : "none")});
+    return std::nullopt;
+  }
+  const std::vector<Digest>& known = input.roots.tpm_attestation_keys;
+  if (std::find(known.begin(), known.end(), key.digest) != known.end()) return std::nullopt;
+  if (certified(key, input, reasons)) return std::nullopt;
+  reasons.push_back({"tpm.ak-untrusted",
+                     "the attestation key " + to_hex(key.digest.bytes) +
+                         " is neither enrolled nor certified by a maker of TPMs that is trusted"});
+  return std::nullopt;
+}
+
+}  // namespace
+
+Verdict verify_tpm(const VerifyInput& input) {
+  Verdict verdict;
+  check_items(input.evidence, kItems, verdict.reasons);
+  const ByteVector* ak = require_item(input.evidence, "ak-public", verdict.reasons);
+  const auto key = ak == nullptr ? std::nullopt : parse_key(*ak, verdict.reasons);
+  std::optional<ByteVector> ek_name;
+  if (key) ek_name = check_trusted(*key, input, verdict.reasons);
+  const auto items = parse_quote_items(input.evidence, verdict.reasons);
+  if (!key || !items) return verdict;
+  check_key(*key, items->signature.scheme, verdict.reasons);
+  check_quote(*items, key->key, input, verdict.reasons);
+  if (!verdict.reasons.empty()) return verdict;
+  Claims claims;
+  claims.tee = "tpm";
+  add_quote_claims(*items, claims);
+  claims.add_bytes("ak_name", key->area->name);
+  if (ek_name) claims.add_bytes("ek_name", *ek_name);
+  claims.sort();
+  verdict.claims = std::move(claims);
+  return verdict;
 }
 
 }  // namespace sealpack::attest
