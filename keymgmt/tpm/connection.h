@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Internal to keymgmt/tpm: an ESAPI context and what is loaded through it. No public header
+// includes this.
+
+#include <tss2/tss2_esys.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "keymgmt/tpm/tpm.h"
+
+namespace sealpack::tpm {
+
+struct FreeEsys {
+  template <typename T>
+  void operator()(T* object) const {
+    Esys_Free(object);
+  }
+};
+// What an ESAPI call gives back.
+template <typename T>
+using Given = std::unique_ptr<T, FreeEsys>;
+
+// Format-one response codes without the number of the parameter, handle or session they are about.
+TSS2_RC without_place(TSS2_RC code);
+
+class Connection {
+ public:
+  static Result<std::shared_ptr<Connection>> open(const std::string& tcti);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  ESYS_CONTEXT* esys() const { return esys_; }
+  const Tpm::Time& time() const { return time_; }
+
+  // Runs a call of ESAPI on the clock; once more, a few times, while the TPM says so (kTryAgain
+  // codes that pass by themselves).
+  template <typename Call>
+  TSS2_RC run(const Call& call) {
+    TSS2_RC code = TSS2_RC_SUCCESS;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const auto start = std::chrono::steady_clock::now();
+      code = call(esys_);
+      const auto passed = std::chrono::steady_clock::now() - start;
+      time_.nanoseconds += static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(passed).count());
+      ++time_.calls;
+      if (code != TPM2_RC_RETRY && code != TPM2_RC_YIELDED && code != TPM2_RC_TESTING) break;
+    }
+    return code;
+  }
+  template <typename Call>
+  Status call(const char* what, const Call& call) {
+    const TSS2_RC code = run(call);
+    if (code == TSS2_RC_SUCCESS) return done();
+    return failed(what, code);
+  }
+  static Error failed(const char* what, TSS2_RC code);
+
+ private:
+  static constexpr int kAttempts = 5;
+  Connection() = default;
+  TSS2_TCTI_CONTEXT* tcti_ = nullptr;
+  ESYS_CONTEXT* esys_ = nullptr;
+  Tpm::Time time_;
+};
+
+// Something loaded into the TPM: an object or a session. Taken out of it when destroyed; there is
+// room for few, and no resource manager may be there to help.
+class Loaded {
+ public:
+  Loaded() = default;
+  Loaded(std::shared_ptr<Connection> connection, ESYS_TR handle)
+      : connection_(std::move(connection)), handle_(handle) {}
+  Loaded(Loaded&& other) noexcept
+      : connection_(std::move(other.connection_)),
+        handle_(std::exchange(other.handle_, ESYS_TR_NONE)) {}
+  Loaded& operator=(Loaded&& other) noexcept {
+    std::swap(connection_, other.connection_);
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Loaded() {
+    if (handle_ == ESYS_TR_NONE) return;
+    (void)connection_->run([&](ESYS_CONTEXT* esys) { return Esys_FlushContext(esys, handle_); });
+  }
+  ESYS_TR get() const { return handle_; }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  ESYS_TR handle_ = ESYS_TR_NONE;
+};
+
+// ---- conversions between our types and those of tpm2-tss
+
+// kMalformed unless tpm2-tss reads it.
+Result<TPM2B_PUBLIC> to_tss(const PublicArea& area);
+Result<PublicArea> from_tss(const TPM2B_PUBLIC& area);
+TPML_PCR_SELECTION to_tss(PcrMask mask);
+
+// `to` is one of the TPM2B structures of tpm2-tss.
+template <typename Sized>
+Result<Sized> sized_of(Bytes bytes, const char* what) {
+  Sized out{};
+  auto& room = out;
+  constexpr std::size_t kRoom = sizeof(Sized) - sizeof(UINT16);
+  if (bytes.size() > kRoom) {
+    return Error(ErrorCode::kMalformed, std::string(what) + " of " + std::to_string(bytes.size()) +
+                                            " bytes, at most " + std::to_string(kRoom));
+  }
+  room.size = static_cast<UINT16>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::uint8_t*>(&room) + sizeof(UINT16));
+  return out;
+}
+template <typename Sized>
+Bytes bytes_of(const Sized& sized) {
+  return {reinterpret_cast<const std::uint8_t*>(&sized) + sizeof(UINT16), sized.size};
+}
+
+struct Tpm::State {
+  std::shared_ptr<Connection> connection;
+  EndorsementKind kind{};
+  PublicArea endorsement;
+  Loaded endorsement_transient;  // unless it is kept in the TPM
+  ESYS_TR endorsement_handle = ESYS_TR_NONE;
+  Loaded attestation;
+  PublicArea attestation_public;
+  std::uint64_t firmware = 0;
+  std::string maker;
+
+  Status read_properties();
+  Status find_endorsement_key(const std::optional<Name>& pinned);
+  Result<PublicArea> make_primary(const PublicArea& wanted, Loaded& handle);
+
+  // Salted with the endorsement key and encrypting what `attributes` say (TPMA_SESSION_DECRYPT:
+  // what goes in, TPMA_SESSION_ENCRYPT: what comes out).
+  Result<Loaded> start_session(TPM2_SE type, TPMA_SESSION attributes);
+  Result<Loaded> hmac_session(TPMA_SESSION attributes = 0) {
+    return start_session(TPM2_SE_HMAC, attributes);
+  }
+  // One that may use the endorsement key.
+  Result<Loaded> endorsement_session(TPMA_SESSION attributes);
+  Result<ESYS_TR> nv_handle(std::uint32_t index, bool& there);
+  Result<Loaded> run_policy(const PolicyRun& policy);
+  Status policy_nv(const Loaded& session, const PolicyRun::NvStep& step);
+  Status policy_authorize(const Loaded& session, const PolicyRun& policy);
+};
+
+struct Tpm::Object::Handle {
+  Loaded loaded;
+};
+
+}  // namespace sealpack::tpm

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "keymgmt/tpm/public_area.h"
+
+namespace sealpack::tpm {
+
+// PCRs of the SHA-256 bank: PCR n is bit n; 0 to 23.
+using PcrMask = std::uint32_t;
+inline constexpr unsigned kPcrCount = 24;
+
+// TPML_PCR_SELECTION for them.
+ByteVector serialize_selection(PcrMask mask);
+
+// A policy digest, computed as a TPM extends it (Part 3, the commands of the same names). Steps in
+// the order in which the TPM is to execute them.
+class PolicyDigest {
+ public:
+  const Digest& value() const { return value_; }
+
+  // `digest`: SHA-256 over the values of the PCRs, ascending.
+  PolicyDigest& pcr(PcrMask mask, const Digest& digest);
+  // The bytes from `offset` of what the index holds are equal to (kEqual) or, as an unsigned
+  // number, not above (kNotAbove) `operand`.
+  enum class Compare : std::uint16_t { kEqual = 0x0000, kNotAbove = 0x0009 };
+  PolicyDigest& nv(const Name& index, Bytes operand, std::uint16_t offset, Compare compare);
+  // Whatever a signature under the key approves, with `reference`; forgets the steps before, which
+  // the signature is about.
+  PolicyDigest& authorize(const Name& key, Bytes reference);
+  enum class Command : std::uint32_t { kUnseal = 0x15e, kEcdhZGen = 0x154 };
+  PolicyDigest& command(Command command);
+
+ private:
+  void extend(std::uint32_t code, Bytes arguments);
+  Digest value_;
+};
+
+}  // namespace sealpack::tpm

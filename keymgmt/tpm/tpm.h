@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keymgmt/crypto/secret_bytes.h"
+#include "keymgmt/tpm/policy_digest.h"
+#include "keymgmt/tpm/protect.h"
+
+// A TPM 2.0, reached through tpm2-tss. Secrets, and answers that decisions rest on, cross to it in
+// sessions salted with its endorsement key, so that who sits on the wire (the bus of a discrete
+// TPM) neither reads nor forges them, as long as the caller pins that key.
+namespace sealpack::tpm {
+
+enum class EndorsementKind : std::uint8_t { kRsa2048 = 1, kP256 = 2 };
+
+struct TpmOptions {
+  // A TCTI of tpm2-tss: "device:/dev/tpmrm0", "swtpm:path=S", "swtpm:host=H,port=P"; empty:
+  // device:/dev/tpmrm0.
+  std::string tcti;
+  EndorsementKind endorsement = EndorsementKind::kP256;
+  // The endorsement key that must be there. Without it whoever answers is believed: only to enrol,
+  // where the vendor proves the key afterwards.
+  std::optional<Name> pinned;
+};
+
+struct PcrValue {
+  unsigned index = 0;
+  Digest value;  // SHA-256 bank
+  bool operator==(const PcrValue&) const = default;
+};
+// SHA-256 over the values, as quotes and PolicyPCR have it.
+Digest digest_of(const std::vector<PcrValue>& values);
+
+struct Quote {
+  ByteVector quoted;     // TPMS_ATTEST
+  ByteVector signature;  // TPMT_SIGNATURE
+  std::vector<PcrValue> values;
+};
+
+// The steps by which a policy session reaches an object's policy: those that a key approved, then
+// those of the object itself.
+struct PolicyRun {
+  struct NvStep {
+    std::uint32_t index = 0;
+    ByteVector operand;
+    std::uint16_t offset = 0;
+    PolicyDigest::Compare compare{};
+  };
+  PcrMask pcrs = 0;
+  std::optional<NvStep> approved_nv;
+  Digest approved;  // what the signature is about
+  ByteVector key;   // SPKI of the P-256 key that signed
+  ByteVector reference;
+  ByteVector signature;  // r || s over SHA-256(approved || reference)
+  NvStep nv;
+  PolicyDigest::Command command{};
+};
+
+// One connection; for one thread. All calls: kIo when the TPM does not answer, kTryAgain when it is
+// busy or locked out, kRefused when a policy does not hold, kUnsupported for commands it lacks.
+class Tpm {
+ public:
+  static Result<std::unique_ptr<Tpm>> open(const TpmOptions& options);
+  ~Tpm();  // takes what it loaded out of the TPM
+  Tpm(const Tpm&) = delete;
+  Tpm& operator=(const Tpm&) = delete;
+
+  const PublicArea& endorsement_key() const;
+  // DER from the NV index where manufacturers put it; nullopt where there is none.
+  Result<std::optional<ByteVector>> endorsement_certificate();
+  // A key that signs quotes alone; the same at every call, made again from the TPM's seed.
+  Result<PublicArea> attestation_key();
+  std::uint64_t firmware_version() const;
+  const std::string& manufacturer() const;  // four letters
+
+  Result<std::vector<PcrValue>> read_pcrs(PcrMask mask);
+  Status extend_pcr(unsigned index, const Digest& value);
+  // By attestation_key(), over at most 64 bytes of `qualifying`. Values and quote agree.
+  Result<Quote> quote(PcrMask mask, Bytes qualifying);
+  Result<crypto::SecretBytes> activate_credential(const Credential& credential);
+
+  // TPM_RC_NV_DEFINED and the like: kUsage. The counter is written once, so that it has a value.
+  Status define_counter(std::uint32_t index);
+  Status remove_counter(std::uint32_t index);  // by the owner
+  // nullopt where there is no such index; kRefused where there is another one than ours.
+  Result<std::optional<std::uint64_t>> read_counter(std::uint32_t index);
+  Status increment_counter(std::uint32_t index);
+
+  // TPM2B_PRIVATE of the object under the endorsement key. kKeyUnavailable when it was made for
+  // another TPM or is not what it was.
+  Result<ByteVector> import(const Duplicate& duplicate, const crypto::SecretBytes& inner_key);
+
+  // An object under the endorsement key that is loaded; taken out when destroyed.
+  class Object {
+   public:
+    Object(Object&&) noexcept;
+    Object& operator=(Object&&) noexcept;
+    ~Object();
+
+   private:
+    friend class Tpm;
+    struct Handle;
+    explicit Object(std::unique_ptr<Handle> handle);
+    std::unique_ptr<Handle> handle_;
+  };
+  Result<Object> load(const PublicArea& object, Bytes private_part);
+  // kRefused where the policy does not hold now.
+  Result<crypto::SecretBytes> unseal(const Object& object, const PolicyRun& policy);
+  // x coordinate of the shared point; `point` is 0x04 || X || Y.
+  Result<crypto::SecretBytes> agree(const Object& object, Bytes point, const PolicyRun& policy);
+
+  // A P-256 key for a KEYREF: made in the TPM, bound to it, used without a policy. `kind` is
+  // kAgreeP256 or kSignP256.
+  struct Created {
+    PublicArea object;
+    ByteVector private_part;
+  };
+  Result<Created> create_key(ObjectKind kind);
+  Result<crypto::SecretBytes> agree(const Object& object, Bytes point);
+  Result<ByteVector> sign(const Object& object, const Digest& digest);  // r || s
+
+  // Spent inside calls to the TPM, and their number, since it was opened.
+  struct Time {
+    std::uint64_t nanoseconds = 0;
+    std::uint64_t calls = 0;
+  };
+  Time time() const;
+
+ private:
+  struct State;
+  explicit Tpm(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sealpack::tpm
