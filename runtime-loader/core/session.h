@@ -47,6 +47,9 @@ struct Services {
   EvidenceCollector* evidence = nullptr;    // none: key requests carry no evidence
   nn::Workers& workers = nn::no_workers();  // count() is the number of threads that compute
   nn::Background& background = nn::no_background();
+  // Seconds since any start, that go on while the machine sleeps and never go back. None: leases
+  // are refused, for nobody could say when they end.
+  std::function<std::uint64_t()> seconds = {};
 };
 
 struct AddBundle {
@@ -143,9 +146,13 @@ class Session {
   Status unlock_with(BundleId id, const bundle::Slot& slot, const crypto::WrappingKey& recipient);
 
   // Opens a verified bundle with a key from outside: a request, then its grant. A new request makes
-  // the one before void; so does a grant that is refused.
+  // the one before void; so does a grant that is refused. For a bundle that a lease opened, the
+  // same prolongs the lease; a refusal then leaves it as it was.
   Result<KeyRequest> request_key(BundleId id, Challenge challenge);
   Status accept_grant(BundleId id, const KeyGrant& grant);
+  // kRefused when the bundle was opened for a time that is over: then nothing is loaded or run. The
+  // time runs from the request on, so that a grant that is held back gains nothing.
+  Status check_lease(BundleId id);
 
   // Null until it is verified, or open. verified() is valid until the bundle is opened or closed,
   // opened() until it is closed; for readers in any thread.

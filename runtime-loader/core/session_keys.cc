@@ -99,9 +99,11 @@ Status Session::State::check_granting(const Member& member) const {
 
 Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {
   Member* member = TRY(state_->at(Stage::kMessage, state_->find(id)));
-  if (member->open) return state_->at(Stage::kMessage, Result<KeyRequest>(already_open(id)));
+  if (member->open && !member->lease) {
+    return state_->at(Stage::kMessage, Result<KeyRequest>(already_open(id)));
+  }
   TRY(state_->at(Stage::kKey, state_->check_granting(*member)));
-  const unpacker::VerifiedBundle& bundle = *member->verified;
+  const unpacker::VerifiedBundle& bundle = member->bundle();
   const auto key =
       TRY(state_->at(Stage::kKey, crypto::PrivateKey::generate(crypto::KeyType::kX25519)));
   KeyRequest request;
@@ -114,6 +116,7 @@ Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {
   terms.tee = state_->backend.tee;
   terms.public_key = to_vector(key.spki());
   terms.role = member->role;
+  if (member->lease) terms.renews = member->lease->instance;
   if (state_->services.evidence != nullptr) {
     const auto report_data = report_data_for(terms.tee, grant_transcript(terms));
     request.evidence =
@@ -121,11 +124,37 @@ Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {
   }
   // Judged as the other side will: a challenge that breaks the rules stops here.
   TRY(state_->at(Stage::kKey, parse_key_request(serialize_key_request(request))));
-  member->exchange = internal::Exchange{terms, TRY(key.decryptor())};
+  const auto& seconds = state_->services.seconds;
+  member->exchange = internal::Exchange{terms, TRY(key.decryptor()), seconds ? seconds() : 0};
   return request;
 }
 
-Result<unpacker::AdmittedKey> Session::State::admit_grant(Member& member, const KeyGrant& grant) {
+// The time runs from the request on: the grant was made later, so the lease does not end later than
+// its broker said, however long the host kept the grant.
+Result<std::optional<internal::Lease>> Session::State::lease_of(
+    const GrantFacts& facts, const internal::Exchange& exchange) const {
+  if (exchange.terms.renews && facts.instance && *facts.instance != *exchange.terms.renews) {
+    return Error(ErrorCode::kRefused, "the grant prolongs the lease of another instance");
+  }
+  if (facts.lease_until == 0) return std::optional<internal::Lease>();
+  if (!services.seconds) {
+    return Error(ErrorCode::kRefused,
+                 "the grant is a lease, and this TEE has no clock to tell its end by");
+  }
+  if (facts.unix_seconds == 0 || facts.lease_until <= facts.unix_seconds || !facts.instance) {
+    return Error(ErrorCode::kRefused, "the grant is a lease that has no time to run");
+  }
+  const std::uint64_t ends_at =
+      checked_add(exchange.asked_at, facts.lease_until - facts.unix_seconds)
+          .value_or(~std::uint64_t{0});
+  if (ends_at <= services.seconds()) {
+    return Error(ErrorCode::kRefused, "the lease was over before its grant came");
+  }
+  return std::optional(internal::Lease{*facts.instance, ends_at});
+}
+
+Result<Session::State::Admitted> Session::State::admit_grant(Member& member,
+                                                             const KeyGrant& grant) {
   if (!member.exchange) {
     return Error(ErrorCode::kKeyUnavailable, "no grant was asked for, or its time is over");
   }
@@ -133,22 +162,21 @@ Result<unpacker::AdmittedKey> Session::State::admit_grant(Member& member, const 
   TRY(check_granting(member));
   const auto& broker = member.owner->broker;
   GrantedKey granted = TRY(open_key_grant(grant, exchange.terms, *exchange.key, broker));
-  const unpacker::VerifiedBundle& bundle = *member.verified;
+  const unpacker::VerifiedBundle& bundle = member.bundle();
   if (granted.facts.unix_seconds != 0) {
     TRY(unpacker::check_validity(bundle.release(), {granted.facts.unix_seconds}));
   }
+  auto lease = TRY(lease_of(granted.facts, exchange));
   // A broker demanded evidence; a host that holds the key did not.
   auto key = TRY(bundle.admit_granted(
       std::move(granted.key), broker ? bundle::SlotClass::kAttested : bundle::SlotClass::kDirect));
-  member.granted_at = granted.facts.unix_seconds;
-  member.granted_floor = granted.facts.floor;
-  return key;
+  return Admitted{std::move(key), granted.facts, lease};
 }
 
-Status Session::State::check_granted_floor(const Member& member) const {
-  const unpacker::VerifiedBundle& bundle = *member.verified;
-  if (member.granted_floor) {
-    TRY(check_floor(*member.granted_floor, bundle.release().counter, bundle.release_digest()));
+Status Session::State::check_granted_floor(const Member& member, const GrantFacts& facts) const {
+  const unpacker::VerifiedBundle& bundle = member.bundle();
+  if (facts.floor) {
+    TRY(check_floor(*facts.floor, bundle.release().counter, bundle.release_digest()));
     if (member.owner->broker) return done();
   }
   return check_ungranted(member);
@@ -156,10 +184,30 @@ Status Session::State::check_granted_floor(const Member& member) const {
 
 Status Session::accept_grant(BundleId id, const KeyGrant& grant) {
   Member* member = TRY(state_->at(Stage::kMessage, state_->find(id)));
-  if (member->open) return state_->at(Stage::kMessage, Status(already_open(id)));
-  auto key = TRY(state_->at(Stage::kKey, state_->admit_grant(*member, grant)));
-  TRY(state_->at(Stage::kCounter, state_->check_granted_floor(*member)));
-  return state_->at(Stage::kCounter, state_->open(*member, std::move(key)));
+  if (member->open && !member->lease) {
+    return state_->at(Stage::kMessage, Status(already_open(id)));
+  }
+  auto admitted = TRY(state_->at(Stage::kKey, state_->admit_grant(*member, grant)));
+  TRY(state_->at(Stage::kCounter, state_->check_granted_floor(*member, admitted.facts)));
+  if (member->open) {
+    // The floor of the backend may have risen, too.
+    TRY(state_->at(Stage::kCounter, state_->check_counter(*member)));
+  } else {
+    TRY(state_->at(Stage::kCounter, state_->open(*member, std::move(admitted.key))));
+  }
+  member->granted_at = admitted.facts.unix_seconds;
+  member->lease = admitted.lease;
+  return done();
+}
+
+Status Session::State::check_lease(const Member& member) const {
+  if (!member.lease || services.seconds() < member.lease->ends_at) return done();
+  return Error(ErrorCode::kRefused, "the lease is over").with_hint("ask the broker to prolong it");
+}
+
+Status Session::check_lease(BundleId id) {
+  const Member* member = TRY(state_->at(Stage::kKey, state_->find(id)));
+  return state_->at(Stage::kKey, state_->check_lease(*member));
 }
 
 }  // namespace sealpack::loader

@@ -36,6 +36,7 @@ Error no_run() {
 
 Result<ModelInfo> Session::load(BundleId id, const LoadOptions& options) {
   Member* member = TRY(state_->at(Stage::kLoad, state_->find_open(id)));
+  TRY(state_->at(Stage::kKey, state_->check_lease(*member)));
   if (state_->run && state_->run->member == member) abandon_run();
   member->model.reset();
   LoadOptions narrowed = options;
@@ -57,6 +58,7 @@ const ModelInfo* Session::model(BundleId id) const {
 
 Status Session::begin_run(BundleId id, std::span<const InputTensor> inputs) {
   Member* member = TRY(state_->at(Stage::kInput, state_->find_open(id)));
+  TRY(state_->at(Stage::kKey, state_->check_lease(*member)));
   if (!member->model || state_->run) {
     return state_->at(
         Stage::kInput,

@@ -12,6 +12,13 @@ namespace sealpack::loader::internal {
 struct Exchange {
   GrantTerms terms;
   std::unique_ptr<crypto::Decryptor> key;
+  std::uint64_t asked_at = 0;  // Services::seconds; 0 without
+};
+
+// Until when a bundle may be used.
+struct Lease {
+  Instance instance{};
+  std::uint64_t ends_at = 0;  // Services::seconds
 };
 
 // A bundle of the session: verified, then open, then with a model.
@@ -23,7 +30,7 @@ struct Member {
   std::unique_ptr<unpacker::OpenBundle> open;
   std::optional<Exchange> exchange;
   std::uint64_t granted_at = 0;
-  std::optional<Floor> granted_floor;
+  std::optional<Lease> lease;
   std::uint64_t answers = 0;  // given since it was opened
   bundle::AnswerRule rule;    // in force
   std::unique_ptr<LoadedModel> model;
@@ -63,9 +70,18 @@ struct Session::State {
   // Rules for a key that came without a grant.
   Status check_ungranted(const internal::Member& member) const;
   Status open(internal::Member& member, unpacker::AdmittedKey key);
-  Result<unpacker::AdmittedKey> admit_grant(internal::Member& member, const KeyGrant& grant);
+  // What a grant gives, all of it judged; the exchange is over.
+  struct Admitted {
+    unpacker::AdmittedKey key;
+    GrantFacts facts;
+    std::optional<internal::Lease> lease;
+  };
+  Result<Admitted> admit_grant(internal::Member& member, const KeyGrant& grant);
+  Result<std::optional<internal::Lease>> lease_of(const GrantFacts& facts,
+                                                  const internal::Exchange& exchange) const;
+  Status check_lease(const internal::Member& member) const;
   Status check_granting(const internal::Member& member) const;
-  Status check_granted_floor(const internal::Member& member) const;
+  Status check_granted_floor(const internal::Member& member, const GrantFacts& facts) const;
   template <typename Admit>
   Status unlock(BundleId id, const Admit& admit);
   Status count_answers(internal::Member& member);
