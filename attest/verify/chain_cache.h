@@ -3,6 +3,7 @@
 
 #include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -32,7 +33,24 @@ class ChainCache {
   };
   Counts counts() const;
 
+  // What a family of verifiers remembers besides chains: one object of each type, made when it is
+  // first asked for, as old as the cache. It locks itself.
+  class Memory {
+   public:
+    virtual ~Memory() = default;
+  };
+  template <typename T>
+  T& memory() {
+    const std::lock_guard lock(memories_mutex_);
+    std::unique_ptr<Memory>& slot = memories_[&kTypeTag<T>];
+    if (!slot) slot = std::make_unique<T>();
+    return static_cast<T&>(*slot);
+  }
+
  private:
+  template <typename T>
+  static constexpr char kTypeTag = 0;
+
   struct Entry {
     Digest question;
     std::vector<x509::Certificate> chain;
@@ -47,6 +65,8 @@ class ChainCache {
   std::list<Entry> entries_;  // the most recently used first
   std::map<Digest, std::list<Entry>::iterator> by_question_;
   Counts counts_;
+  std::mutex memories_mutex_;
+  std::map<const char*, std::unique_ptr<Memory>> memories_;
 };
 
 // With a cache where there is one.
