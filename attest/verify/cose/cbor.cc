@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/cose/cbor.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace sealpack::attest {
 namespace {
 
 constexpr unsigned kMaxDepth = 16;
+constexpr std::uint8_t kNull = 0xF6;
 
 const char* name_of(CborType type) {
   switch (type) {
@@ -60,14 +62,14 @@ Result<CborReader::Head> CborReader::head() {
     return Head{type, info};
   }
   if (info > 27) return malformed("", "an item of indefinite length or a reserved one");
+  // Major type 7 beyond one byte: floats, and simple values that no token has.
+  if (type == CborType::kSimple) return malformed("", "a float or an unknown value");
   const std::size_t size = std::size_t{1} << (info - 24);
   if (input_.size() - position_ - 1 < size) return malformed("", "it ends within an item");
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < size; ++i) value = value << 8U | input_[position_ + 1 + i];
   constexpr std::array<std::uint64_t, 4> kLeast{24, 0x100, 0x10000, 0x100000000};
-  if (value < kLeast[info - 24] && type != CborType::kSimple) {
-    return malformed("", "a number is not in its shortest form");
-  }
+  if (value < kLeast[info - 24]) return malformed("", "a number is not in its shortest form");
   position_ += 1 + size;
   return Head{type, value};
 }
@@ -136,6 +138,12 @@ Result<bool> CborReader::boolean(std::string_view field) {
   return value == 21;
 }
 
+Result<bool> CborReader::take_null() {
+  if (TRY(peek()) != CborType::kSimple || input_[position_] != kNull) return false;
+  ++position_;
+  return true;
+}
+
 Result<Bytes> CborReader::skip() {
   const std::size_t begin = position_;
   TRY(skip_item(0));
@@ -154,10 +162,15 @@ Status CborReader::skip_item(unsigned depth) {
       if (item.value < 20 || item.value > 22) return malformed("", "a float or an unknown value");
       return done();
     case CborType::kBytes:
-    case CborType::kText:
+    case CborType::kText: {
       if (item.value > input_.size() - position_) return malformed("", "it ends within an item");
-      position_ += static_cast<std::size_t>(item.value);
+      const Bytes content = input_.subspan(position_, static_cast<std::size_t>(item.value));
+      if (item.type == CborType::kText && !is_utf8(as_text(content))) {
+        return malformed("", "the text is not UTF-8");
+      }
+      position_ += content.size();
       return done();
+    }
     case CborType::kTag:
       children = 1;
       break;
@@ -169,6 +182,67 @@ Status CborReader::skip_item(unsigned depth) {
   }
   for (std::uint64_t i = 0; i < children; ++i) TRY(skip_item(depth + 1));
   return done();
+}
+
+Result<CborMap> CborMap::read(CborReader& in, std::string_view field) {
+  CborMap map;
+  const std::uint64_t count = TRY(in.map(field));
+  if (count > kMaxEntries) {
+    return in.malformed(field, std::to_string(count) + " entries, at most " +
+                                   std::to_string(kMaxEntries) + " are allowed");
+  }
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const CborType type = TRY(in.peek());
+    if (type != CborType::kUnsigned && type != CborType::kNegative && type != CborType::kText) {
+      return in.malformed(field, "a key that is neither a number nor text");
+    }
+    const Bytes key = TRY(in.skip());
+    if (map.value_of(key)) return in.malformed(field, "a key occurs twice");
+    map.entries_.push_back({key, TRY(in.skip())});
+  }
+  return map;
+}
+
+Result<CborMap> CborMap::parse(Bytes bytes, std::string_view what) {
+  CborReader in(bytes, what);
+  CborMap map = TRY(read(in, ""));
+  TRY(in.finish());
+  return map;
+}
+
+std::optional<Bytes> CborMap::value_of(Bytes key) const {
+  for (const Entry& entry : entries_) {
+    if (std::equal(entry.key.begin(), entry.key.end(), key.begin(), key.end())) return entry.value;
+  }
+  return std::nullopt;
+}
+
+std::optional<Bytes> CborMap::find(std::int64_t key) const {
+  ByteVector encoded;
+  const bool negative = key < 0;
+  append_cbor_head(encoded, negative ? CborType::kNegative : CborType::kUnsigned,
+                   static_cast<std::uint64_t>(negative ? -1 - key : key));
+  return value_of(encoded);
+}
+
+std::optional<Bytes> CborMap::find(std::string_view key) const {
+  ByteVector encoded;
+  append_cbor_head(encoded, CborType::kText, key.size());
+  encoded.insert(encoded.end(), key.begin(), key.end());
+  return value_of(encoded);
+}
+
+void append_cbor_head(ByteVector& out, CborType type, std::uint64_t value) {
+  const auto major = static_cast<std::uint8_t>(static_cast<unsigned>(type) << 5U);
+  if (value < 24) {
+    out.push_back(static_cast<std::uint8_t>(major | value));
+    return;
+  }
+  const unsigned log = value < 0x100 ? 0 : value < 0x10000 ? 1 : value < 0x100000000 ? 2 : 3;
+  out.push_back(static_cast<std::uint8_t>(major | (24 + log)));
+  for (unsigned i = 1U << log; i-- > 0;) {
+    out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+  }
 }
 
 }  // namespace sealpack::attest

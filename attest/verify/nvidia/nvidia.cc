@@ -1,10 +1,248 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "attest/verify/verify.h"
+#include <algorithm>
+
+#include "attest/verify/binding.h"
+#include "attest/verify/chain_cache.h"
+#include "attest/verify/items.h"
+#include "attest/verify/nvidia/fwid.h"
+#include "attest/verify/nvidia/gpu.h"
+#include "attest/verify/nvidia/spdm.h"
+#include "keymgmt/crypto/device_signature.h"
+#include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::attest {
+namespace {
 
-Verdict verify_nvidia(const VerifyInput&) {
-  return {{}, {{"evidence.tee", "no verifier for this TEE"}}};
+constexpr std::string_view kItems[] = {"gpu-request", "gpu-report", "gpu-certificates"};
+
+// Fields of the opaque data ("NVIDIA Opaque Data Format").
+constexpr std::uint16_t kDriverVersion = 3;
+constexpr std::uint16_t kVbiosVersion = 6;
+constexpr std::uint16_t kFirmwareId = 20;
+constexpr std::uint16_t kProtectedPcie = 21;
+constexpr std::uint16_t kFeature = 36;
+constexpr std::uint8_t kEnabled = 0xAA;
+
+constexpr std::size_t kUeidSize = 32;
+constexpr std::string_view kListsExtension = "2.5.29.31";  // cRLDistributionPoints
+
+// The name of the chip is in the certificate of its boot ROM, which NVIDIA signed.
+std::optional<std::string_view> architecture_of(std::string_view boot_rom) {
+  if (boot_rom.starts_with("GH")) return "hopper";
+  if (boot_rom.starts_with("GB")) return "blackwell";
+  return std::nullopt;
+}
+
+// Text that ends in any number of NULs; nullopt unless it is printable ASCII.
+std::optional<std::string> text_of(Bytes bytes) {
+  while (!bytes.empty() && bytes.back() == 0) bytes = bytes.first(bytes.size() - 1);
+  const bool printable =
+      std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t c) { return c > 0x20 && c < 0x7F; });
+  if (bytes.empty() || !printable) return std::nullopt;
+  return std::string(as_text(bytes));
+}
+
+// "96.00.5E.00.01" as tools show it: a 32-bit number, then the byte above it.
+std::optional<std::string> vbios_text(Bytes bytes) {
+  if (bytes.size() != 8) return std::nullopt;
+  std::string text;
+  for (const std::size_t i : {3U, 2U, 1U, 0U, 4U}) {
+    text += (text.empty() ? "" : ".") + to_hex(bytes.subspan(i, 1));
+  }
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return text;
+}
+
+class GpuVerifier {
+ public:
+  GpuVerifier(const VerifyInput& input, const std::optional<ByteVector>& nonce)
+      : input_(input), expected_nonce_(nonce) {}
+
+  Verdict run() && {
+    const ByteVector* request = require_item(input_.evidence, kItems[0], reasons_);
+    const ByteVector* report = require_item(input_.evidence, kItems[1], reasons_);
+    const ByteVector* certificates = require_item(input_.evidence, kItems[2], reasons_);
+    if (request != nullptr && report != nullptr && certificates != nullptr) {
+      judge(*request, *report, *certificates);
+    }
+    if (!reasons_.empty()) return {{}, std::move(reasons_)};
+    claims_.sort();
+    return {std::move(claims_), {}};
+  }
+
+ private:
+  void refuse(const char* code, const std::string& text) { reasons_.push_back({code, text}); }
+
+  void judge(Bytes request, Bytes report_bytes, Bytes pem) {
+    const auto nonce = parse_spdm_request(request);
+    const auto report = parse_spdm_report(report_bytes);
+    if (!nonce.ok()) refuse("nvidia.request", nonce.error().message());
+    if (!report.ok()) refuse("nvidia.report", report.error().message());
+    if (nonce.ok()) {
+      claims_.report_data = to_vector(*nonce);
+      check_binding(expected_nonce_, *nonce, "nvidia.nonce", "nonce", reasons_);
+    }
+    const auto chain = verify_certificates(pem);
+    if (!report.ok()) return;
+    if (chain) {
+      const x509::Certificate& leaf = chain->front();
+      judge_signature(leaf, request, *report);
+      judge_firmware(leaf, *report);
+      judge_identity(*chain);
+    }
+    read_versions(*report);
+    read_mode(*report);
+    read_measurements(*report);
+  }
+
+  std::optional<std::vector<x509::Certificate>> verify_certificates(Bytes pem) {
+    auto pool = x509::Certificate::parse_pem(pem);
+    if (!pool.ok()) {
+      refuse("nvidia.certificates", pool.error().message());
+      return std::nullopt;
+    }
+    const x509::Certificate leaf = pool->front();
+    x509::ChainRules rules;
+    rules.now = input_.now;
+    rules.roots = input_.roots.nvidia;
+    // What the chips certify themselves has no list; what is listed is refused nevertheless.
+    rules.revocation = x509::Revocation::kNone;
+    rules.revocation_lists = input_.endorsements.revocation_lists;
+    auto chain = verify_chain(leaf, *pool, rules, input_.cache, reasons_);
+    if (chain) claims_.add_flag("revocation_checked", is_revocation_known(*chain, rules));
+    return chain;
+  }
+
+  // Whether lists were supplied for all certificates that name where theirs is.
+  bool is_revocation_known(const std::vector<x509::Certificate>& chain,
+                           x509::ChainRules rules) const {
+    const auto listed =
+        std::find_if(chain.begin(), chain.end(), [](const x509::Certificate& certificate) {
+          return certificate.extension(kListsExtension).has_value();
+        });
+    if (listed == chain.end()) return false;
+    rules.revocation = x509::Revocation::kAll;
+    std::vector<Reason> unknown;
+    return verify_chain(*listed, chain, rules, input_.cache, unknown).has_value();
+  }
+
+  void judge_signature(const x509::Certificate& leaf, Bytes request, const SpdmReport& report) {
+    if (leaf.is_authority() || !leaf.may_sign()) {
+      refuse("nvidia.leaf", "the first certificate is not for signing reports");
+    }
+    ByteVector transcript = to_vector(request);
+    transcript.insert(transcript.end(), report.signed_part.begin(), report.signed_part.end());
+    const auto key = crypto::DeviceKey::from_spki(leaf.spki());
+    if (!key.ok() || key->type() != crypto::DeviceKey::Type::kEcdsaP384 ||
+        !key->verify_ecdsa(crypto::HashAlgorithm::kSha384, transcript, report.signature).ok()) {
+      refuse("nvidia.signature", "the signature is not by the key of the first certificate");
+    }
+  }
+
+  // The key lives in the firmware that was measured into its certificate; newer drivers repeat the
+  // measurement in the report.
+  void judge_firmware(const x509::Certificate& leaf, const SpdmReport& report) {
+    const auto certified = fwid_of(leaf);
+    if (!certified.ok()) return refuse("nvidia.fwid", certified.error().message());
+    if (certified.value()) claims_.add_bytes("fwid", **certified);
+    const auto stated = report.find(kFirmwareId);
+    if (!stated) return;
+    if (!certified.value() ||
+        !std::equal(stated->begin(), stated->end(), (*certified)->begin(), (*certified)->end())) {
+      refuse("nvidia.fwid", "the report is by other firmware than the certificate");
+    }
+  }
+
+  void judge_identity(const std::vector<x509::Certificate>& chain) {
+    if (chain.size() < 3) {
+      return refuse("nvidia.architecture", "a chain without a boot ROM and NVIDIA's own authority");
+    }
+    const std::string model = chain[1].subject_common_name();
+    const auto architecture = architecture_of(model);
+    if (!architecture) {
+      return refuse("nvidia.architecture", printable(model) + " is no GPU that is known");
+    }
+    claims_.add_text("architecture", *architecture);
+    claims_.add_text("hardware_model", model);
+    const ByteVector serial = chain.front().serial();
+    if (serial.size() > kUeidSize)
+      return refuse("nvidia.ueid", "a serial number of 33 bytes or more");
+    ByteVector ueid(kUeidSize - serial.size());
+    ueid.insert(ueid.end(), serial.begin(), serial.end());
+    claims_.add_bytes("ueid", ueid);
+  }
+
+  void read_versions(const SpdmReport& report) {
+    const auto driver = report.find(kDriverVersion);
+    const auto driver_text = driver ? text_of(*driver) : std::nullopt;
+    if (driver_text) {
+      claims_.add_text("driver_version", *driver_text);
+    } else {
+      refuse("nvidia.driver-version", "the report does not say it, or not as text");
+    }
+    const auto vbios = report.find(kVbiosVersion);
+    const auto text = vbios ? vbios_text(*vbios) : std::nullopt;
+    if (text) {
+      claims_.add_text("vbios_version", *text);
+    } else {
+      refuse("nvidia.vbios-version", "the report does not say it, or not in 8 bytes");
+    }
+  }
+
+  void read_mode(const SpdmReport& report) {
+    static constexpr std::string_view kModes[] = {"single-gpu", "multi-gpu", "protected-pcie"};
+    const auto feature = report.find(kFeature);
+    if (!feature) {
+      const auto protection = report.find(kProtectedPcie);
+      const bool on = protection && protection->size() == 1 && protection->front() == kEnabled;
+      return claims_.add_text("mode", on ? kModes[2] : "unstated");
+    }
+    const bool short_number = !feature->empty() && feature->front() < std::size(kModes) &&
+                              std::all_of(feature->begin() + 1, feature->end(),
+                                          [](std::uint8_t byte) { return byte == 0; });
+    if (!short_number) {
+      return refuse("nvidia.mode", "the mode " + to_hex(*feature) + " is not known");
+    }
+    claims_.add_text("mode", kModes[feature->front()]);
+  }
+
+  void read_measurements(const SpdmReport& report) {
+    claims_.add_bytes("measurements", crypto::sha256(report.record).bytes);
+    for (const SpdmMeasurement& measurement : report.measurements) {
+      const std::size_t size = measurement.value.size();
+      // Others are no digests; they count in `measurements`.
+      if (measurement.index > 64 || (size != 32 && size != 48 && size != 64)) continue;
+      // NVIDIA's manifests count from 0.
+      std::string number = std::to_string(measurement.index - 1);
+      if (number.size() == 1) number.insert(0, 1, '0');
+      claims_.add_bytes("measurement" + number, measurement.value);
+    }
+  }
+
+  const VerifyInput& input_;
+  const std::optional<ByteVector>& expected_nonce_;
+  std::vector<Reason> reasons_;
+  Claims claims_{"nvidia-gpu", {}, {}};
+};
+
+}  // namespace
+
+bool has_gpu_items(const Evidence& evidence) {
+  return std::any_of(evidence.items.begin(), evidence.items.end(),
+                     [](const EvidenceItem& item) { return item.kind.starts_with("gpu-"); });
+}
+
+Verdict verify_gpu_beside(const VerifyInput& input) {
+  return GpuVerifier(input, input.gpu_nonce).run();
+}
+
+Verdict verify_nvidia(const VerifyInput& input) {
+  Verdict verdict = GpuVerifier(input, input.report_data).run();
+  check_items(input.evidence, {}, verdict.reasons);
+  if (!verdict.reasons.empty()) verdict.claims.reset();
+  return verdict;
 }
 
 }  // namespace sealpack::attest

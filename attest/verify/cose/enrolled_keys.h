@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "attest/verify/cose/cose_sign1.h"
+
+namespace sealpack::attest {
+
+// The SPKI digest of the key among `public_keys` (DER) that made the signature and that `trusted`
+// names; a key that comes with the token is never one. Adds "FAMILY.key" where none of those
+// supplied is trusted, "FAMILY.signature" where none of them signed.
+std::optional<Digest> signed_by_enrolled_key(const CoseSign1& token,
+                                             const std::vector<ByteVector>& public_keys,
+                                             const std::vector<Digest>& trusted,
+                                             const std::string& family,
+                                             std::vector<Reason>& reasons);
+
+}  // namespace sealpack::attest
