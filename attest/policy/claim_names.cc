@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "attest/policy/gpu_claim_names.h"
+
 namespace sealpack::policy {
 
 namespace {
@@ -16,6 +18,7 @@ constexpr bool kNeverEmpty = true;
 
 constexpr std::array<std::size_t, 1> k3{3};
 constexpr std::array<std::size_t, 1> k6{6};
+constexpr std::array<std::size_t, 1> k8{8};
 constexpr std::array<std::size_t, 1> k16{16};
 constexpr std::array<std::size_t, 1> k32{32};
 constexpr std::array<std::size_t, 1> k33{33};
@@ -39,9 +42,7 @@ constexpr std::array<std::string_view, 9> kIntelTcb{"ConfigurationAndSWHardening
 constexpr std::array<std::string_view, 7> kLifecycles{
     "assembly-and-test",     "decommissioned", "non-rot-debug", "provisioning",
     "recoverable-rot-debug", "secured",        "unknown"};
-constexpr std::array<std::string_view, 2> kCcaHashes{"sha-256", "sha-512"};
-constexpr std::array<std::string_view, 2> kGpuArchitectures{"blackwell", "hopper"};
-constexpr std::array<std::string_view, 3> kGpuModes{"devtools", "off", "on"};
+constexpr std::array<std::string_view, 3> kCcaHashes{"sha-256", "sha-384", "sha-512"};
 constexpr std::array<std::string_view, 2> kEventLogs{"none", "replayed"};
 
 // TDX tee_tcb_svn: 256 times the major version of the module (byte 1) plus its security version
@@ -52,10 +53,13 @@ constexpr std::array<std::string_view, 2> kEventLogs{"none", "replayed"};
 // PSA and CCA measurements: one a software component.
 constexpr ClaimName kCca[] = {
     {"hash_algorithm", ClaimKind::kText, kOptional, {}, kCcaHashes},
+    {"platform_config", ClaimKind::kText, kOptional},
     {"platform_implementation_id", ClaimKind::kBytes, kMandatory, k32},
     {"platform_instance_id", ClaimKind::kBytes, kOptional, k33},
+    {"platform_key", ClaimKind::kBytes, kOptional, k32},
     {"platform_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
     {"platform_measurement", ClaimKind::kBytesSet, kMandatory, kHashes},
+    {"platform_profile", ClaimKind::kText, kOptional},
     {"platform_signer_id", ClaimKind::kBytesSet, kOptional, kHashes},
     {"rem0", ClaimKind::kBytes, kMandatory, kHashes},
     {"rem1", ClaimKind::kBytes, kMandatory, kHashes},
@@ -77,32 +81,42 @@ constexpr ClaimName kNitro[] = {
     {"pcr13", ClaimKind::kBytes, kOptional, k48},
     {"pcr14", ClaimKind::kBytes, kOptional, k48},
     {"pcr15", ClaimKind::kBytes, kOptional, k48},
+    {"pcr16", ClaimKind::kBytes, kOptional, k48},
+    {"pcr17", ClaimKind::kBytes, kOptional, k48},
+    {"pcr18", ClaimKind::kBytes, kOptional, k48},
+    {"pcr19", ClaimKind::kBytes, kOptional, k48},
     {"pcr2", ClaimKind::kBytes, kMandatory, k48, {}, true},
+    {"pcr20", ClaimKind::kBytes, kOptional, k48},
+    {"pcr21", ClaimKind::kBytes, kOptional, k48},
+    {"pcr22", ClaimKind::kBytes, kOptional, k48},
+    {"pcr23", ClaimKind::kBytes, kOptional, k48},
+    {"pcr24", ClaimKind::kBytes, kOptional, k48},
+    {"pcr25", ClaimKind::kBytes, kOptional, k48},
+    {"pcr26", ClaimKind::kBytes, kOptional, k48},
+    {"pcr27", ClaimKind::kBytes, kOptional, k48},
+    {"pcr28", ClaimKind::kBytes, kOptional, k48},
+    {"pcr29", ClaimKind::kBytes, kOptional, k48},
     {"pcr3", ClaimKind::kBytes, kOptional, k48},
+    {"pcr30", ClaimKind::kBytes, kOptional, k48},
+    {"pcr31", ClaimKind::kBytes, kOptional, k48},
     {"pcr4", ClaimKind::kBytes, kOptional, k48},
     {"pcr5", ClaimKind::kBytes, kOptional, k48},
     {"pcr6", ClaimKind::kBytes, kOptional, k48},
     {"pcr7", ClaimKind::kBytes, kOptional, k48},
     {"pcr8", ClaimKind::kBytes, kOptional, k48},
     {"pcr9", ClaimKind::kBytes, kOptional, k48},
-};
-
-constexpr ClaimName kNvidiaGpu[] = {
-    {"architecture", ClaimKind::kText, kMandatory, {}, kGpuArchitectures},
-    {"cc_mode", ClaimKind::kText, kMandatory, {}, kGpuModes},
-    {"driver_rim_digest", ClaimKind::kBytes, kOptional, k48},
-    {"driver_version", ClaimKind::kText, kMandatory},
-    {"measurements_match_rim", ClaimKind::kFlag, kMandatory},
-    {"ueid", ClaimKind::kBytes, kOptional, k32},
-    {"vbios_version", ClaimKind::kText, kMandatory},
+    {"public_key", ClaimKind::kText, kOptional},
+    {"user_data", ClaimKind::kText, kOptional},
 };
 
 constexpr ClaimName kPsa[] = {
+    {"attestation_key", ClaimKind::kBytes, kOptional, k32},
     {"certification_reference", ClaimKind::kText, kOptional},
-    {"client_id", ClaimKind::kNumber, kOptional},
+    {"client_id", ClaimKind::kText, kOptional},
     {"implementation_id", ClaimKind::kBytes, kMandatory, k32},
     {"instance_id", ClaimKind::kBytes, kOptional, k33},
     {"measurement", ClaimKind::kBytesSet, kMandatory, kHashes},
+    {"profile", ClaimKind::kText, kOptional},
     {"security_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
     {"signer_id", ClaimKind::kBytesSet, kOptional, kHashes},
 };
@@ -133,6 +147,7 @@ constexpr ClaimName kSevSnp[] = {
 
 constexpr ClaimName kSgx[] = {
     {"advisories", ClaimKind::kTextSet, kOptional, {}, {}, false, kBadNews},
+    {"attributes", ClaimKind::kBytes, kOptional, k16},
     {"config_id", ClaimKind::kBytes, kOptional, k64},
     {"config_svn", ClaimKind::kNumber, kOptional},
     {"debug", ClaimKind::kFlag, kMandatory},
@@ -143,7 +158,11 @@ constexpr ClaimName kSgx[] = {
     {"isv_svn", ClaimKind::kNumber, kMandatory},
     {"mrenclave", ClaimKind::kBytes, kMandatory, k32},
     {"mrsigner", ClaimKind::kBytes, kMandatory, k32},
+    {"platform_instance_id", ClaimKind::kBytes, kOptional, k16},
+    {"ppid", ClaimKind::kBytes, kOptional, k16},
     {"provision_key", ClaimKind::kFlag, kOptional},
+    {"smt_enabled", ClaimKind::kFlag, kOptional},
+    {"tcb_date", ClaimKind::kNumber, kOptional},
     {"tcb_evaluation", ClaimKind::kNumber, kOptional},
     {"tcb_status", ClaimKind::kText, kMandatory, {}, kIntelTcb},
 };
@@ -165,14 +184,21 @@ constexpr ClaimName kTdxQuote[] = {
     {"mrseam", ClaimKind::kBytes, kOptional, k48},
     {"mrsignerseam", ClaimKind::kBytes, kOptional, k48},
     {"mrtd", ClaimKind::kBytes, kMandatory, k48},
+    {"perfmon", ClaimKind::kFlag, kOptional},
+    {"platform_instance_id", ClaimKind::kBytes, kOptional, k16},
+    {"ppid", ClaimKind::kBytes, kOptional, k16},
     {"rtmr0", ClaimKind::kBytes, kMandatory, k48},
     {"rtmr1", ClaimKind::kBytes, kMandatory, k48},
     {"rtmr2", ClaimKind::kBytes, kMandatory, k48},
     {"rtmr3", ClaimKind::kBytes, kMandatory, k48},
     {"sept_ve_disable", ClaimKind::kFlag, kMandatory},
+    {"smt_enabled", ClaimKind::kFlag, kOptional},
+    {"tcb_date", ClaimKind::kNumber, kOptional},
     {"tcb_evaluation", ClaimKind::kNumber, kOptional},
     {"tcb_status", ClaimKind::kText, kMandatory, {}, kIntelTcb},
+    {"td_attributes", ClaimKind::kBytes, kOptional, k8},
     {"tee_tcb_svn", ClaimKind::kNumber, kMandatory},
+    {"xfam", ClaimKind::kBytes, kOptional, k8},
 };
 
 // What the log says that is replayed to the RTMRs.
@@ -252,7 +278,7 @@ constexpr std::array<ClaimName, N> relaxed(const ClaimName (&rows)[N],
   return out;
 }
 
-constexpr auto kTdx = merged(kTdxQuote, kTdxLog);
+constexpr auto kTdx = merged(kTdxQuote, merged(kTdxLog, internal::kGpuBeside));
 constexpr auto kTpm = merged(kTpmDevice, kTpmQuote);
 
 // Azure's guests prove their virtual TPM by the report of the processor, and quote with it. What
@@ -271,18 +297,20 @@ constexpr ClaimName kAzureHcl[] = {
 };
 constexpr std::string_view kNotOnAzureSevSnp[] = {"host_data", "vmpl"};
 constexpr std::string_view kNotOnAzureTdx[] = {"mrconfigid", "rtmr0", "rtmr1", "rtmr2", "rtmr3"};
-constexpr auto kAzureSevSnp =
-    merged(relaxed(kSevSnp, kNotOnAzureSevSnp), merged(kAzureHcl, kTpmQuote));
-constexpr auto kAzureTdx = merged(relaxed(kTdxQuote, kNotOnAzureTdx), merged(kAzureHcl, kTpmQuote));
+constexpr auto kAzureSevSnp = merged(relaxed(kSevSnp, kNotOnAzureSevSnp),
+                                     merged(kAzureHcl, merged(internal::kGpuBeside, kTpmQuote)));
+constexpr auto kAzureTdx = merged(relaxed(kTdxQuote, kNotOnAzureTdx),
+                                  merged(kAzureHcl, merged(internal::kGpuBeside, kTpmQuote)));
+constexpr auto kSevSnpAndGpu = merged(kSevSnp, internal::kGpuBeside);
 
 constexpr TeeClaims kTees[] = {
     {"azure-sev-snp", kAzureSevSnp},
     {"azure-tdx", kAzureTdx},
     {"cca", kCca},
     {"nitro", kNitro},
-    {"nvidia-gpu", kNvidiaGpu},
+    {"nvidia-gpu", internal::kGpuAlone},
     {"psa", kPsa},
-    {"sev-snp", kSevSnp},
+    {"sev-snp", kSevSnpAndGpu},
     {"sgx", kSgx},
     {"simulated", kSimulated},
     {"tdx", kTdx},
