@@ -13,7 +13,12 @@
 namespace sealpack::broker {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint64_t kMaxChallengeSize = 1024;  // of request and reply
 inline constexpr std::uint64_t kMaxRequestSize = 512U << 10U;
+inline constexpr std::uint64_t kMaxRefusalSize = 64U << 10U;
+inline constexpr std::size_t kMaxReasons = 64;
+inline constexpr std::uint64_t kMaxReasonCode = 64;    // bytes, of a-z, 0-9, '-' and '.'
+inline constexpr std::uint64_t kMaxReasonText = 1024;  // bytes
 
 // POST /v1/challenge
 struct ChallengeRequest {
@@ -43,9 +48,9 @@ struct ReleaseRequest {
 // bundle, is told; what the broker's own rules say is one code, "broker.policy".
 struct Refusal {
   ErrorCode code = ErrorCode::kRefused;  // kRefused, kTryAgain, kLimit, kMalformed, kUnsupported …
-  std::vector<Reason> reasons;
-  std::uint64_t log_index = 0;    // of the release log, for the operator; 0: not logged
-  std::uint32_t retry_after = 0;  // seconds, with kTryAgain
+  std::vector<Reason> reasons;           // at least one
+  std::uint64_t log_index = 0;           // of the release log, for the operator; 0: not logged
+  std::uint32_t retry_after = 0;         // seconds, with kTryAgain
   bool operator==(const Refusal&) const = default;
 };
 
