@@ -28,8 +28,7 @@ struct Evidence {
 
 // Kinds of items and the TEEs that have them:
 //   report            SNP ATTESTATION_REPORT (sev-snp); simulated statement (simulated)
-//   certificates      SNP certificate table as the host gives it (sev-snp); PEM or DER chain of the
-//                     GPU (nvidia-gpu)
+//   certificates      SNP certificate table as the host gives it (sev-snp)
 //   quote             DCAP quote (sgx, tdx, azure-tdx)
 //   document          Nitro attestation document
 //   token             PSA or CCA token
@@ -41,9 +40,9 @@ struct Evidence {
 //   ak-public         TPM2B_PUBLIC or TPMT_PUBLIC of the attestation key (tpm)
 //   ek-certificate    DER (tpm)
 //   event-log         TCG2 crypto-agile log (tpm, azure-*), CCEL (tdx)
-//   gpu-request       SPDM GET_MEASUREMENTS request (nvidia-gpu, or beside a CPU's evidence)
+//   gpu-request       SPDM GET_MEASUREMENTS request, 37 bytes (nvidia-gpu, or beside a CPU's evidence)
 //   gpu-report        its response
-//   gpu-certificates  PEM chain
+//   gpu-certificates  PEM chain, the GPU's own certificate first
 inline constexpr std::string_view kEvidenceKinds[] = {
     "report",         "certificates", "quote",         "document",   "token",
     "hcl-report",     "tpm-quote",    "tpm-signature", "tpm-pcrs",   "ak-public",

@@ -1,7 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/verify.h"
 
+#include <algorithm>
+
+#include "attest/verify/nvidia/gpu.h"
+
 namespace sealpack::attest {
+namespace {
+
+// The TEEs beside which a GPU may be.
+constexpr std::string_view kBesideGpu[] = {"azure-sev-snp", "azure-tdx", "sev-snp", "tdx"};
+
+// What the GPU beside the TEE proves, added to what the TEE does; one that fails refuses both.
+Verdict with_gpu(Verdict verdict, const VerifyInput& input) {
+  const std::string& tee = input.evidence.tee;
+  if (std::find(std::begin(kBesideGpu), std::end(kBesideGpu), tee) == std::end(kBesideGpu)) {
+    verdict.reasons.push_back({"evidence.gpu", "evidence of " + tee + " has no GPU beside it"});
+    verdict.claims.reset();
+    return verdict;
+  }
+  Verdict gpu = verify_gpu_beside(input);
+  verdict.reasons.insert(verdict.reasons.end(), gpu.reasons.begin(), gpu.reasons.end());
+  if (!gpu.claims || !verdict.claims || !verdict.reasons.empty()) {
+    verdict.claims.reset();
+    return verdict;
+  }
+  for (const Claim& claim : gpu.claims->claims) {
+    verdict.claims->claims.push_back({"gpu_" + claim.name, claim.value});
+  }
+  verdict.claims->add_bytes("gpu_nonce", gpu.claims->report_data);
+  verdict.claims->sort();
+  return verdict;
+}
+
+}  // namespace
 
 Verdict verify(const VerifyInput& input) {
   struct Verifier {
@@ -20,7 +52,10 @@ Verdict verify(const VerifyInput& input) {
                                             {"tdx", verify_tdx},
                                             {"tpm", verify_tpm}};
   for (const Verifier& verifier : kVerifiers) {
-    if (verifier.tee == input.evidence.tee) return verifier.verify(input);
+    if (verifier.tee != input.evidence.tee) continue;
+    Verdict verdict = verifier.verify(input);
+    const bool beside = verifier.verify != verify_nvidia && has_gpu_items(input.evidence);
+    return beside ? with_gpu(std::move(verdict), input) : verdict;
   }
   return {{}, {{"evidence.tee", "no verifier for evidence of " + printable(input.evidence.tee)}}};
 }
