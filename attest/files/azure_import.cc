@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/files/azure_import.h"
+
+#include <set>
+
+#include "attest/files/quote_json.h"
+#include "attest/verify/tpm/tpm_algorithms.h"
+#include "keymgmt/x509/certificate.h"
+
+namespace sealpack::attest {
+namespace {
+
+using models::JsonReader;
+
+constexpr std::uint64_t kLastVersion = 2;
+
+struct AzureJson {
+  QuoteJson quote;
+  ByteVector hcl_report;
+  ByteVector vcek;  // DER
+  ByteVector td_quote;
+};
+
+// Version 0 writes PEM, later ones the DER in base64.
+Result<ByteVector> read_certificate(JsonReader& in) {
+  constexpr std::string_view kPem = "-----BEGIN ";
+  JsonReader ahead = in;
+  if (TRY(ahead.peek()) == JsonReader::Kind::kString) {
+    const std::string text = TRY(ahead.string("vcek"));
+    if (text.starts_with(kPem)) {
+      in = ahead;
+      const auto certificates = TRY(x509::Certificate::parse_pem(as_bytes(text)));
+      if (certificates.size() != 1) return in.malformed("a vcek of several certificates");
+      return to_vector(certificates[0].der());
+    }
+  }
+  return read_json_bytes(in, JsonBytes::kBase64, "vcek");
+}
+
+Status read_member(JsonReader& in, const std::string& key, AzureJson& out) {
+  if (key == "version") {
+    const std::uint64_t version = TRY(in.integer("version"));
+    if (version == 0 || version > kLastVersion) {
+      return Error(ErrorCode::kUnsupported, "Azure evidence of version " + std::to_string(version));
+    }
+    return done();
+  }
+  if (key == "quote" || key == "tpm_quote") {
+    out.quote = TRY(read_quote_json(in, JsonBytes::kHex));
+  } else if (key == "report" || key == "hcl_report") {
+    out.hcl_report = TRY(read_json_bytes(in, JsonBytes::kBase64, key));
+  } else if (key == "vcek") {
+    out.vcek = TRY(read_certificate(in));
+  } else if (key == "td_quote") {
+    out.td_quote = TRY(read_json_bytes(in, JsonBytes::kBase64, key));
+  } else {
+    return in.malformed("member " + printable(key) + " in no Azure evidence known here");
+  }
+  return done();
+}
+
+ByteVector wrapped_signature(const ByteVector& signature) {
+  const auto high = [](std::size_t value) { return static_cast<std::uint8_t>(value >> 8U); };
+  const auto low = [](std::size_t value) { return static_cast<std::uint8_t>(value & 0xffU); };
+  ByteVector out{high(kTpmRsaSsa), low(kTpmRsaSsa),        high(kTpmSha256),
+                 low(kTpmSha256),  high(signature.size()), low(signature.size())};
+  out.insert(out.end(), signature.begin(), signature.end());
+  return out;
+}
+
+}  // namespace
+
+Result<Evidence> parse_trustee_azure(Bytes json) {
+  JsonReader in(json, "Trustee's Azure evidence");
+  AzureJson parts;
+  std::set<std::string> seen;
+  TRY(in.begin_object("evidence"));
+  while (const auto key = TRY(in.next_key())) {
+    if (!seen.insert(*key).second) return in.malformed("member " + printable(*key) + " twice");
+    TRY(read_member(in, *key, parts));
+  }
+  TRY(in.finish());
+  const bool snp = !parts.vcek.empty();
+  if (snp == !parts.td_quote.empty() || parts.hcl_report.empty() || parts.quote.message.empty()) {
+    return in.malformed("needs a quote, a report, and either a vcek or a td_quote");
+  }
+  Evidence evidence;
+  evidence.tee = snp ? "azure-sev-snp" : "azure-tdx";
+  if (snp) evidence.items.push_back({"certificates", parts.vcek});
+  if (!snp) evidence.items.push_back({"quote", parts.td_quote});
+  evidence.items.push_back({"hcl-report", parts.hcl_report});
+  evidence.items.push_back({"tpm-quote", parts.quote.message});
+  evidence.items.push_back({"tpm-signature", wrapped_signature(parts.quote.signature)});
+  evidence.items.push_back({"tpm-pcrs", TRY(quoted_pcrs(parts.quote))});
+  return evidence;
+}
+
+}  // namespace sealpack::attest

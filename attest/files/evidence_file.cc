@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/files/evidence_file.h"
+
+#include <algorithm>
+
+#include "attest/files/evidence_folder.h"
+#include "attest/files/foreign_evidence.h"
+#include "attest/files/text_encodings.h"
+#include "attest/verify/cose/cbor.h"
+#include "formats/base/byte_reader.h"
+#include "formats/files/file_source.h"
+
+namespace sealpack::attest {
+namespace {
+
+constexpr std::uint64_t kMaxFileSize = 1U << 20U;
+constexpr std::size_t kSnpReportSize = 1184;
+// SPDM GET_MEASUREMENTS with a nonce: header, nonce, slot.
+constexpr std::size_t kSpdmRequestSize = 37;
+constexpr std::uint8_t kSpdmGetMeasurements = 0xe0;
+constexpr std::uint8_t kSpdmMeasurements = 0x60;
+constexpr std::uint64_t kCoseMac0 = 17;
+constexpr std::uint64_t kCoseSign1 = 18;
+constexpr std::uint64_t kCcaToken = 399;
+constexpr std::uint64_t kCmwCollection = 907;
+
+Error not_evidence(const std::string& why) {
+  return Error(ErrorCode::kMalformed, why)
+      .with_hint("docs/ATTESTATION.md lists the forms of evidence that are read");
+}
+
+Evidence of_one(const char* tee, const char* kind, Bytes bytes) {
+  return {tee, {{kind, to_vector(bytes)}}};
+}
+
+// Header of a DCAP quote: version, type of the attestation key, TEE.
+std::optional<Evidence> as_quote(Bytes bytes) {
+  ByteReader in(bytes, "quote");
+  const auto version = in.u16("version");
+  const auto key_type = in.u16("key type");
+  const auto tee = in.u32("TEE type");
+  if (!tee.ok() || *version < 3 || *version > 5 || *key_type < 2 || *key_type > 3) return {};
+  constexpr std::uint32_t kTdx = 0x81;
+  if (*version == 3 || *tee == 0) return of_one("sgx", "quote", bytes);
+  if (*tee == kTdx) return of_one("tdx", "quote", bytes);
+  return {};
+}
+
+std::optional<Evidence> as_snp_report(Bytes bytes) {
+  if (bytes.size() < kSnpReportSize) return {};
+  ByteReader in(bytes, "report");
+  const auto version = in.u32("version");
+  if (!version.ok() || *version < 1 || *version > 0xff) return {};
+  constexpr std::size_t kAlgorithmAt = 0x34;
+  if (bytes[kAlgorithmAt] != 1 || bytes[kAlgorithmAt + 1] != 0) return {};
+  Evidence evidence = of_one("sev-snp", "report", bytes.first(kSnpReportSize));
+  const Bytes rest = bytes.subspan(kSnpReportSize);
+  if (!rest.empty()) evidence.items.push_back({"certificates", to_vector(rest)});
+  return evidence;
+}
+
+std::optional<Evidence> as_gpu_report(Bytes bytes) {
+  if (bytes.size() <= kSpdmRequestSize + 2) return {};
+  const bool version = bytes[0] >= 0x11 && bytes[0] <= 0x13 && bytes[kSpdmRequestSize] == bytes[0];
+  if (!version || bytes[1] != kSpdmGetMeasurements ||
+      bytes[kSpdmRequestSize + 1] != kSpdmMeasurements) {
+    return {};
+  }
+  return Evidence{"nvidia-gpu",
+                  {{"gpu-request", to_vector(bytes.first(kSpdmRequestSize))},
+                   {"gpu-report", to_vector(bytes.subspan(kSpdmRequestSize))}}};
+}
+
+// COSE_Sign1 with a map inside: Nitro's has texts for keys, PSA's numbers.
+Result<Evidence> read_cose(Bytes bytes) {
+  CborReader in(bytes, "COSE");
+  if (TRY(in.peek()) == CborType::kTag) {
+    const std::uint64_t tag = TRY(in.tag("tag"));
+    if (tag == kCcaToken || tag == kCmwCollection) return of_one("cca", "token", bytes);
+    if (tag != kCoseSign1 && tag != kCoseMac0) return not_evidence("CBOR of another tag");
+  }
+  if (TRY(in.array("message")) != 4) return not_evidence("CBOR that is no COSE message");
+  (void)TRY(in.bytes("protected header"));
+  (void)TRY(in.skip());
+  CborReader payload(TRY(in.bytes("payload")), "payload");
+  if (TRY(payload.peek()) == CborType::kTag) (void)TRY(payload.tag("tag"));
+  if (TRY(payload.map("claims")) == 0) return not_evidence("a token without claims");
+  const bool nitro = TRY(payload.peek()) == CborType::kText;
+  return nitro ? of_one("nitro", "document", bytes) : of_one("psa", "token", bytes);
+}
+
+std::optional<Evidence> as_cose(Bytes bytes) {
+  constexpr std::uint8_t kArrayOf4 = 0x84;
+  const bool tagged = !bytes.empty() && bytes[0] >> 5U == 6;
+  if (bytes.empty() || (!tagged && bytes[0] != kArrayOf4)) return {};
+  auto evidence = read_cose(bytes);
+  if (!evidence.ok()) return {};
+  return std::move(evidence).value();
+}
+
+// The manufacturers' own bytes.
+std::optional<Evidence> as_raw(Bytes bytes) {
+  for (const auto read : {as_quote, as_snp_report, as_gpu_report, as_cose}) {
+    if (auto evidence = read(bytes)) return evidence;
+  }
+  return {};
+}
+
+bool is_text(Bytes content) {
+  return std::all_of(content.begin(), content.end(), [](std::uint8_t byte) {
+    return (byte >= 0x20 && byte < 0x7f) || byte == '\n' || byte == '\r' || byte == '\t';
+  });
+}
+
+Result<Evidence> parse_binary(Bytes content) {
+  constexpr std::uint8_t kEnvelope[] = {0x08, 0x01, 0x12};
+  if (std::equal(std::begin(kEnvelope), std::end(kEnvelope), content.begin(),
+                 content.begin() +
+                     static_cast<std::ptrdiff_t>(std::min(std::size(kEnvelope), content.size())))) {
+    return parse_evidence(content);
+  }
+  if (auto evidence = as_raw(content)) return std::move(*evidence);
+  return not_evidence("bytes that are no evidence of any TEE known here");
+}
+
+Result<Evidence> parse_text(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  if (text.starts_with('{')) return parse_foreign_json(as_bytes(text));
+  for (const auto decode : {decode_hex_text, decode_base64}) {
+    const auto bytes = decode(text);
+    if (!bytes.ok() || bytes->empty()) continue;
+    auto evidence = parse_binary(*bytes);
+    if (evidence.ok()) return evidence;
+  }
+  return not_evidence("text that is no evidence in hex, base64 or JSON");
+}
+
+Result<Evidence> parse_content(Bytes content) {
+  if (content.empty()) return not_evidence("an empty file");
+  return is_text(content) ? parse_text(as_text(content)) : parse_binary(content);
+}
+
+}  // namespace
+
+Result<Evidence> parse_evidence_file(Bytes content, const std::string& name) {
+  Evidence evidence = TRY(parse_content(content).within(printable(name)));
+  if (serialize_evidence(evidence).size() > kMaxEvidenceSize) {
+    return Error(ErrorCode::kLimit,
+                 printable(name) + ": evidence of more than " + format_size(kMaxEvidenceSize));
+  }
+  return evidence;
+}
+
+Result<Evidence> load_evidence(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return load_evidence_folder(path);
+  return parse_evidence_file(TRY(load_file(path, kMaxFileSize)), path.string());
+}
+
+Status set_item(Evidence& evidence, const std::string& kind, Bytes bytes) {
+  const auto place_of = [](std::string_view name) {
+    return std::find(std::begin(kEvidenceKinds), std::end(kEvidenceKinds), name);
+  };
+  if (place_of(kind) == std::end(kEvidenceKinds)) {
+    std::string all;
+    for (const std::string_view one : kEvidenceKinds)
+      all += (all.empty() ? "" : ", ") + std::string(one);
+    return Error(ErrorCode::kUsage, "evidence has no item " + printable(kind)).with_hint(all);
+  }
+  if (bytes.empty()) return Error(ErrorCode::kUsage, "the item " + kind + " is empty");
+  auto at = evidence.items.begin();
+  while (at != evidence.items.end() && place_of(at->kind) < place_of(kind)) ++at;
+  if (at != evidence.items.end() && at->kind == kind) {
+    at->bytes = to_vector(bytes);
+  } else {
+    evidence.items.insert(at, {kind, to_vector(bytes)});
+  }
+  return done();
+}
+
+}  // namespace sealpack::attest

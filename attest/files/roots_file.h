@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "attest/verify/verify.h"
+
+namespace sealpack::attest {
+
+// Whom a private installation believes, as people write it (TOML, closed schema). Each list
+// replaces the manufacturer's roots of that TEE; what is not listed stays as vendor_roots() has it.
+//
+//   amd = ["sha256:9f05…"]            SHA-256 of the root's SPKI, or
+//   tpm = ["vendors/ek-roots.pem"]    a file: certificates (PEM, DER) or public keys (PEM, DER,
+//   JWK) simulated = ["lab-root.pub"]      beside this one, where the path is relative
+//
+// Keys: amd, intel, nitro, nvidia, tpm, psa, cca, tpm_attestation_keys, simulated.
+struct RootsFile {
+  Roots roots;
+  // Public keys that the file names by path: verifiers of tokens need the key and not its digest
+  // alone.
+  std::vector<ByteVector> public_keys;
+};
+
+inline constexpr std::size_t kMaxRootsInList = 1024;
+
+// `read` gives the content of a file that is named. kMalformed with the place; kLimit.
+Result<RootsFile> parse_roots(
+    std::string_view text, const std::string& name,
+    const std::function<Result<ByteVector>(const std::filesystem::path&)>& read);
+Result<RootsFile> load_roots(const std::filesystem::path& path);
+
+}  // namespace sealpack::attest

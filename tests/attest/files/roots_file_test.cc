@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/files/roots_file.h"
+
+#include "keymgmt/x509/certificate.h"
+#include "tests/attest/authority/mint.h"
+#include "tests/testing/result_matchers.h"
+#include "tests/testing/temporary_folder.h"
+
+namespace sealpack::attest {
+namespace {
+
+using ::sealpack::testing::Fails;
+using ::sealpack::testing::FailsWith;
+using ::sealpack::testing::mint;
+using ::sealpack::testing::MintKey;
+using ::sealpack::testing::MintKeyType;
+using ::sealpack::testing::pem_of;
+using ::sealpack::testing::Succeeds;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+Result<RootsFile> parse(const std::string& text) {
+  return parse_roots(text, "roots.toml", [](const std::filesystem::path&) -> Result<ByteVector> {
+    return Error(ErrorCode::kIo, "no files here");
+  });
+}
+
+std::string digest_text(const char* byte) {
+  std::string text = "\"sha256:";
+  for (int i = 0; i < 32; ++i) text += byte;
+  return text + "\"";
+}
+
+TEST(RootsFile, ReplacesWhatItListsAndKeepsTheRest) {
+  const auto file = parse("amd = [" + digest_text("ab") + ", " + digest_text("cd") + "]\n");
+  ASSERT_THAT(file, Succeeds());
+  ASSERT_EQ(file->roots.amd.size(), 2U);
+  EXPECT_EQ(file->roots.amd[0].bytes[0], 0xab);
+  EXPECT_EQ(file->roots.intel, vendor_roots().intel);
+  EXPECT_EQ(file->roots.nitro, vendor_roots().nitro);
+  EXPECT_THAT(file->roots.simulated, IsEmpty());
+}
+
+TEST(RootsFile, BelievesNobodyWhereAListIsEmpty) {
+  const auto file = parse("amd = []\nintel = []\n");
+  ASSERT_THAT(file, Succeeds());
+  EXPECT_THAT(file->roots.amd, IsEmpty());
+  EXPECT_THAT(file->roots.intel, IsEmpty());
+}
+
+TEST(RootsFile, KnowsEveryList) {
+  std::string text;
+  for (const char* key : {"amd", "cca", "intel", "nitro", "nvidia", "psa", "simulated", "tpm",
+                          "tpm_attestation_keys"}) {
+    text += std::string(key) + " = [" + digest_text("ab") + "]\n";
+  }
+  const auto file = parse(text);
+  ASSERT_THAT(file, Succeeds());
+  const Roots& roots = file->roots;
+  for (const auto& list : {roots.amd, roots.cca, roots.intel, roots.nitro, roots.nvidia, roots.psa,
+                           roots.simulated, roots.tpm, roots.tpm_attestation_keys}) {
+    EXPECT_EQ(list.size(), 1U);
+  }
+}
+
+TEST(RootsFile, ReadsKeysAndCertificatesBesideIt) {
+  const MintKey key = MintKey::generate(MintKeyType::kP256);
+  const ByteVector root = mint({.subject = "root", .authority = true}, key, nullptr, key);
+  const testing::TemporaryFolder folder;
+  folder.put("root.pem", std::string(as_text(pem_of(root))));
+  folder.put("device.der", std::string(as_text(key.spki())));
+  const auto path = folder.put("roots.toml", "tpm = [\"root.pem\"]\npsa = [\"device.der\"]\n");
+  const auto file = load_roots(path);
+  ASSERT_THAT(file, Succeeds());
+  EXPECT_THAT(file->roots.tpm, ElementsAre(key.digest()));
+  EXPECT_THAT(file->roots.psa, ElementsAre(key.digest()));
+  EXPECT_THAT(file->public_keys, ElementsAre(key.spki()));
+}
+
+TEST(RootsFile, RefusesFilesThatNameNoKey) {
+  const testing::TemporaryFolder folder;
+  folder.put("info.json", R"({"tcbInfo":{},"signature":"00"})");
+  EXPECT_THAT(load_roots(folder.put("a.toml", "intel = [\"info.json\"]\n")),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("besides certificates")));
+  EXPECT_THAT(load_roots(folder.put("b.toml", "intel = [\"absent.pem\"]\n")),
+              Fails(ErrorCode::kIo));
+}
+
+TEST(RootsFile, HasAClosedSchema) {
+  EXPECT_THAT(parse("arm = []\n"), FailsWith(ErrorCode::kMalformed, HasSubstr("'arm'")));
+  EXPECT_THAT(parse("amd = \"x\"\n"), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(parse("amd = [1]\n"), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(
+      parse("amd = [\"sha256:abcd\"]\n"),
+      FailsWith(ErrorCode::kMalformed, AllOf(StartsWith("roots.toml:1:"), HasSubstr("32"))));
+  EXPECT_THAT(parse("amd = [\"sha256:xy\"]\n"), Fails(ErrorCode::kMalformed));
+}
+
+TEST(RootsFile, BoundsItsLists) {
+  std::string text = "tpm = [";
+  for (int i = 0; i < 1025; ++i) text += digest_text("ab") + ",";
+  EXPECT_THAT(parse(text + "]\n"), Fails(ErrorCode::kLimit));
+}
+
+}  // namespace
+}  // namespace sealpack::attest
