@@ -12,11 +12,14 @@ struct NamedRole {
   const char* name;
   bool signs;
 };
-constexpr std::array<NamedRole, 8> kRoles = {{
+constexpr std::array<NamedRole, 11> kRoles = {{
     {Role::kAuthority, "authority", true},
     {Role::kPublisher, "publisher", true},
     {Role::kReviewer, "reviewer", true},
     {Role::kGrantor, "grantor", true},
+    {Role::kGrantSigner, "grant-signer", true},
+    {Role::kLog, "log", true},
+    {Role::kSimulatedRoot, "simulated-root", true},
     {Role::kRecipient, "recipient", false},
     {Role::kEscrow, "escrow", false},
     {Role::kBroker, "broker", false},

@@ -62,6 +62,11 @@ std::string advice(Role role) {
              "anywhere, and nothing else may be left when all other keys are lost";
     case Role::kBroker:
       return "the broker key opens every bundle sealed to it: keep it in a token where you can";
+    case Role::kGrantSigner:
+      return "loaders pin the grant signer's key: who has it learns no model, but can say what "
+             "time it is and lift floors and leases for those who have a key already";
+    case Role::kSimulatedRoot:
+      return "SIMULATED: who has this key can claim any measurement; for laboratories alone";
     default:
       return "";
   }
@@ -90,7 +95,9 @@ Status keygen(const Options& options, cli::Terminal& terminal) {
   const std::optional<Role> role = parse_role(options.role);
   if (!role) {
     return Error(ErrorCode::kUsage, "there is no role " + printable(options.role))
-        .with_hint("authority, publisher, reviewer, grantor, recipient, escrow, broker or device");
+        .with_hint(
+            "authority, publisher, reviewer, grantor, grant-signer, log, simulated-root, "
+            "recipient, escrow, broker or device");
   }
   const crypto::KeyType type = TRY(chosen_type(*role, options.type));
   TerminalPassphrase prompt;
@@ -118,8 +125,8 @@ void add_keygen(CLI::App& app, cli::Job& job) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("keygen", "Make a key pair: NAME.key and NAME.pub");
   verb->add_option("ROLE", options->role,
-                   "authority, publisher, reviewer, grantor (sign); recipient, escrow, broker, "
-                   "device (open)")
+                   "authority, publisher, reviewer, grantor, grant-signer, log, simulated-root "
+                   "(sign); recipient, escrow, broker, device (open)")
       ->required();
   verb->add_option("--out", options->out, "NAME: where the files go, without .key and .pub")
       ->required();

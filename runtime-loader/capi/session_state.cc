@@ -28,8 +28,8 @@ Result<loader::Owner> make_owner(const sealpack_owner& given) {
   owner.counter_required = given.counter_required != 0;
   if (given.broker != nullptr) {
     const auto key = TRY(take(given.broker, "broker"));
-    // A broker signs its grants with a key of role grantor.
-    owner.broker = TRY(load_key(key, keystore::Role::kGrantor)).verifying_key();
+    // What a broker signs its grants with.
+    owner.broker = TRY(load_key(key, keystore::Role::kGrantSigner)).verifying_key();
   }
   return owner;
 }

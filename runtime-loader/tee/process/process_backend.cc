@@ -39,6 +39,22 @@ int make_memory() {
   return memory >= 0 ? memory : ::memfd_create("sealpack-shared", kFlags);
 }
 
+// A pipe that holds the key and ends after it: once it is read, it is empty.
+Result<FileDescriptor> pipe_with(const crypto::PrivateKey& key) {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return io_error("cannot pass the evidence key", errno);
+  FileDescriptor out(ends[0]);
+  const FileDescriptor in(ends[1]);
+  const crypto::SecretBytes bytes = key.to_pkcs8();
+  // Far less than a pipe holds.
+  const ssize_t wrote = uninterrupted(
+      [&] { return ::write(in.get(), bytes.reveal().data(), bytes.reveal().size()); });
+  if (wrote != static_cast<ssize_t>(bytes.size())) {
+    return io_error("cannot pass the evidence key", errno);
+  }
+  return out;
+}
+
 bool send_all(int channel, Bytes bytes) {
   while (!bytes.empty()) {
     const ssize_t sent =
@@ -118,6 +134,9 @@ Status ProcessBackend::start(const ProcessOptions& options, FileDescriptor progr
   start.shared = memory.get();
   start.bundles = options.bundles;
   start.errors = options.errors;
+  FileDescriptor evidence_key;
+  if (options.evidence_key != nullptr) evidence_key = TRY(pipe_with(*options.evidence_key));
+  start.evidence_key = evidence_key.get();
   if (::geteuid() == 0) {
     start.user =
         TRY(find_user(options.user.empty() ? "nobody" : options.user).within("--tee-user"));
@@ -145,6 +164,7 @@ Status ProcessBackend::greet(const ProcessOptions& options) {
   capabilities_.name = "process";
   capabilities_.tee = "simulated";
   capabilities_.simulated = true;
+  capabilities_.evidence = options.evidence_key != nullptr;
   capabilities_.secure_bytes = options.cap;
   capabilities_.shared_bytes = options.shared_bytes;
   capabilities_.spill_bytes = options.spill_bytes;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "keymgmt/crypto/private_key.h"
 #include "runtime-loader/tee/backend.h"
 #include "runtime-loader/tee/process/protocol.h"
 #include "runtime-loader/tee/process/tee_program.h"
@@ -12,7 +13,10 @@ struct ProcessOptions {
   unsigned threads = 1;
   std::uint64_t shared_bytes = std::uint64_t{64} << 20U;  // taken as they are touched
   std::uint64_t spill_bytes = std::uint64_t{1} << 30U;
-  std::vector<int> bundles;       // open files; bundle n of the session is bundles[n]
+  std::vector<int> bundles;  // open files; bundle n of the session is bundles[n]
+  // Signs its evidence, which is SIMULATED: whoever has the key can say anything. Needed during
+  // launch alone; nullptr: it makes no evidence.
+  const crypto::PrivateKey* evidence_key = nullptr;
   std::string user;               // of root: whom it runs as; empty: nobody
   std::filesystem::path program;  // empty: find_tee_program()
   int errors = -1;                // where its descriptor 2 goes; -1: nowhere

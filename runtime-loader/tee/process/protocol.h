@@ -13,6 +13,9 @@ namespace sealpack::tee {
 // aligned to its size, so that one mask in the system call filter describes it.
 inline constexpr int kControlDescriptor = 3;
 inline constexpr int kSharedDescriptor = 4;
+// A pipe with the private key that signs simulated evidence (PKCS#8); not there without one. Read
+// to its end and closed before anything else is read.
+inline constexpr int kEvidenceKeyDescriptor = 5;
 inline constexpr int kFirstBundleDescriptor = 16;
 inline constexpr std::uint32_t kMaxBundleDescriptors = 16;
 inline constexpr std::uint32_t kMaxThreads = 64;

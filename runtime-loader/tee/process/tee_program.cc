@@ -26,7 +26,7 @@ namespace {
 constexpr const char* kName = "sealpack-tee";
 // Copies of the descriptors wait here for their places.
 constexpr int kFirstFree = 64;
-constexpr std::size_t kMaxDescriptors = 3 + 2 + kMaxBundleDescriptors;
+constexpr std::size_t kMaxDescriptors = 3 + 3 + kMaxBundleDescriptors;
 
 // What the child tells before it becomes the program.
 struct ChildNote {
@@ -198,6 +198,7 @@ Result<StartedProgram> start_program(const ProgramStart& start) {
   place(start.errors < 0 ? null.get() : start.errors, 2);
   place(start.control, kControlDescriptor);
   place(start.shared, kSharedDescriptor);
+  if (start.evidence_key >= 0) place(start.evidence_key, kEvidenceKeyDescriptor);
   for (std::size_t i = 0; i < start.bundles.size(); ++i) {
     place(start.bundles[i], kFirstBundleDescriptor + static_cast<int>(i));
   }

@@ -25,9 +25,10 @@ Result<ProgramUser> find_user(const std::string& name);
 Result<std::filesystem::path> find_tee_program();
 
 struct ProgramStart {
-  int program = -1;  // open executable: what is hashed is what runs
-  int control = -1;  // becomes kControlDescriptor
-  int shared = -1;   // becomes kSharedDescriptor
+  int program = -1;       // open executable: what is hashed is what runs
+  int control = -1;       // becomes kControlDescriptor
+  int shared = -1;        // becomes kSharedDescriptor
+  int evidence_key = -1;  // becomes kEvidenceKeyDescriptor; -1: none
   std::vector<int> bundles;
   int errors = -1;                  // becomes descriptor 2; -1: /dev/null
   std::optional<ProgramUser> user;  // root alone may set it

@@ -147,7 +147,8 @@ TEST(PublicKeyFile, TellsAPrivateKeyApart) {
 TEST(KeyGeneration, MakesPairsThatOpenAgainForEveryRole) {
   const TemporaryFolder folder;
   for (const Role role : {Role::kAuthority, Role::kPublisher, Role::kReviewer, Role::kGrantor,
-                          Role::kRecipient, Role::kEscrow, Role::kBroker, Role::kDevice}) {
+                          Role::kGrantSigner, Role::kLog, Role::kSimulatedRoot, Role::kRecipient,
+                          Role::kEscrow, Role::kBroker, Role::kDevice}) {
     const auto made =
         generate_key_pair(role, std::nullopt, folder / to_string(role), "a key", nullptr);
     ASSERT_THAT(made, Succeeds());
@@ -313,8 +314,8 @@ TEST(PrivateKeyFile, SaysWhatAPlainPkcs8FileLacks) {
 }
 
 TEST(Roles, HaveOneNameEach) {
-  for (const char* name : {"authority", "publisher", "reviewer", "grantor", "recipient", "escrow",
-                           "broker", "device"}) {
+  for (const char* name : {"authority", "publisher", "reviewer", "grantor", "grant-signer", "log",
+                           "simulated-root", "recipient", "escrow", "broker", "device"}) {
     const auto role = parse_role(name);
     ASSERT_TRUE(role.has_value()) << name;
     EXPECT_STREQ(to_string(*role), name);

@@ -3,12 +3,14 @@
 // with the descriptors of protocol.h, no arguments and no environment.
 #include <unistd.h>
 
+#include <ctime>
 #include <exception>
 #include <new>
 
 #include "runtime-loader/core/machine.h"
 #include "runtime-loader/tee/process/inside/channel.h"
 #include "runtime-loader/tee/process/inside/outside.h"
+#include "runtime-loader/tee/process/inside/simulated_evidence.h"
 #include "runtime-loader/tee/process/inside/start.h"
 #include "runtime-loader/tee/threads.h"
 
@@ -30,6 +32,13 @@ StartFrame receive_start() {
   return *frame;
 }
 
+// Goes on while the machine sleeps.
+std::uint64_t seconds_since_boot() {
+  timespec now{};
+  if (::clock_gettime(CLOCK_BOOTTIME, &now) != 0) die("there is no clock");
+  return static_cast<std::uint64_t>(now.tv_sec);
+}
+
 class Program {
  public:
   Program(const Start& start, const StartFrame& frame, std::uint64_t data_limit)
@@ -37,18 +46,23 @@ class Program {
         frame_(frame),
         memory_(data_limit, heap_reserve(frame.cap), start.lock_memory),
         workers_(frame.threads),
-        spill_(start.shared.data() + frame.shared_size, frame.spill_size, traffic_) {}
+        spill_(start.shared.data() + frame.shared_size, frame.spill_size, traffic_),
+        evidence_(start.evidence_key.get()) {}
 
   // Nothing but threads is made here: the filter for running comes next.
   void run() {
     base_ = secure_bytes();
     loader::Services services{memory_, counters_, frame_.spill_size == 0 ? nullptr : &spill_,
                               nullptr, workers_,  ahead_};
+    if (start_.evidence_key) services.evidence = &evidence_;
+    services.seconds = seconds_since_boot;
     loader::MachineOptions options;
     options.backend = {"simulated", {}, true};
     const Digest policy = policy_digest(frame_.cap);
     options.measurement = [this, policy](const Digest& launch) {
-      return loader::simulated_measurement(start_.program, launch, policy);
+      const Digest measurement = loader::simulated_measurement(start_.program, launch, policy);
+      evidence_.set_measurement(measurement);
+      return measurement;
     };
     options.open_source = bundle_opener(frame_.bundles, traffic_);
     loader::Machine machine(std::move(options), services);
@@ -104,6 +118,7 @@ class Program {
   WorkerThreads workers_;
   AheadThread ahead_;
   SpillArea spill_;
+  SimulatedEvidence evidence_;
   loader::NoCounter counters_;
   std::uint64_t base_ = 0;
 };

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "keymgmt/crypto/secret_bytes.h"
+#include "keymgmt/crypto/private_key.h"
 #include "keymgmt/crypto/secret_memory.h"
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/crypto/startup.h"
@@ -53,6 +53,28 @@ MutableBytes map_shared() {
   return {static_cast<std::uint8_t*>(data), static_cast<std::size_t>(size)};
 }
 
+// The key of kEvidenceKeyDescriptor, if there is one. What was read is wiped.
+std::unique_ptr<crypto::Signer> take_evidence_key() {
+  constexpr std::size_t kMaxKey = 512;
+  if (::fcntl(kEvidenceKeyDescriptor, F_GETFD) < 0) return nullptr;
+  crypto::SecretBytes room(kMaxKey);
+  std::size_t size = 0;
+  for (;;) {
+    const MutableBytes rest = room.reveal_for_writing().subspan(size);
+    const ssize_t got = ::read(kEvidenceKeyDescriptor, rest.data(), rest.size());
+    if (got < 0 || (got == 0 && rest.empty())) die("no evidence key in its pipe");
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  (void)::close(kEvidenceKeyDescriptor);
+  const auto key = crypto::PrivateKey::from_pkcs8(
+      crypto::SecretBytes::copy_of(room.reveal().first(size)), crypto::PrivateKey::Use::kSign);
+  if (!key.ok()) die("the evidence key does not sign");
+  auto signer = key->signer();
+  if (!signer.ok()) die("the evidence key does not sign");
+  return *std::move(signer);
+}
+
 void set_limit(__rlimit_resource_t resource, std::uint64_t value) {
   const rlimit both = {value, value};
   if (::setrlimit(resource, &both) != 0) leave(ErrorCode::kLimit);
@@ -69,6 +91,7 @@ Start give_up_rights() {
   raise_bit(start.confinement, Confinement::kHiddenKeys, secrets == crypto::SecretMemory::kHidden);
   raise_bit(start.confinement, Confinement::kLockedKeys,
             secrets != crypto::SecretMemory::kUnlocked);
+  start.evidence_key = take_evidence_key();
   start.program = digest_of_program();
   start.shared = map_shared();
   MemoryFigures::open_files();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+
+#include "keymgmt/crypto/signature.h"
 #include "runtime-loader/tee/process/inside/secure_memory.h"
 #include "runtime-loader/tee/process/protocol.h"
 
@@ -18,6 +21,7 @@ struct Start {
   std::uint32_t confinement = 0;
   MemoryCap cap;
   bool lock_memory = false;
+  std::unique_ptr<crypto::Signer> evidence_key;  // signs simulated evidence; may be null
 };
 
 // Gives up everything but memory, threads and the descriptors of protocol.h. Ends the process when
