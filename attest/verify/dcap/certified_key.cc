@@ -35,6 +35,15 @@ std::string name_of(std::uint16_t certification_type) {
   }
 }
 
+// Behind the last PEM block line ends, then NULs, as platforms have them: one text per chain.
+bool ends_as_text(Bytes pem) {
+  while (!pem.empty() && pem.back() == 0) pem = pem.first(pem.size() - 1);
+  while (!pem.empty() && (pem.back() == '\n' || pem.back() == '\r')) {
+    pem = pem.first(pem.size() - 1);
+  }
+  return !pem.empty() && pem.back() == '-';
+}
+
 std::optional<std::vector<x509::Certificate>> read_chain(const Quote& quote,
                                                          std::vector<Reason>& reasons) {
   if (quote.certification_type != kPckChain) {
@@ -44,6 +53,10 @@ std::optional<std::vector<x509::Certificate>> read_chain(const Quote& quote,
              std::to_string(quote.certification_type) + " (" + name_of(quote.certification_type) +
              "); the chain of the platform's PCK certificate, type 5, is missing: its quote "
              "provider must be set up with one"});
+    return std::nullopt;
+  }
+  if (!ends_as_text(quote.certification_data)) {
+    reasons.push_back({"dcap.certification-data", "bytes follow the PCK chain"});
     return std::nullopt;
   }
   auto chain = x509::Certificate::parse_pem(quote.certification_data);

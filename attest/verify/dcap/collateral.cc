@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kMaxDocuments = 512;  // of each kind
 constexpr std::size_t kMaxSigners = 8;
 
-// TCB Signing, root.
-constexpr std::size_t kLongestChain = 2;
+// TCB Signing, root. One more is followed, to say what is wrong with the last.
+constexpr std::size_t kChainSize = 2;
 
 struct Signer {
   x509::Certificate certificate;
@@ -116,13 +116,15 @@ class Choice {
                                  .revocation = x509::Revocation::kAll,
                                  .revocation_lists = input_.endorsements.revocation_lists,
                                  .judged_by_caller = {},
-                                 .longest = kLongestChain};
+                                 .longest = kChainSize + 1};
     std::vector<Reason> refused;
     for (const x509::Certificate& signer : signers) {
-      if (signer.is_authority()) {
-        refused.push_back({code_ + "-signature", what_ + " is signed by an authority's key"});
-      } else if (verify_chain(signer, collateral_.certificates, rules, input_.cache, refused)) {
-        return;
+      const auto chain =
+          verify_chain(signer, collateral_.certificates, rules, input_.cache, refused);
+      if (chain && chain->size() == kChainSize && !signer.is_authority()) return;
+      if (chain) {
+        refused.push_back({code_ + "-signature", what_ + " is signed by an authority, or by a "
+                                                         "certificate that is not the root's"});
       }
     }
     reasons_.insert(reasons_.end(), refused.begin(), refused.end());

@@ -68,8 +68,9 @@ const std::string* find(const Texts& texts, std::string_view name) {
 Status add_chain(const Texts& texts, std::string_view name, Endorsements& out) {
   const std::string* pem = find(texts, name);
   if (pem == nullptr) return done();
-  auto chain = x509::Certificate::parse_pem(as_bytes(*pem)).within(std::string(name));
-  for (const x509::Certificate& certificate : TRY(std::move(chain))) {
+  const std::vector<x509::Certificate> chain =
+      TRY(x509::Certificate::parse_pem(as_bytes(*pem)).within(std::string(name)));
+  for (const x509::Certificate& certificate : chain) {
     ByteVector der = to_vector(certificate.der());
     if (std::find(out.certificates.begin(), out.certificates.end(), der) ==
         out.certificates.end()) {

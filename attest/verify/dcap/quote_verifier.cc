@@ -10,8 +10,8 @@
 namespace sealpack::attest::dcap {
 namespace {
 
-// PCK, its authority, root.
-constexpr std::size_t kLongestChain = 3;
+// PCK, its authority, root. One more is followed, to say what is wrong with the last.
+constexpr std::size_t kChainSize = 3;
 
 std::optional<Quote> read_quote(Bytes bytes, Tee tee, std::vector<Reason>& reasons) {
   auto quote = parse_quote(bytes);
@@ -45,8 +45,20 @@ void verify_pck_chain(const CertifiedKey& certified, const Collateral& collatera
                                .revocation = x509::Revocation::kAll,
                                .revocation_lists = input.endorsements.revocation_lists,
                                .judged_by_caller = {},
-                               .longest = kLongestChain};
-  verify_chain(certificates.front(), pool, rules, input.cache, reasons);
+                               .longest = kChainSize + 1};
+  const auto chain = verify_chain(certificates.front(), pool, rules, input.cache, reasons);
+  if (!chain) return;
+  if (chain->size() != kChainSize) {
+    reasons.push_back(
+        {"dcap.pck-certificate",
+         "the PCK's chain has " + std::to_string(chain->size()) + " certificates, not 3"});
+  }
+  // Nothing in a quote is there unproven: its certificates are those of the chain, in its order.
+  if (certificates.size() > chain->size() ||
+      !std::equal(certificates.begin(), certificates.end(), chain->begin())) {
+    reasons.push_back({"dcap.certification-data",
+                       "the quote carries other certificates than those of its PCK's chain"});
+  }
 }
 
 void verify_quote_signature(const Quote& quote, const CertifiedKey& certified,
