@@ -7,6 +7,7 @@
 #include "attest/files/json_web_key.h"
 #include "attest/files/pem_blocks.h"
 #include "attest/files/text_encodings.h"
+#include "attest/verify/dcap/collateral_file.h"
 #include "attest/verify/endorsements.h"
 #include "formats/base/byte_reader.h"
 #include "formats/models/json_reader.h"
@@ -131,10 +132,8 @@ Result<std::set<std::string>> top_level_keys(Bytes content) {
 Status add_json(Bytes content, Endorsements& out) {
   const std::set<std::string> keys = TRY(top_level_keys(content));
   const auto has = [&](const char* key) { return keys.count(key) != 0; };
-  if (has("tcbInfo") && has("signature")) {
-    out.tcb_infos.push_back(to_vector(content));
-  } else if (has("enclaveIdentity") && has("signature")) {
-    out.enclave_identities.push_back(to_vector(content));
+  if (has("tcbInfo") || has("enclaveIdentity") || has("tcb_info") || has("qe_identity")) {
+    merge_endorsements(out, TRY(parse_dcap_collateral(content)));
   } else if (has("kty") || has("keys")) {
     for (ByteVector& key : TRY(parse_json_web_keys(content))) {
       out.public_keys.push_back(std::move(key));

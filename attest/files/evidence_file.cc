@@ -6,6 +6,7 @@
 #include "attest/files/evidence_folder.h"
 #include "attest/files/foreign_evidence.h"
 #include "attest/files/text_encodings.h"
+#include "attest/files/tpm_import.h"
 #include "attest/verify/cose/cbor.h"
 #include "formats/base/byte_reader.h"
 #include "formats/files/file_source.h"
@@ -112,7 +113,20 @@ bool is_text(Bytes content) {
   });
 }
 
-Result<Evidence> parse_binary(Bytes content) {
+// go-tpm-tools' Attestation begins with the attestation key, its field 1.
+constexpr std::uint8_t kGoTpmFirstTag = 0x0a;
+
+Result<Evidence> read_go_tpm(Bytes content, Endorsements* beside) {
+  GoTpmAttestation attestation = TRY(parse_go_tpm_attestation(content));
+  if (beside != nullptr) {
+    for (ByteVector& der : attestation.certificates) {
+      beside->certificates.push_back(std::move(der));
+    }
+  }
+  return std::move(attestation.evidence);
+}
+
+Result<Evidence> parse_binary(Bytes content, Endorsements* beside) {
   constexpr std::uint8_t kEnvelope[] = {0x08, 0x01, 0x12};
   if (std::equal(std::begin(kEnvelope), std::end(kEnvelope), content.begin(),
                  content.begin() +
@@ -120,30 +134,31 @@ Result<Evidence> parse_binary(Bytes content) {
     return parse_evidence(content);
   }
   if (auto evidence = as_raw(content)) return std::move(*evidence);
+  if (content[0] == kGoTpmFirstTag) return read_go_tpm(content, beside);
   return not_evidence("bytes that are no evidence of any TEE known here");
 }
 
-Result<Evidence> parse_text(std::string_view text) {
+Result<Evidence> parse_text(std::string_view text, Endorsements* beside) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.starts_with('{')) return parse_foreign_json(as_bytes(text));
   for (const auto decode : {decode_hex_text, decode_base64}) {
     const auto bytes = decode(text);
     if (!bytes.ok() || bytes->empty()) continue;
-    auto evidence = parse_binary(*bytes);
+    auto evidence = parse_binary(*bytes, beside);
     if (evidence.ok()) return evidence;
   }
   return not_evidence("text that is no evidence in hex, base64 or JSON");
 }
 
-Result<Evidence> parse_content(Bytes content) {
+Result<Evidence> parse_content(Bytes content, Endorsements* beside) {
   if (content.empty()) return not_evidence("an empty file");
-  return is_text(content) ? parse_text(as_text(content)) : parse_binary(content);
+  return is_text(content) ? parse_text(as_text(content), beside) : parse_binary(content, beside);
 }
 
 }  // namespace
 
-Result<Evidence> parse_evidence_file(Bytes content, const std::string& name) {
-  Evidence evidence = TRY(parse_content(content).within(printable(name)));
+Result<Evidence> parse_evidence_file(Bytes content, const std::string& name, Endorsements* beside) {
+  Evidence evidence = TRY(parse_content(content, beside).within(printable(name)));
   if (serialize_evidence(evidence).size() > kMaxEvidenceSize) {
     return Error(ErrorCode::kLimit,
                  printable(name) + ": evidence of more than " + format_size(kMaxEvidenceSize));
@@ -151,10 +166,10 @@ Result<Evidence> parse_evidence_file(Bytes content, const std::string& name) {
   return evidence;
 }
 
-Result<Evidence> load_evidence(const std::filesystem::path& path) {
+Result<Evidence> load_evidence(const std::filesystem::path& path, Endorsements* beside) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return load_evidence_folder(path);
-  return parse_evidence_file(TRY(load_file(path, kMaxFileSize)), path.string());
+  return parse_evidence_file(TRY(load_file(path, kMaxFileSize)), path.string(), beside);
 }
 
 Status set_item(Evidence& evidence, const std::string& kind, Bytes bytes) {

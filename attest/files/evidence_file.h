@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "attest/evidence/evidence.h"
+#include "attest/verify/verify.h"
 
 namespace sealpack::attest {
 
@@ -16,11 +17,13 @@ namespace sealpack::attest {
 //   nvidia-gpu   SPDM request and report, one behind the other
 //   the same as hex or base64, and Intel's quote as JSON {"quote": base64, "cc_eventlog": base64}
 //   tpm, azure-* as Trustee and go-tpm-tools write them (tpm_import.h, azure_import.h)
-// Nothing is proven. `name` stands for the file in messages. kMalformed for what is none of these.
-Result<Evidence> parse_evidence_file(Bytes content, const std::string& name);
+// Nothing is proven. `name` stands for the file in messages. Certificates that come along and are
+// none of the evidence are added to `beside`, if it is there. kMalformed for what is none of these.
+Result<Evidence> parse_evidence_file(Bytes content, const std::string& name,
+                                     Endorsements* beside = nullptr);
 
 // A file, or a folder as evidence_folder.h has it. kIo, kMalformed, kLimit.
-Result<Evidence> load_evidence(const std::filesystem::path& path);
+Result<Evidence> load_evidence(const std::filesystem::path& path, Endorsements* beside = nullptr);
 
 // Adds an item or replaces it. kUsage for a kind that does not exist and for nothing.
 Status set_item(Evidence& evidence, const std::string& kind, Bytes bytes);

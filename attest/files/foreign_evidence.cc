@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/files/foreign_evidence.h"
 
-#include <set>
-
+#include "attest/files/azure_import.h"
 #include "attest/files/evidence_file.h"
 #include "attest/files/text_encodings.h"
+#include "attest/files/tpm_import.h"
 #include "formats/models/json_reader.h"
 
 namespace sealpack::attest {
@@ -35,7 +35,19 @@ Result<Evidence> parse_quote_json(Bytes text) {
 }  // namespace
 
 Result<Evidence> parse_foreign_json(Bytes text) {
-  return parse_quote_json(text);
+  models::JsonReader in(text, "JSON evidence");
+  bool tpm_key = false;
+  bool quote_text = false;
+  TRY(in.begin_object("evidence"));
+  while (const auto key = TRY(in.next_key())) {
+    tpm_key = tpm_key || *key == "ak_public";
+    quote_text =
+        quote_text || (*key == "quote" && TRY(in.peek()) == models::JsonReader::Kind::kString);
+    TRY(in.skip_value());
+  }
+  TRY(in.finish());
+  if (tpm_key) return parse_trustee_tpm(text);
+  return quote_text ? parse_quote_json(text) : parse_trustee_azure(text);
 }
 
 }  // namespace sealpack::attest

@@ -8,7 +8,8 @@ namespace sealpack::attest {
 // Evidence as other tools wrap it: told by what is in it, taken apart into the manufacturers'
 // bytes. Internal to attest/files.
 
-// A JSON document: {"quote": base64, "cc_eventlog": base64} of SGX and TDX (Trustee).
+// A JSON document: {"quote": base64, "cc_eventlog": base64} of SGX and TDX, or what azure_import.h
+// and tpm_import.h read of Trustee's.
 Result<Evidence> parse_foreign_json(Bytes text);
 
 }  // namespace sealpack::attest

@@ -11,6 +11,8 @@
 namespace sealpack::attest {
 namespace {
 
+const std::string kSignature(128, '0');
+
 using ::sealpack::testing::Fails;
 using ::sealpack::testing::FailsWith;
 using ::sealpack::testing::mint;
@@ -115,16 +117,17 @@ TEST(EndorsementFile, RefusesJsonWebKeysThatAreNone) {
 }
 
 TEST(EndorsementFile, KeepsIntelsDocumentsAsTheyAre) {
-  const std::string info = R"({"tcbInfo":{"id":"TDX" },"signature":"00"})";
+  const std::string info = R"({"tcbInfo":{"id":"TDX" },"signature":")" + kSignature + R"("})";
   const auto found = read(info);
   ASSERT_THAT(found, Succeeds());
   ASSERT_EQ(found->tcb_infos.size(), 1U);
   EXPECT_EQ(as_text(found->tcb_infos[0]), info);
-  const auto identity = read(R"({"enclaveIdentity":{"id":"QE"},"signature":"00"})");
+  const auto identity =
+      read(R"({"enclaveIdentity":{"id":"QE"},"signature":")" + kSignature + R"("})");
   ASSERT_THAT(identity, Succeeds());
   EXPECT_EQ(identity->enclave_identities.size(), 1U);
   EXPECT_FALSE(read(R"({"tcbInfo":{}})").ok());
-  EXPECT_FALSE(read(R"({"tcbInfo":{},"tcbInfo":{},"signature":"00"})").ok());
+  EXPECT_FALSE(read(R"({"tcbInfo":{},"tcbInfo":{},"signature":")" + kSignature + R"("})").ok());
 }
 
 TEST(EndorsementFile, ReadsManifestsAndTheirWrapping) {

@@ -124,8 +124,8 @@ TEST(EvidenceFile, RefusesWhatIsNoEvidence) {
                            "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"}) {
     EXPECT_THAT(parse_evidence_file(as_bytes(text), "x"), Fails(ErrorCode::kMalformed)) << text;
   }
-  for (const char* hex : {"00", "ff00ff", "83010203", "d20000", "84",
-                          "d28443a10126a041a040", "d9ffff00"}) {
+  for (const char* hex :
+       {"00", "ff00ff", "83010203", "d20000", "84", "d28443a10126a041a040", "d9ffff00"}) {
     EXPECT_THAT(parse_evidence_file(bytes_of(hex), "x"), Fails(ErrorCode::kMalformed)) << hex;
   }
   EXPECT_THAT(parse_evidence_file(ByteVector(1184), "x"), Fails(ErrorCode::kMalformed));
@@ -244,6 +244,10 @@ TEST(EvidenceFile, KnowsRealSamples) {
       {"psa/psatoken-tfm-psa-iot-1_sign1.bin", "psa"},
       {"psa/psatoken-tfm-psa-2_0_0_mac0.bin", "psa"},
       {"cca/trustee-cca-example-token.cbor", "cca"},
+      {"az-snp-vtpm/evidence-v0.json", "azure-sev-snp"},
+      {"az-tdx-vtpm/evidence-v0.json", "azure-tdx"},
+      {"tpm/trustee-tpm_evidence.json", "tpm"},
+      {"tpm/gotpm-gce-cos-85-nonce9009.pb", "tpm"},
   };
   for (const auto& [name, tee] : kSamples) {
     const auto evidence = load_evidence(vectors / name);

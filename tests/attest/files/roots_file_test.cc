@@ -9,6 +9,8 @@
 namespace sealpack::attest {
 namespace {
 
+const std::string kSignature(128, '0');
+
 using ::sealpack::testing::Fails;
 using ::sealpack::testing::FailsWith;
 using ::sealpack::testing::mint;
@@ -82,7 +84,7 @@ TEST(RootsFile, ReadsKeysAndCertificatesBesideIt) {
 
 TEST(RootsFile, RefusesFilesThatNameNoKey) {
   const testing::TemporaryFolder folder;
-  folder.put("info.json", R"({"tcbInfo":{},"signature":"00"})");
+  folder.put("info.json", R"({"tcbInfo":{},"signature":")" + kSignature + R"("})");
   EXPECT_THAT(load_roots(folder.put("a.toml", "intel = [\"info.json\"]\n")),
               FailsWith(ErrorCode::kMalformed, HasSubstr("besides certificates")));
   EXPECT_THAT(load_roots(folder.put("b.toml", "intel = [\"absent.pem\"]\n")),
