@@ -127,8 +127,6 @@ struct Tpm::State {
   PublicArea endorsement;
   Loaded endorsement_transient;  // unless it is kept in the TPM
   ESYS_TR endorsement_handle = ESYS_TR_NONE;
-  Loaded attestation;
-  PublicArea attestation_public;
   std::uint64_t firmware = 0;
   std::string maker;
 

@@ -138,10 +138,15 @@ Status Tpm::State::policy_authorize(const Loaded& session, const PolicyRun& poli
   const auto approved = TRY(sized_of<TPM2B_DIGEST>(policy.approved.bytes, "policy"));
   const auto reference = TRY(sized_of<TPM2B_NONCE>(policy.reference, "reference"));
   const auto name = TRY(sized_of<TPM2B_NAME>(name_of(key), "name"));
-  return connection->call("use the authority's approval", [&](ESYS_CONTEXT* esys) {
+  const TSS2_RC code = connection->run([&](ESYS_CONTEXT* esys) {
     return Esys_PolicyAuthorize(esys, session.get(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                                 &approved, &reference, &name, ticket.get());
   });
+  if (code == TSS2_RC_SUCCESS) return done();
+  if (without_place(code) == TPM2_RC_VALUE) {
+    return Error(ErrorCode::kRefused, "the TPM's PCRs are not those that the authority approved");
+  }
+  return Connection::failed("use the authority's approval", code);
 }
 
 Result<Loaded> Tpm::State::run_policy(const PolicyRun& policy) {

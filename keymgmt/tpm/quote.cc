@@ -83,7 +83,8 @@ Status Tpm::extend_pcr(unsigned index, const Digest& value) {
 }
 
 Result<Quote> Tpm::quote(PcrMask mask, Bytes qualifying) {
-  TRY(attestation_key());
+  Loaded key;
+  TRY(state_->make_primary(attestation_p256(), key));
   const auto data = TRY(sized_of<TPM2B_DATA>(qualifying, "qualifying data"));
   const TPML_PCR_SELECTION selection = to_tss(mask);
   const TPMT_SIG_SCHEME scheme = [] {
@@ -98,8 +99,8 @@ Result<Quote> Tpm::quote(PcrMask mask, Bytes qualifying) {
     TPM2B_ATTEST* given = nullptr;
     TPMT_SIGNATURE* given_signature = nullptr;
     TRY(state_->connection->call("quote", [&](ESYS_CONTEXT* esys) {
-      return Esys_Quote(esys, state_->attestation.get(), session.get(), ESYS_TR_NONE, ESYS_TR_NONE,
-                        &data, &scheme, &selection, &given, &given_signature);
+      return Esys_Quote(esys, key.get(), session.get(), ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
+                        &selection, &given, &given_signature);
     }));
     const Given<TPM2B_ATTEST> quoted(given);
     const Given<TPMT_SIGNATURE> signature(given_signature);
@@ -121,16 +122,16 @@ Result<Quote> Tpm::quote(PcrMask mask, Bytes qualifying) {
 }
 
 Result<crypto::SecretBytes> Tpm::activate_credential(const Credential& credential) {
-  TRY(attestation_key());
+  Loaded key;
+  TRY(state_->make_primary(attestation_p256(), key));
   const auto blob = TRY(sized_of<TPM2B_ID_OBJECT>(credential.blob, "credential"));
   const auto secret = TRY(sized_of<TPM2B_ENCRYPTED_SECRET>(credential.secret, "its secret"));
   const Loaded attestation = TRY(state_->hmac_session(TPMA_SESSION_ENCRYPT));
   const Loaded endorsement = TRY(state_->endorsement_session(0));
   TPM2B_DIGEST* given = nullptr;
   const TSS2_RC code = state_->connection->run([&](ESYS_CONTEXT* esys) {
-    return Esys_ActivateCredential(esys, state_->attestation.get(), state_->endorsement_handle,
-                                   attestation.get(), endorsement.get(), ESYS_TR_NONE, &blob,
-                                   &secret, &given);
+    return Esys_ActivateCredential(esys, key.get(), state_->endorsement_handle, attestation.get(),
+                                   endorsement.get(), ESYS_TR_NONE, &blob, &secret, &given);
   });
   if (code != TSS2_RC_SUCCESS) {
     const Error error = Connection::failed("activate the credential", code);

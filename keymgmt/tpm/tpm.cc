@@ -176,10 +176,8 @@ Tpm::Time Tpm::time() const {
 }
 
 Result<PublicArea> Tpm::attestation_key() {
-  if (state_->attestation.get() == ESYS_TR_NONE) {
-    state_->attestation_public = TRY(state_->make_primary(attestation_p256(), state_->attestation));
-  }
-  return state_->attestation_public;
+  Loaded unused;
+  return state_->make_primary(attestation_p256(), unused);
 }
 
 Result<std::optional<ByteVector>> Tpm::endorsement_certificate() {
