@@ -4,35 +4,18 @@
 #include <algorithm>
 
 #include "attest/policy/check_policy.h"
+#include "attest/policy/claim_text.h"
 
 namespace sealpack::policy {
 namespace {
 
 using internal::parse_number_value;
 
-std::string shown(const ClaimName& claim, Bytes value) {
-  switch (claim.kind) {
-    case ClaimKind::kFlag:
-      return value[0] == 0 ? "false" : "true";
-    case ClaimKind::kNumber:
-      return std::to_string(parse_number_value(value));
-    case ClaimKind::kText:
-    case ClaimKind::kTextSet:
-      return printable(as_text(value));
-    case ClaimKind::kBytes:
-    case ClaimKind::kBytesSet:
-      break;
-  }
-  return to_hex(value);
-}
-
 std::string accepted_text(const ClaimName& claim, const bundle::ClaimRule& rule) {
   constexpr std::size_t kShown = 8;
   std::string out;
   for (std::size_t i = 0; i < std::min(kShown, rule.accepted.size()); ++i) {
-    const ByteVector& value = rule.accepted[i];
-    const bool possible = internal::why_not_a_value(claim, value).empty();
-    out += (i == 0 ? "" : " or ") + (possible ? shown(claim, value) : to_hex(value));
+    out += (i == 0 ? "" : " or ") + value_for_people(claim, rule.accepted[i]);
   }
   if (rule.accepted.size() > kShown) {
     out += " or " + std::to_string(rule.accepted.size() - kShown) + " more";
@@ -133,7 +116,7 @@ class Judgement {
     }
     if (!claim.bad_news) return;
     for (const Bytes value : values) {
-      const std::string text = possible(claim, value) ? shown(claim, value) : to_hex(value);
+      const std::string text = value_for_people(claim, value);
       refuse("policy.not-stated", std::string(claim.name) + " is " + text +
                                       ", and the policy has no rule for " +
                                       std::string(claim.name));
@@ -166,8 +149,8 @@ class Judgement {
             return std::equal(one.begin(), one.end(), value.begin(), value.end());
           });
       if (!listed) {
-        refuse("policy.not-accepted",
-               name + " is " + shown(claim, value) + ", accepted is " + accepted_text(claim, rule));
+        refuse("policy.not-accepted", name + " is " + value_for_people(claim, value) +
+                                          ", accepted is " + accepted_text(claim, rule));
       }
       return;
     }

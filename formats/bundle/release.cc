@@ -7,7 +7,7 @@ namespace sealpack::bundle {
 namespace {
 
 constexpr std::size_t kMaxEnvironments = 256;
-constexpr std::size_t kMaxRules = 64;
+constexpr std::size_t kMaxRules = 256;
 constexpr std::size_t kMaxAccepted = 4096;
 constexpr std::size_t kMaxClaimSize = 1024;
 constexpr std::uint32_t kMaxDecimals = 9;

@@ -34,14 +34,20 @@ void Terminal::warning(const std::string& text) {
 }
 void Terminal::error(const Error& error) {
   err_ << "sealpack: error: " << error.message() << '\n';
+  for (const Reason& reason : reasons_) {
+    err_ << "sealpack: reason: " << reason.code << ": " << reason.text << '\n';
+  }
   if (!error.hint().empty()) err_ << "sealpack: hint: " << error.hint() << '\n';
   err_.flush();
   if (!json_) return;
-  print_json(*this, {{"error",
-                      {{"code", to_string(error.code())},
-                       {"exit_status", static_cast<int>(error.code())},
-                       {"message", error.message()},
-                       {"hint", error.hint()}}}});
+  Json json = {{"code", to_string(error.code())},
+               {"exit_status", static_cast<int>(error.code())},
+               {"message", error.message()},
+               {"hint", error.hint()}};
+  for (const Reason& reason : reasons_) {
+    json["reasons"].push_back({{"code", reason.code}, {"text", reason.text}});
+  }
+  print_json(*this, {{"error", json}});
 }
 
 Progress::Progress(Terminal& terminal, std::string what, std::uint64_t total)

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "formats/base/bytes.h"
+#include "formats/base/reason.h"
 
 namespace sealpack::cli {
 
@@ -34,6 +35,9 @@ class Terminal {
   void warning(const std::string& text);
   // "sealpack: error: …" and "sealpack: hint: …"; with JSON {"error": {…}} on stdout besides.
   void error(const Error& error);
+  // All reasons for the error that the verb is about to return: "sealpack: reason: CODE: …" behind
+  // it, a list in its JSON.
+  void give_reasons(std::vector<Reason> reasons) { reasons_ = std::move(reasons); }
 
  private:
   std::ostream& out_;
@@ -41,6 +45,7 @@ class Terminal {
   bool err_is_terminal_;
   bool quiet_ = false;
   bool json_ = false;
+  std::vector<Reason> reasons_;
 };
 
 // A progress bar with rate and time left, drawn by a thread of its own a few times a second, and

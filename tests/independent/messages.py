@@ -281,7 +281,7 @@ CONTENT = table(u32("format", 1, 1, UNSUPPORTED), u32("suite", 1, 1, UNSUPPORTED
 
 CLAIM = table(text("claim", 64, 1), Field("accepted", "bytes", 1, 1024, 4096, MALFORMED, None, False), number("minimum"),
               text("ignore_because", 4096), number("maximum"), check=check_claim)
-ENVIRONMENT = table(text("tee", 64, 1), many("rules", CLAIM, 64), check=check_environment)
+ENVIRONMENT = table(text("tee", 64, 1), many("rules", CLAIM, 256), check=check_environment)
 POLICY = table(text("anyone_because", 4096), many("environments", ENVIRONMENT, 256), check=check_policy)
 ANSWER = table(u32("form", 1, 3), u32("decimals", 0, 9), number("query_budget"), check=check_answer)
 ESCROW = table(fixed("key", 32), text("because", 4096, 1), check=lambda e: demand(any(e.key), "the escrow key is a passphrase"))

@@ -36,8 +36,8 @@ void add_platform(Claims& claims, const Report& report) {
   claims.add_flag("alias_check_complete", report.platform_bit(5));
   claims.add_flag("tio_enabled", report.platform_bit(7));
   const FirmwareVersion& version = report.current_version;
-  claims.add_number("firmware_version", std::uint64_t{version.major} << 16U |
-                                            std::uint64_t{version.minor} << 8U | version.build);
+  claims.add_number("snp_firmware_version", std::uint64_t{version.major} << 16U |
+                                                std::uint64_t{version.minor} << 8U | version.build);
 }
 
 // Bit vectors, most significant byte first, as their hex is read.

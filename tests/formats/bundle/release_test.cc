@@ -138,7 +138,7 @@ TEST(Release, BoundsRulesAndAcceptedValues) {
        [](Release& r) {
          auto& rules = r.policy.environments[0].rules;
          rules.clear();
-         for (int i = 100; i < 165; ++i) rules.push_back({"c" + std::to_string(i), {}, 1, {}});
+         for (int i = 100; i < 357; ++i) rules.push_back({"c" + std::to_string(i), {}, 1, {}});
        }},
       {"too many accepted values",
        [](Release& r) {

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "attest/policy/claim_names.h"
+
+namespace sealpack::policy {
+
+// A value of the claim for people: hex, true or false, a number, a text in quotes. Hex as well for
+// what cannot be a value of it.
+std::string value_for_people(const ClaimName& claim, Bytes value);
+
+}  // namespace sealpack::policy
