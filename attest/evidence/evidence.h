@@ -40,7 +40,7 @@ struct Evidence {
 //   ak-public         TPM2B_PUBLIC or TPMT_PUBLIC of the attestation key (tpm)
 //   ek-certificate    DER (tpm)
 //   event-log         TCG2 crypto-agile log (tpm, azure-*), CCEL (tdx)
-//   gpu-request       SPDM GET_MEASUREMENTS request, 37 bytes (nvidia-gpu, or beside a CPU's evidence)
+//   gpu-request       SPDM GET_MEASUREMENTS request (nvidia-gpu, or beside a CPU's TEE)
 //   gpu-report        its response
 //   gpu-certificates  PEM chain, the GPU's own certificate first
 inline constexpr std::string_view kEvidenceKinds[] = {

@@ -19,6 +19,10 @@ Verdict with_gpu(Verdict verdict, const VerifyInput& input) {
     verdict.claims.reset();
     return verdict;
   }
+  // Who binds the TEE must bind the GPU: else any GPU's report from any day would do.
+  if (input.report_data && !input.gpu_nonce) {
+    verdict.reasons.push_back({"evidence.gpu-nonce", "there is a GPU, and no nonce to ask it for"});
+  }
   Verdict gpu = verify_gpu_beside(input);
   verdict.reasons.insert(verdict.reasons.end(), gpu.reasons.begin(), gpu.reasons.end());
   if (!gpu.claims || !verdict.claims || !verdict.reasons.empty()) {
