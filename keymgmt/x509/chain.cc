@@ -56,8 +56,7 @@ class Walk {
     while (!is_root(chain.back())) {
       judge(chain.back(), chain.size() - 1);
       if (chain.size() == rules_.longest) {
-        add("chain.too-long", "no pinned root within " + std::to_string(rules_.longest) +
-                                  " certificates of " + name_of(leaf));
+        add_too_long(chain);
         return std::nullopt;
       }
       const Certificate* issuer = find_issuer(chain);
@@ -110,6 +109,16 @@ class Walk {
     }
     if (found == nullptr) add_no_issuer(subject, named);
     return found;
+  }
+
+  void add_too_long(const std::vector<Certificate>& chain) {
+    const Certificate& last = chain.back();
+    if (last.subject_name() == last.issuer_name()) {
+      add_no_issuer(last, false);
+      return;
+    }
+    add("chain.too-long", "no pinned root within " + std::to_string(rules_.longest) +
+                              " certificates of " + name_of(chain.front()));
   }
 
   void add_no_issuer(const Certificate& subject, bool named) {
