@@ -59,12 +59,31 @@ Status read_member(JsonReader& in, const std::string& key, AzureJson& out) {
   return done();
 }
 
+// TPMT_SIGNATURE around it.
 ByteVector wrapped_signature(const ByteVector& signature) {
-  const auto high = [](std::size_t value) { return static_cast<std::uint8_t>(value >> 8U); };
-  const auto low = [](std::size_t value) { return static_cast<std::uint8_t>(value & 0xffU); };
-  ByteVector out{high(kTpmRsaSsa), low(kTpmRsaSsa),        high(kTpmSha256),
-                 low(kTpmSha256),  high(signature.size()), low(signature.size())};
+  ByteVector out;
+  for (const std::size_t part :
+       {std::size_t{kTpmRsaSsa}, std::size_t{kTpmSha256}, signature.size()}) {
+    out.push_back(static_cast<std::uint8_t>(part >> 8U));
+    out.push_back(static_cast<std::uint8_t>(part & 0xffU));
+  }
   out.insert(out.end(), signature.begin(), signature.end());
+  return out;
+}
+
+// The table of certificates that evidence of SNP has (GHCB specification): one entry, the end, DER.
+ByteVector certificate_table(const ByteVector& vcek) {
+  constexpr std::uint8_t kVcekGuid[16] = {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64,
+                                          0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd};
+  constexpr std::size_t kEntrySize = 24;
+  ByteVector out(std::begin(kVcekGuid), std::end(kVcekGuid));
+  for (const std::size_t number : {2 * kEntrySize, vcek.size()}) {
+    for (unsigned i = 0; i < 4; ++i) {
+      out.push_back(static_cast<std::uint8_t>((number >> (8U * i)) & 0xffU));
+    }
+  }
+  out.resize(2 * kEntrySize);
+  out.insert(out.end(), vcek.begin(), vcek.end());
   return out;
 }
 
@@ -81,12 +100,13 @@ Result<Evidence> parse_trustee_azure(Bytes json) {
   }
   TRY(in.finish());
   const bool snp = !parts.vcek.empty();
+  if (parts.quote.signature.size() > 0xffff) return in.malformed("a signature beyond 64 KiB");
   if (snp == !parts.td_quote.empty() || parts.hcl_report.empty() || parts.quote.message.empty()) {
     return in.malformed("needs a quote, a report, and either a vcek or a td_quote");
   }
   Evidence evidence;
   evidence.tee = snp ? "azure-sev-snp" : "azure-tdx";
-  if (snp) evidence.items.push_back({"certificates", parts.vcek});
+  if (snp) evidence.items.push_back({"certificates", certificate_table(parts.vcek)});
   if (!snp) evidence.items.push_back({"quote", parts.td_quote});
   evidence.items.push_back({"hcl-report", parts.hcl_report});
   evidence.items.push_back({"tpm-quote", parts.quote.message});

@@ -4,9 +4,16 @@
 #include <algorithm>
 
 #include "attest/verify/nvidia/gpu.h"
+#include "attest/verify/tpm/ccel.h"
 
 namespace sealpack::attest {
 namespace {
+
+Verdict verify_tdx_and_log(const VerifyInput& input) {
+  Verdict verdict = verify_tdx(input);
+  check_ccel(input.evidence, verdict);
+  return verdict;
+}
 
 // The TEEs beside which a GPU may be.
 constexpr std::string_view kBesideGpu[] = {"azure-sev-snp", "azure-tdx", "sev-snp", "tdx"};
@@ -53,7 +60,7 @@ Verdict verify(const VerifyInput& input) {
                                             {"sev-snp", verify_snp},
                                             {"sgx", verify_sgx},
                                             {"simulated", verify_simulated},
-                                            {"tdx", verify_tdx},
+                                            {"tdx", verify_tdx_and_log},
                                             {"tpm", verify_tpm}};
   for (const Verifier& verifier : kVerifiers) {
     if (verifier.tee != input.evidence.tee) continue;

@@ -38,6 +38,14 @@ bool measures_its_data(std::uint32_t type) {
   return type == kEvSeparator || type == kEvEfiVariableDriverConfig || type == kEvEfiAction;
 }
 
+// By digest alone, whatever the type says, but where BootOrder is measured: that of the entries 1
+// and 0 is the same four bytes.
+bool may_report_error(EventLogKind kind, const LoggedEvent& event) {
+  const bool has_boot_order = kind == EventLogKind::kCcel || event.index == 1;
+  if (has_boot_order) return event.type == kEvSeparator;
+  return event.index < kFirmwarePcrs;
+}
+
 std::string place_of(const EventLog& log, std::size_t i) {
   return "event " + std::to_string(i + 1) + " of the log, for " +
          (log.kind == EventLogKind::kTpm ? "PCR " + std::to_string(log.events[i].index)
@@ -122,8 +130,7 @@ void check_events(const EventLog& log, HashAlgorithm hash, std::vector<Reason>& 
                                                                      "its data, and has not its "
                                                                      "digest"});
     }
-    const bool firmware = log.kind == EventLogKind::kCcel || event.index < kFirmwarePcrs;
-    if (firmware && is_digest_of(hash, *digest, kErrorSeparator)) {
+    if (may_report_error(log.kind, event) && is_digest_of(hash, *digest, kErrorSeparator)) {
       reasons.push_back(
           {"eventlog.separator", place_of(log, i) + ", is a separator that reports an error"});
     }

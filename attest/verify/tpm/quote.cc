@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/verify/binding.h"
 #include "attest/verify/items.h"
 #include "attest/verify/tpm/event_claims.h"
 #include "attest/verify/tpm/tpm_algorithms.h"
@@ -176,13 +177,7 @@ void check_quote(const QuoteItems& items, const crypto::DeviceKey& key, const Ve
            "the quote is not signed by the attestation key (" + to_string(items.signature.scheme) +
                ")");
   }
-  if (input.report_data &&
-      !std::equal(input.report_data->begin(), input.report_data->end(),
-                  items.quote.extra_data.begin(), items.quote.extra_data.end())) {
-    refuse(reasons, "tpm.report-data",
-           "the quote is bound to '" + to_hex(items.quote.extra_data) + "', asked for was '" +
-               to_hex(*input.report_data) + "'");
-  }
+  check_binding(input.report_data, items.quote.extra_data, "tpm.report-data", "extraData", reasons);
   check_values(items, reasons);
   check_firmware_measured(items.values, reasons);
   check_log(items, reasons);

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/verify/tpm/event_log.h"
+
+#include <gtest/gtest.h>
+
+#include "attest/verify/tpm/event_claims.h"
+#include "tests/attest/verify/tpm/minted_tpm.h"
+#include "tests/attest/verify/verdict_matchers.h"
+#include "tests/testing/result_matchers.h"
+
+namespace sealpack::attest {
+namespace {
+
+using crypto::HashAlgorithm;
+using testing::Fails;
+using testing::HasOnlyReason;
+using testing::MintedLog;
+using testing::secure_boot_variable;
+
+constexpr HashAlgorithm kSha256 = HashAlgorithm::kSha256;
+const std::vector<std::uint8_t> kAllFirmware = {0, 1, 2, 3, 4, 5, 6, 7};
+
+EventLog parsed(const MintedLog& log, EventLogKind kind = EventLogKind::kTpm) {
+  auto result = parse_event_log(log.bytes(), kind);
+  EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message());
+  return result.ok() ? *std::move(result) : EventLog();
+}
+
+std::vector<Reason> replayed(const EventLog& log, const std::vector<PcrValue>& values,
+                             HashAlgorithm bank = kSha256) {
+  std::vector<Reason> reasons;
+  check_events(log, bank, reasons);
+  check_pcr_replay(log, bank, values, reasons);
+  return reasons;
+}
+
+TEST(EventLogs, LeadToTheValuesOfEachBank) {
+  MintedLog log({HashAlgorithm::kSha1, kSha256, HashAlgorithm::kSha384, HashAlgorithm::kSha512});
+  log.boot(true);
+  for (const auto bank :
+       {HashAlgorithm::kSha1, kSha256, HashAlgorithm::kSha384, HashAlgorithm::kSha512}) {
+    EXPECT_THAT(replayed(parsed(log), log.values(bank, kAllFirmware), bank), ::testing::IsEmpty());
+  }
+}
+
+TEST(EventLogs, ThatLeadElsewhereAreRefused) {
+  MintedLog log;
+  log.boot(true);
+  auto values = log.values(kSha256, kAllFirmware);
+  values[4].digest[0] ^= 1U;
+  EXPECT_THAT(replayed(parsed(log), values), HasOnlyReason("eventlog.pcr"));
+}
+
+TEST(EventLogs, MustSpeakOfEveryFirmwarePcrThatIsQuoted) {
+  MintedLog log;
+  log.add(0, 8, "version").separator(0);
+  auto values = log.values(kSha256, {0, 7});
+  values[1].digest = ByteVector(32, 9);
+  EXPECT_THAT(replayed(parsed(log), values), HasOnlyReason("eventlog.pcr"));
+}
+
+TEST(EventLogs, SayNothingAboutWhatTheRunningSystemMeasures) {
+  MintedLog log;
+  log.boot(true);
+  std::vector<PcrValue> values = log.values(kSha256, {0});
+  values.push_back({kSha256, 10, ByteVector(32, 10)});
+  EXPECT_THAT(replayed(parsed(log), values), ::testing::IsEmpty());
+}
+
+TEST(EventLogs, WithoutDigestsOfTheBankAreRefused) {
+  MintedLog log({HashAlgorithm::kSha1});
+  log.boot(true);
+  std::vector<Reason> reasons;
+  check_pcr_replay(parsed(log), kSha256, {}, reasons);
+  EXPECT_THAT(reasons, HasOnlyReason("eventlog.bank"));
+}
+
+TEST(EventLogs, OfFirmwareThatDidNotCloseItsPcrsAreRefused) {
+  MintedLog log;
+  log.add(0, 8, "version");
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {0})), HasOnlyReason("eventlog.separator"));
+}
+
+TEST(EventLogs, WithASeparatorThatReportsAnErrorAreRefused) {
+  MintedLog log;
+  constexpr std::uint8_t kError[] = {1, 0, 0, 0};
+  log.add(2, kEvSeparator, kError).separator(2);
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {2})), HasOnlyReason("eventlog.separator"));
+  // Whatever its type says.
+  MintedLog relabelled;
+  relabelled.add(2, 1, kError).separator(2);
+  EXPECT_THAT(replayed(parsed(relabelled), relabelled.values(kSha256, {2})),
+              HasOnlyReason("eventlog.separator"));
+}
+
+TEST(EventLogs, MayMeasureABootOrderThatLooksLikeAnError) {
+  MintedLog log;
+  constexpr std::uint8_t kEntries[] = {1, 0, 0, 0};
+  log.add(1, 0x80000002, as_bytes("BootOrder"), kEntries).separator(1);
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {1})), ::testing::IsEmpty());
+  MintedLog error;
+  error.add(1, kEvSeparator, kEntries).separator(1);
+  EXPECT_THAT(replayed(parsed(error), error.values(kSha256, {1})),
+              HasOnlyReason("eventlog.separator"));
+}
+
+TEST(EventLogs, MayCloseWithOnesToo) {
+  MintedLog log;
+  constexpr std::uint8_t kOnes[] = {0xff, 0xff, 0xff, 0xff};
+  log.add(2, kEvSeparator, kOnes);
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {2})), ::testing::IsEmpty());
+}
+
+TEST(EventLogs, WithOtherEventsRelabelledAsSeparatorsAreRefused) {
+  MintedLog log;
+  constexpr std::uint8_t kZero[4] = {};
+  log.add(2, kEvSeparator, kZero, as_bytes("an option ROM"));
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {2})),
+              ::testing::AllOf(testing::HasReason("eventlog.event-digest"),
+                               testing::HasReason("eventlog.separator")));
+}
+
+TEST(EventLogs, WithVariablesThatWereNotMeasuredAreRefused) {
+  MintedLog log;
+  log.add(7, kEvEfiVariableDriverConfig, secure_boot_variable(1), secure_boot_variable(0));
+  log.separator(7);
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {7})),
+              HasOnlyReason("eventlog.event-digest"));
+}
+
+TEST(EventLogs, StartPcr0FromTheLocality) {
+  for (const std::uint8_t locality : ByteVector{0, 3, 4}) {
+    ByteVector data = to_vector(as_bytes(std::string_view("StartupLocality\0", 16)));
+    data.push_back(locality);
+    MintedLog log;
+    log.add(0, kEvNoAction, data).separator(0);
+    const EventLog one = parsed(log);
+    EXPECT_EQ(one.startup_locality, locality);
+    ByteVector value(32);
+    value.back() = locality;
+    const ByteVector zero = crypto::hash(kSha256, ByteVector(4));
+    value.insert(value.end(), zero.begin(), zero.end());
+    EXPECT_EQ(replay(one, kSha256).value().at(0), crypto::hash(kSha256, value));
+  }
+}
+
+TEST(EventLogs, RefuseLocalitiesThatAreNoneOrComeLate) {
+  const auto with = [](std::uint8_t locality) {
+    ByteVector data = to_vector(as_bytes(std::string_view("StartupLocality\0", 16)));
+    data.push_back(locality);
+    return data;
+  };
+  MintedLog none;
+  none.add(0, kEvNoAction, with(1));
+  EXPECT_THAT(parse_event_log(none.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+  MintedLog late;
+  late.separator(0).add(0, kEvNoAction, with(3));
+  EXPECT_THAT(parse_event_log(late.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+  MintedLog twice;
+  twice.add(0, kEvNoAction, with(3)).add(0, kEvNoAction, with(4));
+  EXPECT_THAT(parse_event_log(twice.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+}
+
+TEST(EventLogs, RefuseTypesThatTheSpecificationDoesNotHave) {
+  MintedLog log;
+  log.add(8, 0x0000abcd, "what?");
+  EXPECT_THAT(parse_event_log(log.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kUnsupported));
+}
+
+TEST(EventLogs, RefuseRegistersThatDoNotExist) {
+  MintedLog log;
+  log.add(24, 1, "beyond");
+  EXPECT_THAT(parse_event_log(log.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+  MintedLog ccel({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  ccel.add(5, 1, "beyond");
+  EXPECT_THAT(parse_event_log(ccel.bytes(), EventLogKind::kCcel), Fails(ErrorCode::kMalformed));
+  MintedLog mrtd({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  mrtd.add(0, 1, "into MRTD");
+  EXPECT_THAT(parse_event_log(mrtd.bytes(), EventLogKind::kCcel), Fails(ErrorCode::kMalformed));
+}
+
+TEST(EventLogs, RefuseDigestLengthsThatContradictTheirAlgorithm) {
+  MintedLog log;
+  log.boot(true);
+  constexpr std::size_t kSizeOfSha256 = 32 + 28 + 2;
+  for (const std::uint8_t size : ByteVector{0, 31, 33, 64, 255}) {
+    ByteVector bytes = log.bytes();
+    bytes[kSizeOfSha256] = size;
+    EXPECT_THAT(parse_event_log(bytes, EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+    bytes[kSizeOfSha256 + 1] = 0xff;
+    EXPECT_THAT(parse_event_log(bytes, EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+  }
+}
+
+TEST(EventLogs, RefuseAnAlgorithmTwice) {
+  EXPECT_THAT(parse_event_log(MintedLog({kSha256, kSha256}).bytes(), EventLogKind::kTpm),
+              Fails(ErrorCode::kMalformed));
+}
+
+TEST(EventLogs, OfSha1AloneInTheOldFormatAreNotRead) {
+  ByteVector bytes = MintedLog().bytes();
+  bytes[32 + 13] = '2';  // "Spec ID Event02"
+  EXPECT_THAT(parse_event_log(bytes, EventLogKind::kTpm), Fails(ErrorCode::kUnsupported));
+  EXPECT_THAT(parse_event_log(ByteVector(64), EventLogKind::kTpm), Fails(ErrorCode::kUnsupported));
+}
+
+TEST(EventLogs, EndWithTheirLastEvent) {
+  MintedLog log;
+  log.boot(true);
+  ByteVector padded = log.bytes();
+  padded.insert(padded.end(), 64, 0xff);
+  EXPECT_THAT(parse_event_log(padded, EventLogKind::kTpm), Fails(ErrorCode::kUnsupported));
+}
+
+TEST(EventLogs, OfTrustDomainsMayBePadded) {
+  MintedLog log({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  log.separator(1);
+  for (const std::uint8_t padding : ByteVector{0x00, 0xff}) {
+    ByteVector padded = log.bytes();
+    padded.insert(padded.end(), 100, padding);
+    const auto read = parse_event_log(padded, EventLogKind::kCcel);
+    ASSERT_TRUE(read.ok()) << read.error().message();
+    EXPECT_EQ(read->events.size(), 1U);
+    padded.back() ^= 1U;
+    EXPECT_THAT(parse_event_log(padded, EventLogKind::kCcel), Fails(ErrorCode::kMalformed));
+  }
+}
+
+TEST(EventLogs, AreReadWholeOrNotAtAll) {
+  MintedLog log;
+  log.boot(true);
+  const std::size_t empty = MintedLog().bytes().size();
+  std::size_t read = 0;
+  for (std::size_t size = 0; size < log.bytes().size(); ++size) {
+    const auto part = parse_event_log(Bytes(log.bytes()).first(size), EventLogKind::kTpm);
+    if (part.ok()) ++read;
+    EXPECT_TRUE(size >= empty || !part.ok());
+  }
+  EXPECT_EQ(read, parsed(log).events.size());  // after the head and each event but the last
+}
+
+TEST(SecureBoot, IsWhatTheFirmwareMeasured) {
+  for (const bool on : {true, false}) {
+    MintedLog log;
+    log.boot(on);
+    EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), on);
+  }
+}
+
+TEST(SecureBoot, IsNotWhatTheSystemAppendsLater) {
+  // Whoever has the machine can extend PCR 7, and write the log as he likes; he hides the variable
+  // that the firmware measured under another type.
+  MintedLog log;
+  log.add(7, 1, as_bytes("?"), secure_boot_variable(0)).separator(7);
+  log.add(7, kEvEfiVariableDriverConfig, secure_boot_variable(1));
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {7})), ::testing::IsEmpty());
+  EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), std::nullopt);
+}
+
+TEST(SecureBoot, IsReadFromTheMeasuredBytesWhateverTheirType) {
+  MintedLog log;
+  log.add(7, 1, secure_boot_variable(0)).separator(7);
+  EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), false);
+}
+
+TEST(SecureBoot, IsUnknownWithoutASeparatorOrWithTwoValues) {
+  MintedLog open;
+  open.add(7, kEvEfiVariableDriverConfig, secure_boot_variable(1));
+  EXPECT_EQ(measured_secure_boot(parsed(open), kSha256, 7), std::nullopt);
+  MintedLog both;
+  both.add(7, kEvEfiVariableDriverConfig, secure_boot_variable(1));
+  both.add(7, kEvEfiVariableDriverConfig, secure_boot_variable(0)).separator(7);
+  EXPECT_EQ(measured_secure_boot(parsed(both), kSha256, 7), std::nullopt);
+  MintedLog odd;
+  odd.add(7, kEvEfiVariableDriverConfig, secure_boot_variable(2)).separator(7);
+  EXPECT_EQ(measured_secure_boot(parsed(odd), kSha256, 7), std::nullopt);
+}
+
+TEST(EventClaims, AreAllDigestsWhateverTheirTypes) {
+  MintedLog log;
+  log.boot(true);
+  log.add(4, kEvSeparator, as_bytes("hidden"), as_bytes("another kernel"));
+  Claims claims;
+  add_event_claims(parsed(log), log.values(kSha256, {4}), claims);
+  ASSERT_EQ(claims.claims.size(), 2U);
+  for (const char* measured : {"the kernel", "another kernel"}) {
+    const ByteVector digest = crypto::hash(kSha256, as_bytes(measured));
+    EXPECT_TRUE(std::any_of(claims.claims.begin(), claims.claims.end(), [&](const Claim& claim) {
+      return claim.name == "pcr4_event" && claim.value == digest;
+    }));
+  }
+}
+
+TEST(EventClaims, AreNotMadeOfPcrsThatWereNotQuoted) {
+  MintedLog log;
+  log.boot(true);
+  Claims claims;
+  add_event_claims(parsed(log), log.values(kSha256, {0, 7}), claims);
+  EXPECT_TRUE(claims.claims.empty());
+}
+
+TEST(Rtmrs, AreReproducedOrTheLogIsRefused) {
+  MintedLog log({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  log.separator(1).separator(2).add(3, 13, "kernel");
+  const auto values = log.values(HashAlgorithm::kSha384, {1, 2, 3, 4});
+  std::array<Bytes, 4> rtmrs;
+  for (std::size_t i = 0; i < 4; ++i) rtmrs[i] = values[i].digest;
+  std::vector<Reason> reasons;
+  const EventLog one = parsed(log, EventLogKind::kCcel);
+  check_rtmr_replay(one, rtmrs, reasons);
+  EXPECT_THAT(reasons, ::testing::IsEmpty());
+
+  const ByteVector other(48, 7);
+  for (std::size_t i = 0; i < 3; ++i) {
+    auto changed = rtmrs;
+    changed[i] = other;
+    reasons.clear();
+    check_rtmr_replay(one, changed, reasons);
+    EXPECT_THAT(reasons, HasOnlyReason("eventlog.rtmr"));
+  }
+  // RTMR3 belongs to the running system, until the log speaks of it.
+  auto running = rtmrs;
+  running[3] = other;
+  reasons.clear();
+  check_rtmr_replay(one, running, reasons);
+  EXPECT_THAT(reasons, ::testing::IsEmpty());
+  log.add(4, 13, "an image");
+  check_rtmr_replay(parsed(log, EventLogKind::kCcel), running, reasons);
+  EXPECT_THAT(reasons, HasOnlyReason("eventlog.rtmr"));
+}
+
+}  // namespace
+}  // namespace sealpack::attest
