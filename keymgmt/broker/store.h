@@ -142,9 +142,9 @@ class Store {
   // All decisions in one transaction. An error: nothing was written, as far as is known.
   virtual Result<Committed> commit(std::uint64_t generation,
                                    std::span<const Decision> decisions) = 0;
-  // Forgets nonces of challenges that ended before `before`, and never takes such a challenge
-  // again.
-  virtual Status forget_nonces(std::uint64_t before) = 0;
+  // Forgets what ended before `before`: leases, and nonces of challenges, of which none that ended
+  // before is ever taken again.
+  virtual Status forget(std::uint64_t before) = 0;
 
   virtual Result<LogHead> log_head() = 0;
   // Serialized entries from `first` on; fewer where the log ends.

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decisions of a service become durable: nonces spent, instances counted, entries logged, all or
+// nothing.
+#include <algorithm>
+#include <map>
+
+#include "keymgmt/broker/store/sql_store.h"
+
+namespace sealpack::broker::internal {
+namespace {
+
+// The instances of one transaction. What it grants counts at once.
+class Instances {
+ public:
+  explicit Instances(Database& database) : database_(database) {}
+
+  // Why the lease cannot be had; nothing where it was written.
+  Result<std::optional<Reason>> claim(const LeaseClaim& claim) {
+    const Lease& lease = claim.lease;
+    if (!claim.renewal) {
+      const auto refused = TRY(refuse_new(claim));
+      if (refused) return refused;
+      TRY(database_.run(
+          "INSERT INTO leases (instance, authority, product, release_digest, device,"
+          " since, ends, renewals) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+          {bytes_value(lease.instance), bytes_value(lease.authority.bytes),
+           bytes_value(as_bytes(lease.product)), bytes_value(lease.release.bytes), lease.device,
+           TRY(number_value(lease.since, "time")), TRY(number_value(lease.until, "time"))}));
+      return std::optional<Reason>();
+    }
+    return renew(claim);
+  }
+
+ private:
+  using Product = std::pair<Digest, std::string>;
+
+  Result<std::optional<Reason>> renew(const LeaseClaim& claim) {
+    const Lease& lease = claim.lease;
+    const auto rows = TRY(database_.query(
+        "SELECT instance, authority, product, release_digest, device, since, ends, renewals"
+        " FROM leases WHERE instance = $1",
+        {bytes_value(lease.instance)}));
+    std::optional<Lease> known;
+    if (!rows.empty()) known = TRY(read_lease(rows.front()));
+    if (!known || known->authority != lease.authority || known->product != lease.product ||
+        known->device != lease.device) {
+      return std::optional(Reason{"broker.lease-unknown",
+                                  "the lease to prolong is not one of this product and device"});
+    }
+    if (known->until <= lease.since) {
+      // It lapsed: the instance counts as a new one.
+      const auto refused = TRY(refuse_new(claim));
+      if (refused) return refused;
+    }
+    TRY(
+        database_.run("UPDATE leases SET ends = $1, renewals = renewals + 1, release_digest = $2"
+                      " WHERE instance = $3",
+                      {TRY(number_value(std::max(lease.until, known->until), "time")),
+                       bytes_value(lease.release.bytes), bytes_value(lease.instance)}));
+    return std::optional<Reason>();
+  }
+
+  // Counts the new instance unless there is no room for it.
+  Result<std::optional<Reason>> refuse_new(const LeaseClaim& claim) {
+    if (claim.max_instances == 0) return std::optional<Reason>();
+    const Lease& lease = claim.lease;
+    if (lease.since < claim.not_before) {
+      return std::optional(
+          Reason{"broker.licence-restored",
+                 "leases may have been lost with the store: no new instance before " +
+                     std::to_string(claim.not_before)});
+    }
+    std::uint64_t& running = TRY(running_at(lease));
+    if (running >= claim.max_instances) {
+      return std::optional(Reason{
+          "broker.licence-instances",
+          "all " + std::to_string(claim.max_instances) + " instances of the licence are running"});
+    }
+    ++running;
+    return std::optional<Reason>();
+  }
+
+  Result<std::reference_wrapper<std::uint64_t>> running_at(const Lease& lease) {
+    const auto [found, added] = running_.try_emplace({lease.authority, lease.product}, 0);
+    if (added) {
+      // At the time of the first decision of the transaction; the others are seconds later at most,
+      // and what lapses in between counts as running.
+      const Row row = TRY(database_.query_one(
+          "SELECT COUNT(*) FROM leases WHERE authority = $1 AND product = $2 AND ends > $3",
+          {bytes_value(lease.authority.bytes), bytes_value(as_bytes(lease.product)),
+           TRY(number_value(lease.since, "time"))}));
+      found->second = TRY(Columns(row).number());
+    }
+    return std::ref(found->second);
+  }
+
+  Database& database_;
+  std::map<Product, std::uint64_t> running_;
+};
+
+// Which of the decisions are the first about their challenge.
+Result<std::vector<bool>> spend_nonces(Database& database, const HeadRow& head,
+                                       std::span<const Decision> decisions) {
+  std::vector<Row> rows;
+  for (const Decision& decision : decisions) {
+    if (decision.expires <= head.forgotten) continue;
+    rows.push_back({decision.nonce, TRY(number_value(decision.expires, "time"))});
+  }
+  const auto changed = TRY(database.run_each(
+      "INSERT INTO nonces (nonce, ends) VALUES ($1, $2) ON CONFLICT DO NOTHING", rows));
+  std::vector<bool> spent;
+  auto next = changed.begin();
+  for (const Decision& decision : decisions) {
+    spent.push_back(decision.expires > head.forgotten && *next++ == 1);
+  }
+  return spent;
+}
+
+Status keep_claims(Database& database, std::span<const Decision> decisions,
+                   const std::unordered_set<std::string>& known) {
+  std::vector<Row> rows;
+  std::unordered_set<std::string> added;
+  for (const Decision& decision : decisions) {
+    const std::string digest(as_text(decision.entry.claims.bytes));
+    if (decision.claims.empty() || known.contains(digest)) continue;
+    if (!added.insert(digest).second) continue;
+    rows.push_back({bytes_value(decision.entry.claims.bytes), decision.claims});
+  }
+  TRY(database.run_each(
+      "INSERT INTO claims (digest, claims) VALUES ($1, $2) ON CONFLICT DO NOTHING", rows));
+  return done();
+}
+
+void turn_into_refusal(LogEntry& entry, const Reason& reason) {
+  entry.kind = EntryKind::kRefusal;
+  entry.codes = {reason.code};
+  entry.floor = 0;
+  entry.lease_until = 0;
+  entry.instance.reset();
+}
+
+}  // namespace
+
+Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
+                                   std::span<const Decision> decisions,
+                                   const std::unordered_set<std::string>& known_claims) {
+  HeadRow head = TRY(read_head(database));
+  Committed committed;
+  if (head.generation != generation) {
+    committed.stale = true;
+    return committed;
+  }
+  const std::vector<bool> spent = TRY(spend_nonces(database, head, decisions));
+  TRY(keep_claims(database, decisions, known_claims));
+  Instances instances(database);
+  LogAppender log(head);
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const Decision& decision = decisions[i];
+    Outcome outcome;
+    if (!spent[i]) {
+      outcome.reason = {"broker.nonce-used", "the challenge was answered before"};
+      committed.outcomes.push_back(std::move(outcome));
+      continue;
+    }
+    LogEntry entry = decision.entry;
+    outcome.kind = Outcome::Kind::kAccepted;
+    if (decision.lease) {
+      const auto refused = TRY(instances.claim(*decision.lease));
+      if (refused) {
+        turn_into_refusal(entry, *refused);
+        outcome.kind = Outcome::Kind::kRefused;
+        outcome.reason = *refused;
+      }
+    }
+    outcome.index = TRY(log.add(std::move(entry)));
+    committed.outcomes.push_back(std::move(outcome));
+  }
+  TRY(log.write(database));
+  return committed;
+}
+
+}  // namespace sealpack::broker::internal

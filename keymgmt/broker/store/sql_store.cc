@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keymgmt/broker/store/sql_store.h"
+
+#include <algorithm>
+
+#include "keymgmt/broker/store/record_bytes.h"
+
+namespace sealpack::broker::internal {
+namespace {
+
+constexpr std::size_t kMaxEntriesAtOnce = 4096;
+constexpr std::size_t kMaxKnownClaims = 65536;
+constexpr unsigned kLevelHeight = 8;  // of a level of stored nodes
+
+}  // namespace
+
+Result<HeadRow> read_head(Database& database) {
+  Columns in(TRY(database.query_one(
+      "SELECT generation, epoch, size, frontier, forgotten, reconciled, restored_at, log_id"
+      " FROM head WHERE id = 1")));
+  HeadRow head;
+  head.generation = TRY(in.number());
+  head.epoch = TRY(in.number());
+  const std::uint64_t size = TRY(in.number());
+  head.frontier = TRY(merkle::Frontier::from(size, TRY(parse_digests(TRY(in.bytes())))));
+  head.forgotten = TRY(in.number());
+  head.reconciled = TRY(in.number()) != 0;
+  head.restored_at = TRY(in.number());
+  head.log_id = TRY(in.digest());
+  return head;
+}
+
+Status write_head(Database& database, const HeadRow& head) {
+  const std::uint64_t changed = TRY(database.run(
+      "UPDATE head SET generation = $1, epoch = $2, size = $3, frontier = $4, forgotten = $5,"
+      " reconciled = $6, restored_at = $7 WHERE id = 1",
+      {TRY(number_value(head.generation, "generation")), TRY(number_value(head.epoch, "epoch")),
+       TRY(number_value(head.frontier.size(), "log size")),
+       serialize_digests(head.frontier.hashes()), TRY(number_value(head.forgotten, "time")),
+       std::int64_t{head.reconciled}, TRY(number_value(head.restored_at, "time"))}));
+  if (changed == 1) return done();
+  return Error(ErrorCode::kMalformed, "the store has lost its head");
+}
+
+Result<std::uint64_t> LogAppender::add(LogEntry entry) {
+  entry.epoch = head_.epoch;
+  ByteVector bytes = serialize(entry);
+  const std::uint64_t index = head_.frontier.size();
+  for (const auto& node : head_.frontier.append(merkle::leaf_hash(bytes))) {
+    const unsigned level = node.height / kLevelHeight;
+    if (level == 0 || node.height % kLevelHeight != 0) continue;
+    nodes_.push_back(
+        {std::int64_t{level}, TRY(number_value(node.index, "node")), bytes_value(node.hash.bytes)});
+  }
+  entries_.push_back({TRY(number_value(index, "log index")), std::move(bytes)});
+  return index;
+}
+
+Status LogAppender::write(Database& database) {
+  TRY(database.run_each("INSERT INTO entries (number, entry) VALUES ($1, $2)", entries_));
+  TRY(database.run_each("INSERT INTO nodes (level, number, hash) VALUES ($1, $2, $3)", nodes_));
+  return write_head(database, head_);
+}
+
+Result<std::uint64_t> SqlStore::generation() {
+  const std::lock_guard lock(read_mutex_);
+  return Columns(TRY(reader_->query_one("SELECT generation FROM head WHERE id = 1"))).number();
+}
+
+Result<std::shared_ptr<const State>> SqlStore::state() {
+  const std::lock_guard lock(read_mutex_);
+  auto transaction = TRY(Transaction::begin(*reader_, Access::kRead));
+  auto state = std::make_shared<State>(TRY(read_state(*reader_)));
+  TRY(transaction.commit());
+  return std::shared_ptr<const State>(std::move(state));
+}
+
+Result<std::uint64_t> SqlStore::apply(const Change& change, std::uint64_t now) {
+  const std::lock_guard lock(write_mutex_);
+  auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
+  HeadRow head = TRY(read_head(*writer_));
+  LogEntry entry;
+  entry.kind = EntryKind::kChange;
+  entry.time = now;
+  entry.what = TRY(make_change(*writer_, change, head, now));
+  ++head.generation;
+  LogAppender log(head);
+  const std::uint64_t index = TRY(log.add(std::move(entry)));
+  TRY(log.write(*writer_));
+  TRY(transaction.commit());
+  return index;
+}
+
+Result<std::vector<Lease>> SqlStore::leases(std::uint64_t now) {
+  const std::lock_guard lock(read_mutex_);
+  std::vector<Lease> leases;
+  TRY(reader_->for_each(
+      "SELECT instance, authority, product, release_digest, device, since, ends, renewals"
+      " FROM leases WHERE ends > $1 ORDER BY authority, product, since, instance",
+      {TRY(number_value(now, "time"))}, [&](const Row& row) -> Status {
+        leases.push_back(TRY(read_lease(row)));
+        return done();
+      }));
+  return leases;
+}
+
+Result<Committed> SqlStore::commit(std::uint64_t generation, std::span<const Decision> decisions) {
+  const std::lock_guard lock(write_mutex_);
+  auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
+  Committed committed = TRY(commit_decisions(*writer_, generation, decisions, known_claims_));
+  if (committed.stale) return committed;
+  TRY(transaction.commit());
+  if (known_claims_.size() > kMaxKnownClaims) known_claims_.clear();
+  for (const Decision& decision : decisions) {
+    if (!decision.claims.empty()) known_claims_.emplace(as_text(decision.entry.claims.bytes));
+  }
+  return committed;
+}
+
+Status SqlStore::forget(std::uint64_t before) {
+  const std::lock_guard lock(write_mutex_);
+  auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
+  HeadRow head = TRY(read_head(*writer_));
+  if (before <= head.forgotten) return done();
+  head.forgotten = before;
+  const Row end = {TRY(number_value(before, "time"))};
+  TRY(writer_->run("DELETE FROM nonces WHERE ends <= $1", end));
+  TRY(writer_->run("DELETE FROM leases WHERE ends <= $1", end));
+  TRY(write_head(*writer_, head));
+  return transaction.commit();
+}
+
+Result<LogHead> SqlStore::log_head() {
+  const std::lock_guard lock(read_mutex_);
+  const HeadRow head = TRY(read_head(*reader_));
+  return LogHead{head.frontier.size(), head.frontier.root()};
+}
+
+Result<std::vector<ByteVector>> SqlStore::log_entries(std::uint64_t first, std::size_t count) {
+  const std::lock_guard lock(read_mutex_);
+  std::vector<ByteVector> entries;
+  const std::uint64_t wanted = std::min(count, kMaxEntriesAtOnce);
+  TRY(reader_->for_each(
+      "SELECT number, entry FROM entries WHERE number >= $1 ORDER BY number LIMIT $2",
+      {TRY(number_value(first, "log index")), TRY(number_value(wanted, "count"))},
+      [&](const Row& row) -> Status {
+        Columns in(row);
+        if (TRY(in.number()) != first + entries.size()) {
+          return Error(ErrorCode::kMalformed,
+                       "the log lacks entry " + std::to_string(first + entries.size()));
+        }
+        entries.push_back(TRY(in.bytes()));
+        return done();
+      }));
+  return entries;
+}
+
+Result<std::vector<Digest>> SqlStore::log_nodes(unsigned level, std::uint64_t first,
+                                                std::size_t count) {
+  std::vector<Digest> nodes;
+  if (level == 0) {
+    for (const ByteVector& entry : TRY(log_entries(first, count))) {
+      nodes.push_back(merkle::leaf_hash(entry));
+    }
+    return nodes;
+  }
+  const std::lock_guard lock(read_mutex_);
+  TRY(reader_->for_each(
+      "SELECT hash FROM nodes WHERE level = $1 AND number >= $2 ORDER BY number LIMIT $3",
+      {std::int64_t{level}, TRY(number_value(first, "node")), TRY(number_value(count, "count"))},
+      [&](const Row& row) -> Status {
+        nodes.push_back(TRY(Columns(row).digest()));
+        return done();
+      }));
+  return nodes;
+}
+
+Result<ByteVector> SqlStore::claims(const Digest& digest) {
+  const std::lock_guard lock(read_mutex_);
+  const auto rows = TRY(
+      reader_->query("SELECT claims FROM claims WHERE digest = $1", {bytes_value(digest.bytes)}));
+  if (rows.empty()) {
+    return Error(ErrorCode::kRefused, "no claims with the digest " + to_hex(digest.bytes));
+  }
+  return Columns(rows.front()).bytes();
+}
+
+Status SqlStore::put_checkpoint(std::uint64_t size, const std::string& text) {
+  const std::lock_guard lock(write_mutex_);
+  auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
+  TRY(writer_->run("INSERT INTO checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                   {TRY(number_value(size, "log size")), text}));
+  return transaction.commit();
+}
+
+Result<std::optional<std::string>> SqlStore::latest_checkpoint() {
+  const std::lock_guard lock(read_mutex_);
+  const auto rows =
+      TRY(reader_->query("SELECT note FROM checkpoints ORDER BY size DESC, note LIMIT 1"));
+  if (rows.empty()) return std::optional<std::string>();
+  return std::optional(TRY(Columns(rows.front()).text()));
+}
+
+}  // namespace sealpack::broker::internal
