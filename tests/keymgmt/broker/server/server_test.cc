@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <openssl/x509v3.h>
+
+#include "tests/keymgmt/broker/server/running_server.h"
+#include "tests/keymgmt/broker/server/tls_client.h"
+
+namespace sealpack::broker {
+namespace {
+
+using sealpack::testing::Fails;
+using sealpack::testing::FailsWith;
+using sealpack::testing::Succeeds;
+using std::chrono::milliseconds;
+using testing::get;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::post;
+using testing::RunningServer;
+using ::testing::StartsWith;
+using testing::TlsClient;
+
+constexpr const char* kOk = "HTTP/1.1 200 OK\r\n";
+
+// What the operator's side answers.
+std::string plain_ask(std::uint16_t port, const std::string& text) {
+  const TlsClient client(port);
+  (void)::send(client.socket(), text.data(), text.size(), MSG_NOSIGNAL);
+  std::string answer;
+  char piece[4096];
+  while (true) {
+    const ssize_t got = ::recv(client.socket(), piece, sizeof piece, 0);
+    if (got <= 0) return answer;
+    answer.append(piece, static_cast<std::size_t>(got));
+  }
+}
+
+std::string metrics_of(const RunningServer& server) {
+  return plain_ask(server.server->admin_port(),
+                   "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+}
+
+TEST(Servers, AnswerManyRequestsOnOneConnection) {
+  RunningServer server;
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(client.ask(post("/v1/release", "x")), AllOf(StartsWith(kOk), HasSubstr("\4\5\6")));
+    EXPECT_THAT(client.ask(get("/healthz")), AllOf(StartsWith(kOk), HasSubstr("ok\n")));
+  }
+  EXPECT_EQ(server.service.releases.size(), 5U);
+}
+
+TEST(Servers, AnswerRequestsThatComeAtOnceInTheirOrder) {
+  RunningServer server;
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  ASSERT_TRUE(client.send(post("/v1/challenge", "x") + get("/healthz")));
+  std::string both = client.receive();
+  if (both.find("ok\n") == std::string::npos) both += client.receive();
+  EXPECT_THAT(both, AllOf(StartsWith(kOk), HasSubstr("ok\n")));
+}
+
+TEST(Servers, SpeakTls13Alone) {
+  RunningServer server;
+  server.start();
+  EXPECT_FALSE(TlsClient(server.port()).shake_hands(TLS1_2_VERSION));
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  EXPECT_STREQ(::SSL_get_version(client.native()), "TLSv1.3");
+}
+
+// A ticket would be opened with a key that outlives everything else.
+TEST(Servers, GiveNoSessionTickets) {
+  RunningServer server;
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  (void)client.ask(get("/healthz"));
+  EXPECT_EQ(::SSL_SESSION_has_ticket(::SSL_get_session(client.native())), 0);
+}
+
+TEST(Servers, RefuseKeysThatOthersMayRead) {
+  RunningServer server;
+  server.write_certificate();
+  std::filesystem::permissions(server.key, std::filesystem::perms(0644));
+  EXPECT_THAT(server.try_start(), Fails(ErrorCode::kRefused));
+}
+
+TEST(Servers, RefuseAKeyOfAnotherCertificate) {
+  RunningServer server;
+  server.write_certificate();
+  const std::string first = sealpack::testing::content_of(server.certificate);
+  server.write_certificate();
+  server.folder.put("tls.crt", first);
+  EXPECT_THAT(server.try_start(), Fails(ErrorCode::kMalformed));
+  server.folder.put("tls.crt", "no certificate");
+  EXPECT_THAT(server.try_start(), Fails(ErrorCode::kMalformed));
+}
+
+TEST(Servers, ListenOnAddressesAlone) {
+  testing::FakeService service;
+  EventLog events([](const std::string&) {});
+  RunningServer files;
+  files.write_certificate();
+  for (const char* listen : {"", "localhost:8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+                             "127.0.0.1:8443x", ":8443", "[::1]", "127.0.0.1:-1"}) {
+    ServerOptions options;
+    options.listen = listen;
+    options.certificate = files.certificate;
+    options.key = files.key;
+    EXPECT_THAT(Server::create(options, service, {}, events), Fails(ErrorCode::kUsage)) << listen;
+  }
+}
+
+TEST(Servers, SayThatAPortIsTaken) {
+  RunningServer server;
+  server.start();
+  testing::FakeService service;
+  EventLog events([](const std::string&) {});
+  ServerOptions options;
+  options.listen = "127.0.0.1:" + std::to_string(server.port());
+  options.certificate = server.certificate;
+  options.key = server.key;
+  EXPECT_THAT(Server::create(options, service, {}, events),
+              FailsWith(ErrorCode::kIo, HasSubstr(options.listen)));
+}
+
+TEST(Servers, TakeANewCertificateWhileTheyServe) {
+  RunningServer server;
+  server.start();
+  TlsClient before(server.port());
+  ASSERT_TRUE(before.shake_hands());
+  server.write_certificate({"other.example"});
+  ASSERT_THAT(server.server->reload(), Succeeds());
+  TlsClient after(server.port());
+  ASSERT_TRUE(after.shake_hands());
+  X509* certificate = ::SSL_get1_peer_certificate(after.native());
+  EXPECT_EQ(::X509_check_host(certificate, "other.example", 0, 0, nullptr), 1);
+  ::X509_free(certificate);
+  EXPECT_THAT(before.ask(get("/healthz")), StartsWith(kOk));  // the old one goes on
+}
+
+TEST(Servers, KeepTheirCertificateWhenTheNewOneIsBad) {
+  RunningServer server;
+  server.start();
+  server.folder.put("tls.crt", "nothing");
+  EXPECT_THAT(server.server->reload(), Fails(ErrorCode::kMalformed));
+  TlsClient client(server.port());
+  EXPECT_TRUE(client.shake_hands());
+}
+
+// ---- Limits
+
+TEST(Servers, RefuseLargeHeadsAndBodiesBeforeTheyReadThem) {
+  RunningServer server;
+  server.start();
+  TlsClient head(server.port());
+  ASSERT_TRUE(head.shake_hands());
+  EXPECT_THAT(head.ask("GET /healthz HTTP/1.1\r\nHost: " + std::string(10000, 'x') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431"));
+  EXPECT_TRUE(head.is_cut());
+  TlsClient body(server.port());
+  ASSERT_TRUE(body.shake_hands());
+  EXPECT_THAT(body.ask("POST /v1/release HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                       "application/x-protobuf\r\nContent-Length: 524289\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_TRUE(body.is_cut());
+  EXPECT_TRUE(server.service.releases.empty());
+}
+
+TEST(Servers, TakeTheLargestBodyThereIs) {
+  RunningServer server;
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  EXPECT_THAT(client.ask(post("/v1/release", std::string(kMaxRequestSize, 'x'))), StartsWith(kOk));
+  ASSERT_EQ(server.service.releases.size(), 1U);
+  EXPECT_EQ(server.service.releases[0].size(), kMaxRequestSize);
+}
+
+TEST(Servers, RefuseBodiesWithoutALengthAndNonsense) {
+  RunningServer server;
+  server.start();
+  for (const auto& [text, status] : {
+           std::pair{std::string("POST /v1/release HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                                 "chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+                     "HTTP/1.1 411"},
+           {std::string("HELLO\r\n\r\n"), "HTTP/1.1 400"},
+           {std::string("GET /healthz HTTP/9.9\r\n\r\n"), "HTTP/1.1 400"},
+           {std::string("GET /healthz HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"),
+            "HTTP/1.1 400"},
+           {std::string("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), "HTTP/1.1 400"},
+       }) {
+    TlsClient client(server.port());
+    ASSERT_TRUE(client.shake_hands());
+    EXPECT_THAT(client.ask(text), StartsWith(status)) << text;
+    EXPECT_TRUE(client.is_cut());
+  }
+  EXPECT_TRUE(server.service.releases.empty());
+}
+
+TEST(Servers, TellFastClientsToWait) {
+  ServerLimits limits;
+  limits.requests_per_second = 1;
+  limits.request_burst = 2;
+  RunningServer server(limits);
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  EXPECT_THAT(client.ask(post("/v1/release", "1")), StartsWith(kOk));
+  EXPECT_THAT(client.ask(post("/v1/release", "2")), StartsWith(kOk));
+  EXPECT_THAT(client.ask(post("/v1/release", "3")),
+              AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("Retry-After: 1\r\n")));
+  EXPECT_EQ(server.service.releases.size(), 2U);
+  // Another address is not held back.
+  TlsClient other(server.port(), "127.0.0.2");
+  ASSERT_TRUE(other.shake_hands());
+  EXPECT_THAT(other.ask(post("/v1/release", "4")), StartsWith(kOk));
+}
+
+TEST(Servers, SignNoHandshakesForThoseWhoConnectTooOften) {
+  ServerLimits limits;
+  limits.handshakes_per_second = 1;
+  limits.handshake_burst = 2;
+  RunningServer server(limits);
+  server.start();
+  TlsClient first(server.port());
+  TlsClient second(server.port());
+  ASSERT_TRUE(first.shake_hands());
+  ASSERT_TRUE(second.shake_hands());
+  TlsClient third(server.port());
+  EXPECT_FALSE(third.shake_hands());
+  TlsClient other(server.port(), "127.0.0.3");
+  EXPECT_TRUE(other.shake_hands());
+}
+
+TEST(Servers, GiveOneAddressItsShareOfConnections) {
+  ServerLimits limits;
+  limits.connections_per_address = 3;
+  RunningServer server(limits);
+  server.start();
+  std::vector<std::unique_ptr<TlsClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<TlsClient>(server.port()));
+    ASSERT_TRUE(clients.back()->shake_hands());
+  }
+  EXPECT_FALSE(TlsClient(server.port()).shake_hands());
+  EXPECT_TRUE(TlsClient(server.port(), "127.0.0.2").shake_hands());
+  clients.pop_back();
+  for (int i = 0; i < 100; ++i) {
+    if (TlsClient(server.port()).shake_hands()) return;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  FAIL() << "the place was not given back";
+}
+
+TEST(Servers, CutClientsThatShakeNoHands) {
+  ServerLimits limits;
+  limits.handshake_time = milliseconds(100);
+  RunningServer server(limits);
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.connected());
+  EXPECT_TRUE(client.is_cut());
+}
+
+// Every byte comes before any timeout between bytes would; all together do not.
+TEST(Servers, CutClientsThatDrip) {
+  ServerLimits limits;
+  limits.request_time = milliseconds(300);
+  RunningServer server(limits);
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  std::atomic<bool> cut{false};
+  std::thread dripping([&] {
+    const std::string text = post("/v1/release", std::string(1000, 'x'));
+    for (const char byte : text) {
+      if (cut || ::SSL_write(client.native(), &byte, 1) != 1) break;
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+  });
+  char byte = 0;
+  EXPECT_LE(::recv(client.socket(), &byte, 1, MSG_PEEK), 0);
+  cut = true;
+  dripping.join();
+  EXPECT_TRUE(server.service.releases.empty());
+}
+
+TEST(Servers, CutClientsThatDoNothing) {
+  ServerLimits limits;
+  limits.idle_time = milliseconds(100);
+  RunningServer server(limits);
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  EXPECT_THAT(client.ask(get("/healthz")), StartsWith(kOk));
+  EXPECT_TRUE(client.is_cut());
+}
+
+TEST(Servers, LimitTheMemoryOfBodies) {
+  ServerLimits limits;
+  limits.body_memory = 8 * 1000;  // 1000 for an address
+  RunningServer server(limits);
+  server.start();
+  TlsClient waiting(server.port());
+  ASSERT_TRUE(waiting.shake_hands());
+  ASSERT_TRUE(
+      waiting.send("POST /v1/release HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                   "application/x-protobuf\r\nContent-Length: 900\r\n\r\n"));
+  for (int i = 0; i < 500; ++i) {
+    if (metrics_of(server).find("body_bytes 900\n") != std::string::npos) break;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  EXPECT_THAT(client.ask(post("/v1/release", std::string(200, 'x'))),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
+  TlsClient other(server.port(), "127.0.0.2");
+  ASSERT_TRUE(other.shake_hands());
+  EXPECT_THAT(other.ask(post("/v1/release", std::string(200, 'x'))), StartsWith(kOk));
+}
+
+TEST(Servers, ServeWhileAThousandClientsDoNothing) {
+  ServerLimits limits;
+  limits.handshake_burst = 2000;
+  RunningServer server(limits);
+  server.start();
+  std::vector<std::unique_ptr<TlsClient>> idle;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string from = "127.0.1." + std::to_string(1 + i / 125);
+    idle.push_back(std::make_unique<TlsClient>(server.port(), from.c_str()));
+    ASSERT_TRUE(idle.back()->connected());
+  }
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(client.ask(post("/v1/release", "x")), StartsWith(kOk));
+  }
+}
+
+// ---- The end
+
+TEST(Servers, AnswerWhatIsUnderWayBeforeTheyStop) {
+  RunningServer server;
+  server.start();
+  server.service.hold();
+  TlsClient idle(server.port());
+  ASSERT_TRUE(idle.shake_hands());
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  ASSERT_TRUE(client.send(post("/v1/release", "x")));
+  server.service.await(1);
+  const std::uint16_t port = server.port();
+  server.server->stop();
+  EXPECT_TRUE(idle.is_cut());
+  for (int i = 0; i < 100 && TlsClient(port).connected(); ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_FALSE(TlsClient(port).connected());
+  server.service.let_go();
+  EXPECT_THAT(client.receive(), AllOf(StartsWith(kOk), HasSubstr("Connection: close")));
+  server.join();
+}
+
+TEST(Servers, CutWhatDoesNotEndInTime) {
+  ServerLimits limits;
+  limits.shutdown_time = milliseconds(100);
+  RunningServer server(limits);
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  ASSERT_TRUE(client.send("POST /v1/release HTTP/1.1\r\n"));
+  std::this_thread::sleep_for(milliseconds(50));
+  server.stop();
+  EXPECT_TRUE(client.is_cut());
+}
+
+// ---- The operator's side
+
+TEST(Servers, TellMetricsToTheOperatorAlone) {
+  RunningServer server;
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  EXPECT_THAT(client.ask(get("/metrics")), StartsWith("HTTP/1.1 404"));
+  const std::string ending = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const std::string metrics = plain_ask(server.server->admin_port(), "GET /metrics" + ending);
+  EXPECT_THAT(metrics,
+              AllOf(StartsWith(kOk), HasSubstr("sealpack_broker_answers_total{route=\"other\""),
+                    HasSubstr("process_resident_memory_bytes ")));
+  EXPECT_THAT(plain_ask(server.server->admin_port(), "GET /v1/keys" + ending),
+              StartsWith("HTTP/1.1 404"));
+}
+
+TEST(Certificates, NameHostsAndAddressesAlone) {
+  for (const char* name : {"", "a b", "evil,DNS:other.example", "-x", ".x", "*.example.org", "a\nb",
+                           "critical,IP:1.2.3.4"}) {
+    EXPECT_THAT(make_self_signed({name}, 1700000000, 1), Fails(ErrorCode::kUsage)) << name;
+  }
+  EXPECT_THAT(make_self_signed({}, 1700000000, 1), Fails(ErrorCode::kUsage));
+  EXPECT_THAT(make_self_signed({"broker.example.org", "::1"}, 1700000000, 1), Succeeds());
+}
+
+}  // namespace
+}  // namespace sealpack::broker
