@@ -161,7 +161,7 @@ Result<Loaded> Tpm::State::run_policy(const PolicyRun& policy) {
   }));
   if (policy.approved_nv) TRY(policy_nv(session, *policy.approved_nv));
   TRY(policy_authorize(session, policy));
-  TRY(policy_nv(session, policy.nv));
+  for (const PolicyRun::NvStep& step : policy.own_nv) TRY(policy_nv(session, step));
   TRY(connection->call("say what the key is for", [&](ESYS_CONTEXT* esys) {
     return Esys_PolicyCommandCode(esys, session.get(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                                   static_cast<TPM2_CC>(policy.command));

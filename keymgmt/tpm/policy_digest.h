@@ -20,9 +20,9 @@ class PolicyDigest {
 
   // `digest`: SHA-256 over the values of the PCRs, ascending.
   PolicyDigest& pcr(PcrMask mask, const Digest& digest);
-  // The bytes from `offset` of what the index holds are equal to (kEqual) or, as an unsigned
-  // number, not above (kNotAbove) `operand`.
-  enum class Compare : std::uint16_t { kEqual = 0x0000, kNotAbove = 0x0009 };
+  // The bytes from `offset` of what the index holds are, as an unsigned number, equal to `operand`,
+  // not below or not above it.
+  enum class Compare : std::uint16_t { kEqual = 0x0000, kNotBelow = 0x0007, kNotAbove = 0x0009 };
   PolicyDigest& nv(const Name& index, Bytes operand, std::uint16_t offset, Compare compare);
   // Whatever a signature under the key approves, with `reference`; forgets the steps before, which
   // the signature is about.

@@ -56,7 +56,7 @@ struct PolicyRun {
   ByteVector key;   // SPKI of the P-256 key that signed
   ByteVector reference;
   ByteVector signature;  // r || s over SHA-256(approved || reference)
-  NvStep nv;
+  std::vector<NvStep> own_nv;
   PolicyDigest::Command command{};
 };
 

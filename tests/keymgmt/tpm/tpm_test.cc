@@ -57,7 +57,7 @@ PolicyRun make_policy(Tpm& tpm, const crypto::Signer& authority, crypto::KeyType
   const std::uint64_t counter = **tpm.read_counter(kCounter);
   ByteVector epoch(7);
   for (unsigned i = 0; i < 7; ++i) epoch[i] = static_cast<std::uint8_t>(counter >> (8 * (7 - i)));
-  policy.nv = {kCounter, epoch, 0, PolicyDigest::Compare::kEqual};
+  policy.own_nv = {{kCounter, epoch, 0, PolicyDigest::Compare::kEqual}};
   policy.reference = to_vector(crypto::sha256(as_bytes("for tests")).bytes);
   policy.key = to_vector(authority.public_key().spki());
   policy.approved = PolicyDigest()
@@ -76,7 +76,7 @@ PolicyRun make_policy(Tpm& tpm, const crypto::Signer& authority, crypto::KeyType
 Digest policy_of(const PolicyRun& policy) {
   return PolicyDigest()
       .authorize(name_of(*external_signing_key(policy.key)), policy.reference)
-      .nv(name_of(CounterIndex{kCounter}), policy.nv.operand, 0, PolicyDigest::Compare::kEqual)
+      .nv(name_of(CounterIndex{kCounter}), policy.own_nv[0].operand, 0, PolicyDigest::Compare::kEqual)
       .command(policy.command)
       .value();
 }

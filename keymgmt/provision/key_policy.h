@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "keymgmt/provision/messages.h"
+
+// Internal to keymgmt/provision: the policies of keys, as vendors compute and TPMs execute them.
+namespace sealpack::provision {
+
+// What a key is bound to besides what its grantor approves.
+struct KeyTerms {
+  ByteVector grantor;  // SPKI
+  Scope scope;
+  std::uint32_t policy_index = 0;
+  std::uint64_t epoch = 0;  // of the policy counter
+  std::uint32_t minimum = 0;
+  tpm::ObjectKind kind{};
+};
+// Whatever `grantor` approves for this scope, while the policy counter is in this epoch and has
+// reached the minimum, for the one command that uses the key.
+Result<Digest> key_policy(const KeyTerms& terms);
+
+// What the grantor approves: these PCRs, while no later policy was confirmed.
+Digest approved_policy(std::uint32_t policy_index, std::uint32_t number, tpm::PcrMask pcrs,
+                       const std::vector<Digest>& values);
+
+// The steps for Tpm::unseal and Tpm::agree.
+tpm::PolicyRun policy_run(const BootPolicy& policy, const BootPolicy::Environment& environment,
+                          const KeyTerms& terms);
+
+// Keys that both sides derive from the secret of a credential.
+crypto::SecretBytes inner_key(const crypto::SecretBytes& secret);
+Digest enrolment_proof(const crypto::SecretBytes& secret, const tpm::Name& device,
+                       const tpm::Name& attestation);
+
+std::uint64_t epoch_of(std::uint64_t counter);
+
+}  // namespace sealpack::provision
