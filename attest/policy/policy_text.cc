@@ -1,44 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the value of a policy to text: the file, and lines for people.
 #include "attest/policy/check_policy.h"
+#include "attest/policy/claim_text.h"
 #include "attest/policy/policy_file.h"
 
 namespace sealpack::policy {
 
 namespace {
 
-// A TOML basic string. Texts in a checked policy are printable, so these two are all there is to
-// escape.
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char letter : text) {
-    if (letter == '"' || letter == '\\') out += '\\';
-    out += letter;
-  }
-  return out + "\"";
-}
-
-std::string value_text(const ClaimName& claim, Bytes value) {
-  switch (claim.kind) {
-    case ClaimKind::kBytes:
-    case ClaimKind::kBytesSet:
-      return toml_text(to_hex(value));
-    case ClaimKind::kFlag:
-      return value[0] == 0 ? "false" : "true";
-    case ClaimKind::kNumber:
-      return std::to_string(internal::parse_number_value(value));
-    case ClaimKind::kText:
-    case ClaimKind::kTextSet:
-      return toml_text(as_text(value));
-  }
-  return {};
-}
-
 std::string joined_values(const ClaimName& claim, const bundle::ClaimRule& rule,
                           const char* separator) {
   std::string out;
   for (const ByteVector& value : rule.accepted) {
-    out += (out.empty() ? "" : separator) + value_text(claim, value);
+    out += (out.empty() ? "" : separator) + value_in_toml(claim, value);
   }
   return out;
 }
@@ -56,7 +30,7 @@ const char* form_name(bundle::AnswerForm form) {
 }
 
 std::string rule_text(const ClaimName& claim, const bundle::ClaimRule& rule) {
-  if (!rule.ignore_because.empty()) return "{ ignore = " + toml_text(rule.ignore_because) + " }";
+  if (!rule.ignore_because.empty()) return "{ ignore = " + text_in_toml(rule.ignore_because) + " }";
   if (rule.minimum != 0) return "{ minimum = " + std::to_string(rule.minimum) + " }";
   if (rule.maximum != 0) return "{ maximum = " + std::to_string(rule.maximum) + " }";
   return "{ accept = [" + joined_values(claim, rule, ", ") + "] }";
@@ -77,13 +51,13 @@ std::string rule_line(const ClaimName* claim, const bundle::ClaimRule& rule) {
 std::string serialize_policy(const PolicyFile& file) {
   std::string out;
   if (!file.policy.requires_attestation()) {
-    out += "[anyone]\nbecause = " + toml_text(file.policy.anyone_because) + "\n";
+    out += "[anyone]\nbecause = " + text_in_toml(file.policy.anyone_because) + "\n";
   }
   for (const bundle::Environment& environment : file.policy.environments) {
     const TeeClaims* tee = find_tee(environment.tee);
     if (tee == nullptr) die("serialize_policy: unchecked policy");
     out += (out.empty() ? "" : "\n") + std::string("[[environment]]\ntee = ") +
-           toml_text(environment.tee) + "\n[environment.claims]\n";
+           text_in_toml(environment.tee) + "\n[environment.claims]\n";
     for (const bundle::ClaimRule& rule : environment.rules) {
       const ClaimName* claim = find_claim(*tee, rule.claim);
       if (claim == nullptr) die("serialize_policy: unchecked policy");
@@ -91,7 +65,7 @@ std::string serialize_policy(const PolicyFile& file) {
     }
   }
   if (file.answer) {
-    out += std::string("\n[answer]\nform = ") + toml_text(form_name(file.answer->form)) + "\n";
+    out += std::string("\n[answer]\nform = ") + text_in_toml(form_name(file.answer->form)) + "\n";
     if (file.answer->form == bundle::AnswerForm::kRounded) {
       out += "decimals = " + std::to_string(file.answer->decimals) + "\n";
     }
