@@ -17,9 +17,6 @@ std::optional<AzureItems> parse_azure_items(const VerifyInput& input, HclReportT
 void finish_azure(const AzureItems& items, Verdict hardware, const VerifyInput& input,
                   Verdict& verdict) {
   verdict.reasons.insert(verdict.reasons.end(), hardware.reasons.begin(), hardware.reasons.end());
-  if (hardware.claims) {
-    check_hcl_binding(items.hcl.report, hardware.claims->report_data, verdict.reasons);
-  }
   check_quote(items.quote, items.hcl.data.ak, input, verdict.reasons);
   if (!hardware.claims || !verdict.reasons.empty()) return;
   Claims claims = *std::move(hardware.claims);

@@ -16,8 +16,8 @@ struct AzureItems {
 std::optional<AzureItems> parse_azure_items(const VerifyInput& input, HclReportType type,
                                             std::vector<Reason>& reasons);
 
-// Takes over the verdict about the hardware report: its report data must be those of the variable
-// data, and the key among these must have signed the quote. `verdict` has all reasons up to now.
+// Takes over the verdict about the hardware report, which the variable data were found to be bound
+// to, and checks that the key among these signed the quote. `verdict` has all reasons up to now.
 void finish_azure(const AzureItems& items, Verdict hardware, const VerifyInput& input,
                   Verdict& verdict);
 

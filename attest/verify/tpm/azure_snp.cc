@@ -8,6 +8,9 @@ namespace {
 constexpr std::string_view kItems[] = {"certificates",  "hcl-report", "tpm-quote",
                                        "tpm-signature", "tpm-pcrs",   "event-log"};
 
+constexpr std::size_t kReportDataAt = 0x50;  // of an ATTESTATION_REPORT
+constexpr std::size_t kReportDataSize = 64;
+
 // The report inside, proven like any other; what it is bound to is compared afterwards.
 Verdict verify_report(const AzureItems& items, const VerifyInput& input) {
   Evidence inner{"sev-snp", {{"report", to_vector(items.hcl.report.hardware_report)}}};
@@ -38,6 +41,9 @@ Verdict verify_azure_snp(const VerifyInput& input) {
   check_items(input.evidence, kItems, verdict.reasons);
   const auto items = parse_azure_items(input, HclReportType::kSevSnp, verdict.reasons);
   if (!items) return verdict;
+  const HclReport& report = items->hcl.report;
+  check_hcl_binding(report, report.hardware_report.subspan(kReportDataAt, kReportDataSize),
+                    verdict.reasons);
   Verdict hardware = verify_report(*items, input);
   if (hardware.claims) check_level(*hardware.claims, verdict.reasons);
   finish_azure(*items, std::move(hardware), input, verdict);

@@ -16,16 +16,17 @@ constexpr std::size_t kReportDataAt = 128;
 constexpr std::size_t kReportDataSize = 64;
 constexpr std::size_t kTdReportSize = 1024;
 
-// The TDREPORT itself proves nothing outside its processor: the quote was made of it. That they
-// speak of the same data is what makes the HCL report one piece.
-void check_td_report(Bytes report, const std::optional<Claims>& quoted,
+// The TDREPORT itself proves nothing outside its processor: the quote was made of it. The variable
+// data are bound to the one, and both must speak of the same.
+void check_td_report(const HclReport& hcl, const std::optional<Claims>& quoted,
                      std::vector<Reason>& reasons) {
-  const Bytes padding = report.subspan(kTdReportSize);
+  const Bytes padding = hcl.hardware_report.subspan(kTdReportSize);
   if (!std::all_of(padding.begin(), padding.end(), [](auto byte) { return byte == 0; })) {
     reasons.push_back({"azure.td-report", "bytes behind the TDREPORT"});
   }
+  const Bytes report_data = hcl.hardware_report.subspan(kReportDataAt, kReportDataSize);
+  check_hcl_binding(hcl, report_data, reasons);
   if (!quoted) return;
-  const Bytes report_data = report.subspan(kReportDataAt, kReportDataSize);
   if (!std::equal(report_data.begin(), report_data.end(), quoted->report_data.begin(),
                   quoted->report_data.end())) {
     reasons.push_back({"azure.td-report", "the TDREPORT is bound to " + to_hex(report_data) +
@@ -42,7 +43,7 @@ Verdict verify_azure_tdx(const VerifyInput& input) {
   const auto items = parse_azure_items(input, HclReportType::kTdx, verdict.reasons);
   if (!items || quote == nullptr) return verdict;
   Verdict hardware = verify_tdx_quote(*quote, input);
-  check_td_report(items->hcl.report.hardware_report, hardware.claims, verdict.reasons);
+  check_td_report(items->hcl.report, hardware.claims, verdict.reasons);
   finish_azure(*items, std::move(hardware), input, verdict);
   return verdict;
 }
