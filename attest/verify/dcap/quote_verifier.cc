@@ -39,7 +39,10 @@ void verify_pck_chain(const CertifiedKey& certified, const Collateral& collatera
                       const VerifyInput& input, std::vector<Reason>& reasons) {
   const auto& certificates = certified.certificates;
   std::vector<x509::Certificate> pool(certificates.begin() + 1, certificates.end());
-  pool.insert(pool.end(), collateral.certificates.begin(), collateral.certificates.end());
+  // Intel issued some of its certificates again, under the same key: a whole chain is its own pool.
+  if (certificates.size() < kChainSize) {
+    pool.insert(pool.end(), collateral.certificates.begin(), collateral.certificates.end());
+  }
   const x509::ChainRules rules{.now = input.now,
                                .roots = input.roots.intel,
                                .revocation = x509::Revocation::kAll,

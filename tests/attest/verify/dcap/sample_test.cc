@@ -2,6 +2,8 @@
 // Every real sample comes out as tests/vectors' verdicts say, for the reason that they state.
 #include "tests/attest/verify/dcap/samples.h"
 
+#include <set>
+
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/dcap/td_quote.h"
 #include "tests/attest/verify/verdict_matchers.h"
@@ -190,6 +192,41 @@ INSTANTIATE_TEST_SUITE_P(
         Flipped{"sgx", "sgx/phala-sgx_quote", "sgx/phala-sgx_quote_collateral.json", kJune2025},
         Flipped{"tdx", "tdx/phala-tdx_quote", "tdx/phala-tdx_quote_collateral.json", kJune2025},
         Flipped{"tdx", "tdx/gotdx-quote_v5_sample.dat", nullptr, kMarch2026}));
+
+// Of quotes whose platform nobody supplied a TCB info for: that is then not all that is wrong.
+class EveryByteAlone : public Sample, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(EveryByteAlone, CountsInWhatIsProven) {
+  const std::string name = GetParam();
+  const std::string tee = name.substr(0, 3);
+  Endorsements endorsements = documents_sample();
+  if (tee == "sgx") {
+    const auto more = collateral_sample("sgx/phala-sgx_quote_collateral.json");
+    endorsements.revocation_lists.push_back(more.revocation_lists.at(1));
+  }
+  const auto codes = [&](const ByteVector& quote) {
+    std::set<std::string> out;
+    for (const Reason& reason : run(tee, quote, endorsements, kMarch2026).reasons) {
+      out.insert(reason.code);
+    }
+    return out;
+  };
+  ByteVector quote = read_sample(name);
+  const std::set<std::string> expected = codes(quote);
+  ASSERT_EQ(expected.count("dcap.tcb-info-missing"), 1U);
+  // All of the structure; of the certificates' text and the padding every seventh byte, for time.
+  constexpr std::size_t kStructure = 48 + 584 + 4 + 128 + 6 + 384 + 64 + 2 + 32 + 6;
+  for (std::size_t i = 0; i < quote.size(); i += i < kStructure ? 1 : 7) {
+    quote[i] = static_cast<std::uint8_t>(quote[i] ^ (1U << (i % 8)));
+    ASSERT_NE(codes(quote), expected) << "byte " << i << " of " << name << " may be another";
+    quote[i] = static_cast<std::uint8_t>(quote[i] ^ (1U << (i % 8)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, EveryByteAlone,
+                         ::testing::Values("sgx/trustee-occlum_quote.dat",
+                                           "tdx/gotdx-ccel-cos-113-tdx-quote.dat",
+                                           "tdx/trustee-tdx_quote_4.dat"));
 
 }  // namespace
 }  // namespace sealpack::attest::dcap
