@@ -122,7 +122,7 @@ class GpuVerifier {
         std::find_if(chain.begin(), chain.end(), [](const x509::Certificate& certificate) {
           return certificate.extension(kListsExtension).has_value();
         });
-    if (listed == chain.end()) return false;
+    if (listed == chain.end() || rules.revocation_lists.empty()) return false;
     rules.revocation = x509::Revocation::kAll;
     std::vector<Reason> unknown;
     return verify_chain(*listed, chain, rules, input_.cache, unknown).has_value();
