@@ -3,6 +3,7 @@
 
 #include "keymgmt/keystore/exec_key.h"
 #include "keymgmt/keystore/pkcs11_key.h"
+#include "keymgmt/keystore/tpm_key.h"
 
 namespace sealpack::keystore {
 
@@ -14,9 +15,6 @@ constexpr std::string_view kTpm = "tpm:";
 
 Status check_host_key(const std::string& key_ref) {
   if (key_ref.empty()) return Error(ErrorCode::kUsage, "the reference to a key is empty");
-  if (key_ref.starts_with(kTpm)) {
-    return Error(ErrorCode::kUnsupported, "TPM keys are opened by the loader, not by this command");
-  }
   return done();
 }
 
@@ -39,6 +37,7 @@ Result<std::unique_ptr<crypto::Signer>> open_signer(const std::string& key_ref,
   TRY(check_host_key(key_ref));
   if (key_ref.starts_with(kPkcs11)) return open_pkcs11_signer(key_ref, passphrases);
   if (key_ref.starts_with(kExec)) return open_exec_signer(program_of(key_ref));
+  if (key_ref.starts_with(kTpm)) return open_tpm_signer(parse_tpm_key_ref(key_ref), allowed);
   TRY(check_not_public(key_ref));
   const LoadedPrivateKey loaded = TRY(load_private_key(key_ref, allowed, passphrases));
   return loaded.key.signer().within("key file " + printable(key_ref));
@@ -52,6 +51,10 @@ Result<Unwrapper> open_unwrapper(const std::string& key_ref, const std::vector<R
   }
   if (key_ref.starts_with(kExec)) {
     return Unwrapper{std::nullopt, TRY(open_exec_decryptor(program_of(key_ref)))};
+  }
+  if (key_ref.starts_with(kTpm)) {
+    TpmUnwrapper unwrapper = TRY(open_tpm_decryptor(parse_tpm_key_ref(key_ref), allowed));
+    return Unwrapper{unwrapper.role, std::move(unwrapper.key)};
   }
   TRY(check_not_public(key_ref));
   const LoadedPrivateKey loaded = TRY(load_private_key(key_ref, allowed, passphrases));

@@ -76,7 +76,8 @@ PolicyRun make_policy(Tpm& tpm, const crypto::Signer& authority, crypto::KeyType
 Digest policy_of(const PolicyRun& policy) {
   return PolicyDigest()
       .authorize(name_of(*external_signing_key(policy.key)), policy.reference)
-      .nv(name_of(CounterIndex{kCounter}), policy.own_nv[0].operand, 0, PolicyDigest::Compare::kEqual)
+      .nv(name_of(CounterIndex{kCounter}), policy.own_nv[0].operand, 0,
+          PolicyDigest::Compare::kEqual)
       .command(policy.command)
       .value();
 }
