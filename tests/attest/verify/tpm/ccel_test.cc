@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/verify/tpm/ccel.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/attest/verify/dcap/mint_dcap.h"
+#include "tests/attest/verify/tpm/minted_tpm.h"
+#include "tests/attest/verify/verdict_matchers.h"
+
+namespace sealpack::attest {
+namespace {
+
+using crypto::HashAlgorithm;
+using testing::Accepted;
+using testing::MintDcap;
+using testing::MintedLog;
+using testing::Refused;
+
+// A trust domain whose firmware measured what its log says.
+class TdxWithLog : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kRtmrsAt = 328;
+
+  TdxWithLog() {
+    log.add(1, kEvEfiVariableDriverConfig, testing::secure_boot_variable(1)).separator(1);
+    log.separator(2).add(3, 13, "kernel_cmdline: quiet");
+  }
+  Verdict run(const ByteVector& event_log) {
+    const auto values = log.values(HashAlgorithm::kSha384, {1, 2, 3, 4});
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::copy(values[i].digest.begin(), values[i].digest.end(),
+                dcap.body.begin() + static_cast<std::ptrdiff_t>(kRtmrsAt + 48 * i));
+    }
+    Evidence evidence{"tdx", {{"quote", dcap.quote()}}};
+    if (!event_log.empty()) evidence.items.push_back({"event-log", event_log});
+    const Endorsements endorsements = dcap.endorsements();
+    const Roots roots = dcap.roots();
+    return verify({evidence, endorsements, roots, testing::kDcapNow, {}});
+  }
+
+  MintDcap dcap{MintDcap::Kind::kTdx4};
+  MintedLog log{{HashAlgorithm::kSha384}, EventLogKind::kCcel};
+};
+
+TEST_F(TdxWithLog, ProvesWhatTheLogSays) {
+  const Verdict verdict = run(log.bytes());
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(as_text(verdict.claims->find("event_log")->value), "replayed");
+  EXPECT_EQ(verdict.claims->find("secure_boot")->value, ByteVector{1});
+}
+
+TEST_F(TdxWithLog, SaysSoWithoutOne) {
+  const Verdict verdict = run({});
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(as_text(verdict.claims->find("event_log")->value), "none");
+  EXPECT_EQ(verdict.claims->find("secure_boot"), nullptr);
+}
+
+TEST_F(TdxWithLog, IsRefusedWhereTheLogLeadsElsewhere) {
+  MintedLog other = log;
+  other.add(3, 13, "one more");
+  EXPECT_THAT(run(other.bytes()), Refused("eventlog.rtmr"));
+}
+
+TEST_F(TdxWithLog, IsRefusedWithALogOfAnotherKind) {
+  MintedLog tpm;
+  tpm.boot(true);
+  EXPECT_THAT(run(tpm.bytes()), Refused("eventlog.malformed"));
+  MintedLog sha256({HashAlgorithm::kSha256}, EventLogKind::kCcel);
+  sha256.separator(1);
+  EXPECT_THAT(run(sha256.bytes()), Refused("eventlog.bank"));
+  EXPECT_THAT(run({1, 2, 3}), Refused("eventlog.malformed"));
+}
+
+TEST_F(TdxWithLog, IsRefusedWhenTypesWereChanged) {
+  MintedLog relabelled({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  relabelled.add(1, kEvEfiVariableDriverConfig, testing::secure_boot_variable(0),
+                 testing::secure_boot_variable(1));
+  relabelled.separator(1).separator(2).add(3, 13, "kernel_cmdline: quiet");
+  EXPECT_THAT(run(relabelled.bytes()), Refused("eventlog.event-digest"));
+}
+
+}  // namespace
+}  // namespace sealpack::attest
