@@ -2,16 +2,12 @@
 // The way from a report's key to AMD's root, and revocation.
 #include <gtest/gtest.h>
 
-#include "keymgmt/crypto/der.h"
 #include "tests/attest/verify/snp/snp_lab.h"
 #include "tests/attest/verify/verdict_matchers.h"
 
 namespace sealpack::attest {
 namespace {
 
-using crypto::internal::der_element;
-using crypto::internal::der_unsigned;
-using crypto::internal::DerTag;
 using testing::Accepted;
 using testing::certificate_table;
 using testing::lab_key;
@@ -19,9 +15,7 @@ using testing::mint;
 using testing::mint_list;
 using testing::MintKey;
 using testing::MintKeyType;
-using testing::MintList;
 using testing::Refused;
-using testing::RefusedAlsoFor;
 using testing::SnpLab;
 
 constexpr auto kVcek = SnpLab::Kind::kVcek;

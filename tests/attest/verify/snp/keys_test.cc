@@ -13,18 +13,13 @@ using crypto::internal::der_element;
 using crypto::internal::der_unsigned;
 using crypto::internal::DerTag;
 using testing::Accepted;
-using testing::certificate_table;
 using testing::lab_key;
-using testing::mint;
-using testing::mint_list;
 using testing::MintKey;
 using testing::MintKeyType;
-using testing::MintList;
 using testing::Refused;
 using testing::RefusedAlsoFor;
 using testing::SnpLab;
 
-constexpr auto kVcek = SnpLab::Kind::kVcek;
 constexpr auto kVlek = SnpLab::Kind::kVlek;
 
 bool is_claimed(const Verdict& verdict, std::string_view name) {
