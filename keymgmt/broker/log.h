@@ -14,6 +14,8 @@ std::string log_origin(const State& state);
 // Signs the log as it is now and keeps the checkpoint in the store.
 Result<Checkpoint> make_checkpoint(Store& store, const crypto::Signer& signer);
 
+// kUsage for a size that the log does not have.
+Status check_log_size(Store& store, std::uint64_t size);
 Result<std::vector<Digest>> inclusion_proof(Store& store, std::uint64_t index, std::uint64_t size);
 Result<std::vector<Digest>> consistency_proof(Store& store, std::uint64_t old_size,
                                               std::uint64_t new_size);

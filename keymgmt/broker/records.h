@@ -81,7 +81,8 @@ struct ProductPolicy {
 // An attestation key of a TPM, believed since it was enrolled (credential activation).
 struct TpmDevice {
   Digest attestation_key;  // of its SPKI
-  ByteVector ek_name;      // TPM2B_NAME of the endorsement key
+  ByteVector ak_name;      // contents of its TPM2B_NAME, which fixes its attributes
+  ByteVector ek_name;      // and of the endorsement key's
   std::string name;        // for people
 };
 

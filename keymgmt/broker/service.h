@@ -42,6 +42,8 @@ struct ServiceOptions {
   std::function<std::uint64_t()> clock;  // Unix seconds
   unsigned workers = 0;                  // threads that verify; 0: one a core
   std::size_t queue = 4096;              // requests that wait; more are told to try again
+  // What went wrong inside (the store does not answer), for the operator's log; from any thread.
+  std::function<void(const Error&)> report;
 };
 
 // Since the service started.

@@ -66,10 +66,11 @@ constexpr Table kTables[] = {
      "SELECT authority, product, policy FROM policies ORDER BY authority, product",
      "INSERT INTO policies (authority, product, policy) VALUES ($1, $2, $3)", true},
     {"tpm_devices",
-     "CREATE TABLE tpm_devices (attestation_key BYTEA PRIMARY KEY, ek_name BYTEA NOT NULL,"
-     " name TEXT NOT NULL)",
-     "SELECT attestation_key, ek_name, name FROM tpm_devices ORDER BY attestation_key",
-     "INSERT INTO tpm_devices (attestation_key, ek_name, name) VALUES ($1, $2, $3)", true},
+     "CREATE TABLE tpm_devices (attestation_key BYTEA PRIMARY KEY, ak_name BYTEA NOT NULL,"
+     " ek_name BYTEA NOT NULL, name TEXT NOT NULL)",
+     "SELECT attestation_key, ak_name, ek_name, name FROM tpm_devices ORDER BY attestation_key",
+     "INSERT INTO tpm_devices (attestation_key, ak_name, ek_name, name) VALUES ($1, $2, $3, $4)",
+     true},
     {"broker_keys",
      "CREATE TABLE broker_keys (digest BYTEA PRIMARY KEY, used_for BIGINT NOT NULL,"
      " spki BYTEA NOT NULL, not_before BIGINT NOT NULL, not_after BIGINT NOT NULL)",

@@ -149,14 +149,15 @@ class Changer {
   Result<std::string> operator()(const EnrolTpm& change) {
     const TpmDevice& device = change.device;
     TRY(check_text(device.name, kMaxNameSize, "the name of the device"));
-    if (device.ek_name.empty() || device.ek_name.size() > kMaxDeviceSize) {
-      return Error(ErrorCode::kUsage, "an enrolled TPM has the name of its endorsement key");
+    for (const ByteVector* name : {&device.ak_name, &device.ek_name}) {
+      if (!name->empty() && name->size() <= kMaxDeviceSize) continue;
+      return Error(ErrorCode::kUsage, "an enrolled TPM has the names of both its keys");
     }
-    TRY(
-        database_.run("INSERT INTO tpm_devices (attestation_key, ek_name, name)"
-                      " VALUES ($1, $2, $3) ON CONFLICT (attestation_key) DO UPDATE"
-                      " SET ek_name = excluded.ek_name, name = excluded.name",
-                      {bytes_value(device.attestation_key.bytes), device.ek_name, device.name}));
+    TRY(database_.run(
+        "INSERT INTO tpm_devices (attestation_key, ak_name, ek_name, name)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (attestation_key) DO UPDATE SET"
+        " ak_name = excluded.ak_name, ek_name = excluded.ek_name, name = excluded.name",
+        {bytes_value(device.attestation_key.bytes), device.ak_name, device.ek_name, device.name}));
     return "enrol tpm " + to_hex(device.attestation_key.bytes) + " of " + to_hex(device.ek_name);
   }
 

@@ -73,6 +73,7 @@ Result<TpmDevice> read_tpm(const Row& row) {
   Columns in(row);
   TpmDevice out;
   out.attestation_key = TRY(in.digest());
+  out.ak_name = TRY(in.bytes());
   out.ek_name = TRY(in.bytes());
   out.name = TRY(in.text());
   return out;
@@ -162,9 +163,10 @@ Result<State> read_state(Database& database) {
   TRY(read_all(database,
                "SELECT authority, product, policy FROM policies ORDER BY authority, product",
                read_policy, state.policies));
-  TRY(read_all(database,
-               "SELECT attestation_key, ek_name, name FROM tpm_devices ORDER BY attestation_key",
-               read_tpm, state.tpm_devices));
+  TRY(read_all(
+      database,
+      "SELECT attestation_key, ak_name, ek_name, name FROM tpm_devices ORDER BY attestation_key",
+      read_tpm, state.tpm_devices));
   TRY(read_all(database,
                "SELECT digest, used_for, spki, not_before, not_after FROM broker_keys"
                " ORDER BY not_before, digest",

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "formats/base/bytes.h"
+
+namespace sealpack::broker {
+
+// Nonces that this process has seen answered, so that a replay costs no verification. The store
+// alone decides; this only spares work, and forgets when it is full. For several threads.
+class NonceGuard {
+ public:
+  explicit NonceGuard(std::size_t capacity = 1U << 20U) : capacity_(capacity) {}
+
+  // False when the nonce is here already.
+  bool enter(Bytes nonce, std::uint64_t expires);
+  // It was not spent after all.
+  void leave(Bytes nonce);
+  // Forgets nonces of challenges that ended.
+  void purge(std::uint64_t now);
+  std::size_t size() const;
+
+ private:
+  std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::unordered_set<std::string> nonces_;
+  std::map<std::uint64_t, std::vector<std::string>> by_end_;
+};
+
+}  // namespace sealpack::broker

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+
+#include "attest/verify/verify.h"
+#include "formats/bundle/release.h"
+#include "keymgmt/broker/messages.h"
+#include "keymgmt/broker/service.h"
+
+// What a State says about one request: pure functions, no store, no keys, no clock.
+namespace sealpack::broker {
+
+// A registered release with all that decides about it.
+struct ServedRelease {
+  const RegisteredRelease* registered = nullptr;
+  bundle::Release release;
+  loader::Floor floor;  // never 0: a loader may insist on one
+  const Licence* licence = nullptr;
+  // The broker's own policy for the product; `broken_policy`: there is one that does not parse.
+  std::optional<bundle::MeasurementPolicy> own_policy;
+  bool broken_policy = false;
+  attest::Roots roots;  // for its evidence
+  bool listed_vendor = false;
+  bool highest = false;  // no higher counter is registered for the product
+};
+
+class Rules {
+ public:
+  static Result<std::shared_ptr<const Rules>> create(std::shared_ptr<const State> state,
+                                                     const ServiceOptions& options);
+  const State& state() const { return *state_; }
+
+  // The release that is asked for, or why it is not given to anybody. Cheap.
+  struct Found {
+    const ServedRelease* release = nullptr;
+    std::vector<Reason> reasons;
+  };
+  Found find(const ChallengeRequest& subject, std::uint64_t now) const;
+
+  // Why an environment with these claims does not get it. Reasons of the broker's own policy are in
+  // `own`, for the log alone.
+  struct Judged {
+    std::vector<Reason> reasons;
+    std::vector<Reason> own;
+  };
+  Judged judge(const ServedRelease& release, const attest::Claims& claims) const;
+
+  // The key for this use with this digest, if it is in use.
+  bool is_listed(KeyUse use, const Digest& key, std::uint64_t now) const;
+
+ private:
+  Rules() = default;
+  Status add(const RegisteredRelease& registered, const ServiceOptions& options);
+  bool is_revoked(RevokedKind kind, Bytes value) const;
+  void judge_registered(const ServedRelease& served, std::uint64_t now,
+                        std::vector<Reason>& reasons) const;
+  Reason why_unknown(const ChallengeRequest& subject) const;
+
+  std::shared_ptr<const State> state_;
+  bool lab_ = false;
+  std::map<Digest, ServedRelease> releases_;  // by release digest
+};
+
+// Value of the claim that names the device; empty where the evidence names none.
+ByteVector device_of(const attest::Claims& claims);
+// As they are kept beside the log: 1 tee, 2 repeated {1 name, 2 value}. What the evidence was bound
+// to is left out, so that a device that comes again proves the same claims.
+ByteVector serialize_claims(const attest::Claims& claims);
+
+}  // namespace sealpack::broker

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads: workers judge requests side by side, one committer makes what they decided durable, all
+// that is waiting in one transaction.
+#include "keymgmt/broker/service.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "keymgmt/broker/decide.h"
+#include "keymgmt/broker/nonce_guard.h"
+
+namespace sealpack::broker {
+namespace {
+
+constexpr std::size_t kMaxBatch = 512;
+constexpr unsigned kMaxWorkers = 256;
+constexpr std::uint32_t kMaxOnlineLifetime = 120;
+constexpr std::uint64_t kForgetEvery = 60;  // seconds
+// How long a nonce is remembered after its challenge ended: clocks of replicas differ by less.
+constexpr std::uint64_t kForgetAfter = 15 * 60;
+
+using Done = std::function<void(Answer)>;
+
+// A request on its way.
+struct Job {
+  ByteVector bytes;
+  Transport transport = Transport::kOnline;
+  Done done;
+  bool admitted = false;  // its nonce was entered before
+};
+struct Pending {
+  Job job;
+  std::uint64_t generation = 0;  // of the state it was decided under
+  Decided decided;
+};
+
+Answer answer_of(Refusal refusal) {
+  return {Answer::Kind::kRefusal, refusal.code, serialize(refusal)};
+}
+
+Refusal passing(const char* code, std::string text) {
+  Refusal refusal = refusal_of(ErrorCode::kTryAgain, {{code, std::move(text)}});
+  refusal.retry_after = 1;
+  return refusal;
+}
+
+class BrokerService final : public Service {
+ public:
+  BrokerService(std::shared_ptr<Store> store, ServiceKeys keys, ServiceOptions options)
+      : store_(std::move(store)), keys_(std::move(keys)), options_(std::move(options)) {
+    endorsements_ = std::make_shared<attest::Endorsements>(std::move(options_.endorsements));
+  }
+  ~BrokerService() override { stop(); }
+
+  Status start();
+  Answer challenge(Bytes request, Transport transport) override;
+  void release(ByteVector request, Transport transport, Done done) override;
+  void set_endorsements(attest::Endorsements endorsements) override;
+  ServiceStatistics statistics() const override;
+  Status check() override { return refresh(); }
+  void stop() override;
+
+ private:
+  std::shared_ptr<const Rules> rules() const;
+  Status refresh();
+  std::optional<Refusal> not_serving(const Rules& rules) const;
+  std::variant<ChallengeReply, Refusal> make_reply(const Rules& rules,
+                                                   const ChallengeRequest& request,
+                                                   Transport transport) const;
+  void work();
+  void judge(Job job);
+  void commit_loop();
+  void commit(std::vector<Pending> batch);
+  void settle(Pending& pending, const Outcome& outcome);
+  void try_later(std::vector<Pending> batch, const Error& why);
+  void decide_again(std::vector<Pending> batch);
+  void forget(std::uint64_t now);
+  void refuse(Job& job, Refusal refusal);
+  void answer(Job& job, Answer answer);
+  void count(const Refusal& refusal);
+
+  std::shared_ptr<Store> store_;
+  ServiceKeys keys_;
+  ServiceOptions options_;
+  attest::ChainCache cache_;
+  NonceGuard nonces_;
+
+  mutable std::mutex state_mutex_;
+  std::shared_ptr<const Rules> rules_;
+  std::shared_ptr<const attest::Endorsements> endorsements_;
+  std::mutex refresh_mutex_;
+
+  mutable std::mutex statistics_mutex_;
+  ServiceStatistics statistics_;
+
+  mutable std::mutex queue_mutex_;
+  std::condition_variable queue_changed_;
+  std::condition_variable idle_;
+  std::deque<Job> queue_;
+  std::size_t unanswered_ = 0;
+  bool stopping_ = false;     // takes no more requests
+  bool workers_end_ = false;  // all are answered
+
+  std::mutex pending_mutex_;
+  std::condition_variable pending_changed_;
+  std::vector<Pending> pending_;
+  bool committer_ends_ = false;
+
+  std::uint64_t forgot_at_ = 0;
+  std::vector<std::thread> workers_;
+  std::thread committer_;
+};
+
+Status BrokerService::start() {
+  TRY(refresh());
+  const std::uint64_t now = options_.clock();
+  const auto current = rules();
+  for (const auto& key : keys_.recipients) {
+    if (current->is_listed(KeyUse::kRecipient, key->public_key().digest(), now)) continue;
+    return Error(ErrorCode::kRefused, "the store does not list the recipient key " +
+                                          to_hex(key->public_key().digest().bytes));
+  }
+  for (const auto& key : keys_.grants) {
+    if (current->is_listed(KeyUse::kGrants, key->public_key().digest(), now)) continue;
+    return Error(ErrorCode::kRefused, "the store does not list the grant key " +
+                                          to_hex(key->public_key().digest().bytes));
+  }
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned wanted = options_.workers == 0 ? cores : options_.workers;
+  for (unsigned i = 0; i < std::min(wanted, kMaxWorkers); ++i) {
+    workers_.emplace_back([this] { work(); });
+  }
+  committer_ = std::thread([this] { commit_loop(); });
+  return done();
+}
+
+std::shared_ptr<const Rules> BrokerService::rules() const {
+  const std::lock_guard lock(state_mutex_);
+  return rules_;
+}
+
+Status BrokerService::refresh() {
+  const std::lock_guard refreshing(refresh_mutex_);
+  const std::uint64_t generation = TRY(store_->generation());
+  const auto current = rules();
+  if (current && current->state().generation == generation) return done();
+  auto fresh = TRY(Rules::create(TRY(store_->state()), options_));
+  const std::lock_guard lock(state_mutex_);
+  rules_ = std::move(fresh);
+  return done();
+}
+
+void BrokerService::set_endorsements(attest::Endorsements endorsements) {
+  auto fresh = std::make_shared<const attest::Endorsements>(std::move(endorsements));
+  const std::lock_guard lock(state_mutex_);
+  endorsements_ = std::move(fresh);
+}
+
+std::optional<Refusal> BrokerService::not_serving(const Rules& rules) const {
+  if (rules.state().reconciled) return std::nullopt;
+  Refusal refusal = passing("broker.unreconciled",
+                            "the broker was restored and its operator has not reconciled it");
+  refusal.retry_after = 60;
+  return refusal;
+}
+
+std::variant<ChallengeReply, Refusal> BrokerService::make_reply(const Rules& rules,
+                                                                const ChallengeRequest& request,
+                                                                Transport transport) const {
+  if (auto refusal = not_serving(rules)) return *std::move(refusal);
+  const std::uint64_t now = options_.clock();
+  Rules::Found found = rules.find(request, now);
+  if (found.release == nullptr) {
+    return refusal_of(ErrorCode::kRefused, std::move(found.reasons));
+  }
+  const auto signer = std::find_if(keys_.grants.begin(), keys_.grants.end(), [&](const auto& key) {
+    return rules.is_listed(KeyUse::kGrants, key->public_key().digest(), now);
+  });
+  if (signer == keys_.grants.end()) {
+    return refusal_of(ErrorCode::kRefused, {{"broker.key", "the broker's key for grants ended"}});
+  }
+  const std::uint32_t lifetime = transport == Transport::kOnline
+                                     ? std::min(options_.online_lifetime, kMaxOnlineLifetime)
+                                     : options_.file_lifetime;
+  ChallengeReply reply;
+  reply.expires = now + lifetime;
+  reply.challenge = make_challenge(rules.state().challenge_key->reveal(), request,
+                                   {transport, rules.state().epoch, reply.expires});
+  reply.broker = (*signer)->public_key().digest();
+  return reply;
+}
+
+Answer BrokerService::challenge(Bytes bytes, Transport transport) {
+  const auto request = parse_challenge_request(bytes);
+  if (!request.ok()) {
+    Refusal refusal =
+        refusal_of(request.error().code(), {{"broker.request", request.error().message()}});
+    count(refusal);
+    return answer_of(std::move(refusal));
+  }
+  auto made = make_reply(*rules(), *request, transport);
+  // What is refused may have been registered a moment ago.
+  if (std::holds_alternative<Refusal>(made)) {
+    const Status fresh = refresh();
+    made = fresh.ok() ? make_reply(*rules(), *request, transport)
+                      : passing("broker.store", "the broker's store does not answer");
+  }
+  if (auto* refusal = std::get_if<Refusal>(&made)) {
+    count(*refusal);
+    return answer_of(std::move(*refusal));
+  }
+  const std::lock_guard lock(statistics_mutex_);
+  ++statistics_.challenges;
+  return {Answer::Kind::kChallenge, ErrorCode::kRefused, serialize(std::get<ChallengeReply>(made))};
+}
+
+void BrokerService::release(ByteVector request, Transport transport, Done done) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (!stopping_ && queue_.size() < options_.queue) {
+      queue_.push_back({std::move(request), transport, std::move(done)});
+      ++unanswered_;
+      queue_changed_.notify_one();
+      return;
+    }
+  }
+  Refusal refusal = passing("broker.busy", "the broker has more requests than it can judge");
+  count(refusal);
+  done(answer_of(std::move(refusal)));
+}
+
+void BrokerService::work() {
+  for (;;) {
+    std::unique_lock lock(queue_mutex_);
+    queue_changed_.wait(lock, [&] { return workers_end_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    judge(std::move(job));
+  }
+}
+
+void BrokerService::judge(Job job) {
+  const auto current = rules();
+  const std::uint64_t now = options_.clock();
+  auto opened = open_request(*current, job.bytes, job.transport, now);
+  if (auto* refusal = std::get_if<Refusal>(&opened)) return refuse(job, std::move(*refusal));
+  const auto& request = std::get<OpenedRequest>(opened);
+  if (auto refusal = not_serving(*current)) return refuse(job, *std::move(refusal));
+  if (!job.admitted &&
+      !nonces_.enter(request.request.terms.challenge.nonce, request.challenge.expires)) {
+    return refuse(job, refusal_of(ErrorCode::kRefused,
+                                  {{"broker.nonce-used", "the challenge was answered before"}}));
+  }
+  std::shared_ptr<const attest::Endorsements> endorsements;
+  {
+    const std::lock_guard lock(state_mutex_);
+    endorsements = endorsements_;
+  }
+  Pending pending{
+      std::move(job), current->state().generation,
+      decide(*current, {keys_, options_, std::move(endorsements), cache_}, request, now)};
+  const std::lock_guard lock(pending_mutex_);
+  pending_.push_back(std::move(pending));
+  pending_changed_.notify_one();
+}
+
+void BrokerService::commit_loop() {
+  for (;;) {
+    std::vector<Pending> batch;
+    {
+      std::unique_lock lock(pending_mutex_);
+      pending_changed_.wait(lock, [&] { return committer_ends_ || !pending_.empty(); });
+      if (pending_.empty()) return;
+      if (pending_.size() <= kMaxBatch) {
+        batch.swap(pending_);
+      } else {
+        const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(kMaxBatch);
+        batch.assign(std::make_move_iterator(pending_.begin()), std::make_move_iterator(end));
+        pending_.erase(pending_.begin(), end);
+      }
+    }
+    commit(std::move(batch));
+    forget(options_.clock());
+  }
+}
+
+void BrokerService::commit(std::vector<Pending> batch) {
+  // All of one generation: what was decided under an older one is decided again.
+  const std::uint64_t generation =
+      std::max_element(batch.begin(), batch.end(), [](const Pending& a, const Pending& b) {
+        return a.generation < b.generation;
+      })->generation;
+  const auto old = std::stable_partition(
+      batch.begin(), batch.end(), [&](const Pending& p) { return p.generation == generation; });
+  decide_again({std::make_move_iterator(old), std::make_move_iterator(batch.end())});
+  batch.erase(old, batch.end());
+  std::vector<Decision> decisions;
+  decisions.reserve(batch.size());
+  for (const Pending& pending : batch) decisions.push_back(pending.decided.decision);
+  const auto committed = store_->commit(generation, decisions);
+  if (!committed.ok()) return try_later(std::move(batch), committed.error());
+  if (committed->stale) {
+    const Status fresh = refresh();
+    if (!fresh.ok()) return try_later(std::move(batch), fresh.error());
+    return decide_again(std::move(batch));
+  }
+  {
+    const std::lock_guard lock(statistics_mutex_);
+    ++statistics_.commits;
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) settle(batch[i], committed->outcomes[i]);
+}
+
+void BrokerService::settle(Pending& pending, const Outcome& outcome) {
+  Decided& decided = pending.decided;
+  if (outcome.kind != Outcome::Kind::kAccepted) {
+    Refusal refusal = refusal_of(ErrorCode::kRefused, {outcome.reason});
+    if (outcome.kind == Outcome::Kind::kRefused) refusal.log_index = outcome.index;
+    return refuse(pending.job, std::move(refusal));
+  }
+  if (decided.grant.empty()) {
+    decided.refusal.log_index = outcome.index;
+    return refuse(pending.job, std::move(decided.refusal));
+  }
+  {
+    const std::lock_guard lock(statistics_mutex_);
+    ++statistics_.grants;
+  }
+  answer(pending.job, {Answer::Kind::kGrant, ErrorCode::kRefused, std::move(decided.grant)});
+}
+
+void BrokerService::try_later(std::vector<Pending> batch, const Error& why) {
+  if (options_.report) options_.report(why);
+  for (Pending& pending : batch) {
+    nonces_.leave(pending.decided.decision.nonce);
+    refuse(pending.job, passing("broker.store", "the broker's store does not answer"));
+  }
+}
+
+void BrokerService::decide_again(std::vector<Pending> batch) {
+  if (batch.empty()) return;
+  const std::lock_guard lock(queue_mutex_);
+  for (Pending& pending : batch) {
+    pending.job.admitted = true;
+    queue_.push_front(std::move(pending.job));
+  }
+  queue_changed_.notify_all();
+}
+
+void BrokerService::forget(std::uint64_t now) {
+  if (now < forgot_at_ + kForgetEvery) return;
+  forgot_at_ = now;
+  nonces_.purge(now);
+  if (now > kForgetAfter) static_cast<void>(store_->forget(now - kForgetAfter).ok());
+}
+
+void BrokerService::refuse(Job& job, Refusal refusal) {
+  count(refusal);
+  answer(job, answer_of(std::move(refusal)));
+}
+
+void BrokerService::answer(Job& job, Answer answer) {
+  job.done(std::move(answer));
+  const std::lock_guard lock(queue_mutex_);
+  if (--unanswered_ == 0) idle_.notify_all();
+}
+
+void BrokerService::count(const Refusal& refusal) {
+  const std::lock_guard lock(statistics_mutex_);
+  ++statistics_.refusals[refusal.reasons.front().code];
+}
+
+ServiceStatistics BrokerService::statistics() const {
+  ServiceStatistics out;
+  {
+    const std::lock_guard lock(statistics_mutex_);
+    out = statistics_;
+  }
+  const std::lock_guard lock(queue_mutex_);
+  out.waiting = unanswered_;
+  return out;
+}
+
+void BrokerService::stop() {
+  {
+    std::unique_lock lock(queue_mutex_);
+    stopping_ = true;
+    idle_.wait(lock, [&] { return unanswered_ == 0; });
+    workers_end_ = true;
+    queue_changed_.notify_all();
+  }
+  {
+    const std::lock_guard lock(pending_mutex_);
+    committer_ends_ = true;
+    pending_changed_.notify_all();
+  }
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  if (committer_.joinable()) committer_.join();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::create(std::shared_ptr<Store> store, ServiceKeys keys,
+                                                 ServiceOptions options) {
+  if (!options.clock) return Error(ErrorCode::kUsage, "a broker needs a clock");
+  if (keys.recipients.empty() || keys.grants.empty()) {
+    return Error(ErrorCode::kUsage, "a broker needs a recipient key and a key for grants");
+  }
+  auto service =
+      std::make_unique<BrokerService>(std::move(store), std::move(keys), std::move(options));
+  TRY(service->start());
+  return std::unique_ptr<Service>(std::move(service));
+}
+
+}  // namespace sealpack::broker
