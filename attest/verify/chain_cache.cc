@@ -72,53 +72,40 @@ Window window_of(const x509::Certificate& leaf, std::span<const x509::Certificat
 
 }  // namespace
 
-std::optional<std::vector<x509::Certificate>> ChainCache::find(const Digest& question,
-                                                               std::uint64_t now) {
-  const std::lock_guard lock(mutex_);
-  const auto found = by_question_.find(question);
-  if (found == by_question_.end() || now < found->second->from || now >= found->second->until) {
-    ++counts_.misses;
-    return std::nullopt;
-  }
-  ++counts_.hits;
-  entries_.splice(entries_.begin(), entries_, found->second);
-  return found->second->chain;
-}
-
-void ChainCache::remember(Entry entry) {
-  if (capacity_ == 0) return;
-  const std::lock_guard lock(mutex_);
-  // Verified for another time, or by another thread meanwhile.
-  if (const auto found = by_question_.find(entry.question); found != by_question_.end()) {
-    entries_.erase(found->second);
-    by_question_.erase(found);
-  }
-  if (entries_.size() == capacity_) {
-    by_question_.erase(entries_.back().question);
-    entries_.pop_back();
-  }
-  entries_.push_front(std::move(entry));
-  by_question_[entries_.front().question] = entries_.begin();
-}
-
 std::optional<std::vector<x509::Certificate>> ChainCache::verify(
     const x509::Certificate& leaf, std::span<const x509::Certificate> pool,
     const x509::ChainRules& rules, std::vector<Reason>& reasons) {
   const Digest question = question_of(leaf, pool, rules);
-  if (auto chain = find(question, rules.now)) return chain;
-  // Outside the lock: what takes long must not make others wait.
+  auto entry = chains_.find(question);
+  if (entry && entry->from <= rules.now && rules.now < entry->until) {
+    ++hits_;
+    return std::move(entry->chain);
+  }
+  ++misses_;
   auto chain = x509::verify_chain(leaf, pool, rules, reasons);
   if (!chain) return chain;
   const Window window = window_of(leaf, pool, rules);
-  remember({question, *chain, window.from(), window.until()});
+  chains_.put(question, {*chain, window.from(), window.until()});
   return chain;
 }
 
+Result<x509::Certificate> ChainCache::parse(Bytes der) {
+  const Digest digest = crypto::sha256(der);
+  if (auto certificate = certificates_.find(digest)) return std::move(*certificate);
+  x509::Certificate certificate = TRY(x509::Certificate::parse_der(der));
+  certificates_.put(digest, certificate);
+  return certificate;
+}
+
+Result<crypto::DeviceKey> ChainCache::key_of(const x509::Certificate& certificate) {
+  if (auto key = keys_.find(certificate.key_digest())) return std::move(*key);
+  crypto::DeviceKey key = TRY(crypto::DeviceKey::from_spki(certificate.spki()));
+  keys_.put(certificate.key_digest(), key);
+  return key;
+}
+
 ChainCache::Counts ChainCache::counts() const {
-  const std::lock_guard lock(mutex_);
-  Counts counts = counts_;
-  counts.entries = entries_.size();
-  return counts;
+  return {hits_, misses_, chains_.size()};
 }
 
 std::optional<std::vector<x509::Certificate>> verify_chain(const x509::Certificate& leaf,
@@ -128,6 +115,15 @@ std::optional<std::vector<x509::Certificate>> verify_chain(const x509::Certifica
                                                            std::vector<Reason>& reasons) {
   if (cache != nullptr) return cache->verify(leaf, pool, rules, reasons);
   return x509::verify_chain(leaf, pool, rules, reasons);
+}
+
+Result<x509::Certificate> parse_certificate(Bytes der, ChainCache* cache) {
+  return cache != nullptr ? cache->parse(der) : x509::Certificate::parse_der(der);
+}
+
+Result<crypto::DeviceKey> key_of(const x509::Certificate& certificate, ChainCache* cache) {
+  return cache != nullptr ? cache->key_of(certificate)
+                          : crypto::DeviceKey::from_spki(certificate.spki());
 }
 
 }  // namespace sealpack::attest

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <list>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "attest/verify/recent.h"
+#include "keymgmt/crypto/device_signature.h"
 #include "keymgmt/x509/chain.h"
 
 namespace sealpack::attest {
@@ -17,13 +19,19 @@ namespace sealpack::attest {
 // The least recently used entry makes room for a new one. For several threads.
 class ChainCache {
  public:
-  explicit ChainCache(std::size_t capacity = 4096) : capacity_(capacity) {}
+  explicit ChainCache(std::size_t capacity = 4096)
+      : chains_(capacity), certificates_(capacity), keys_(capacity) {}
 
   // As x509::verify_chain. Refusals are not remembered.
   std::optional<std::vector<x509::Certificate>> verify(const x509::Certificate& leaf,
                                                        std::span<const x509::Certificate> pool,
                                                        const x509::ChainRules& rules,
                                                        std::vector<Reason>& reasons);
+
+  // As Certificate::parse_der and DeviceKey::from_spki, which take longer than verifying a
+  // signature: found again by the same bytes. Nothing about them is proven.
+  Result<x509::Certificate> parse(Bytes der);
+  Result<crypto::DeviceKey> key_of(const x509::Certificate& certificate);
 
   // How often verify() found its answer here, and how often it did not.
   struct Counts {
@@ -52,28 +60,26 @@ class ChainCache {
   static constexpr char kTypeTag = 0;
 
   struct Entry {
-    Digest question;
     std::vector<x509::Certificate> chain;
     std::uint64_t from = 0;   // Unix seconds: the answer is the same at from,
     std::uint64_t until = 0;  // and not known to be at until
   };
-  std::optional<std::vector<x509::Certificate>> find(const Digest& question, std::uint64_t now);
-  void remember(Entry entry);
-
-  std::size_t capacity_;
-  mutable std::mutex mutex_;
-  std::list<Entry> entries_;  // the most recently used first
-  std::map<Digest, std::list<Entry>::iterator> by_question_;
-  Counts counts_;
+  Recent<Entry> chains_;
+  Recent<x509::Certificate> certificates_;
+  Recent<crypto::DeviceKey> keys_;
+  std::atomic<std::uint64_t> hits_ = 0;
+  std::atomic<std::uint64_t> misses_ = 0;
   std::mutex memories_mutex_;
   std::map<const char*, std::unique_ptr<Memory>> memories_;
 };
 
-// With a cache where there is one.
+// The same with a cache where there is one.
 std::optional<std::vector<x509::Certificate>> verify_chain(const x509::Certificate& leaf,
                                                            std::span<const x509::Certificate> pool,
                                                            const x509::ChainRules& rules,
                                                            ChainCache* cache,
                                                            std::vector<Reason>& reasons);
+Result<x509::Certificate> parse_certificate(Bytes der, ChainCache* cache);
+Result<crypto::DeviceKey> key_of(const x509::Certificate& certificate, ChainCache* cache);
 
 }  // namespace sealpack::attest

@@ -26,8 +26,8 @@ struct Supplied {
 };
 
 // From the table: DER, or PEM where a host was given that.
-Result<Certificate> parse_certificate(Bytes bytes) {
-  if (!as_text(bytes).starts_with("-----BEGIN")) return Certificate::parse_der(bytes);
+Result<Certificate> parse_entry(Bytes bytes, ChainCache* cache) {
+  if (!as_text(bytes).starts_with("-----BEGIN")) return parse_certificate(bytes, cache);
   auto blocks = TRY(Certificate::parse_pem(bytes));
   if (blocks.size() != 1) return Error(ErrorCode::kMalformed, "several certificates in one entry");
   return std::move(blocks.front());
@@ -42,7 +42,7 @@ Supplied gather(const VerifyInput& input, std::vector<Reason>& reasons) {
       reasons.push_back({"snp.certificates", table.error().message()});
     } else {
       for (const ByteVector& entry : table->certificates) {
-        auto certificate = parse_certificate(entry);
+        auto certificate = parse_entry(entry, input.cache);
         if (certificate.ok()) {
           supplied.certificates.push_back(std::move(certificate).value());
         } else {
@@ -55,7 +55,7 @@ Supplied gather(const VerifyInput& input, std::vector<Reason>& reasons) {
   }
   // Among the endorsements are those of other makers, in forms that need not concern us.
   for (const ByteVector& der : input.endorsements.certificates) {
-    auto certificate = Certificate::parse_der(der);
+    auto certificate = parse_certificate(der, input.cache);
     if (certificate.ok()) supplied.certificates.push_back(std::move(certificate).value());
   }
   return supplied;
@@ -91,8 +91,9 @@ Candidate make_candidate(const Certificate& certificate, const Report& report) {
   return candidate;
 }
 
-Status verify_signature(const Certificate& certificate, const Report& report, Bytes bytes) {
-  const DeviceKey key = TRY(DeviceKey::from_spki(certificate.spki()));
+Status verify_signature(const Certificate& certificate, const Report& report, Bytes bytes,
+                        ChainCache* cache) {
+  const DeviceKey key = TRY(key_of(certificate, cache));
   if (key.type() != DeviceKey::Type::kEcdsaP384) {
     return Error(ErrorCode::kUnsupported, "its key is not on P-384");
   }
@@ -102,8 +103,8 @@ Status verify_signature(const Certificate& certificate, const Report& report, By
 
 // Of the certificates of the right name the one that fits best; of several that fit alike, one
 // whose key made the signature: a broker may hold those of many chips and versions.
-std::optional<Candidate> find_candidate(const Supplied& supplied, const Report& report,
-                                        Bytes bytes) {
+std::optional<Candidate> find_candidate(const Supplied& supplied, const Report& report, Bytes bytes,
+                                        ChainCache* cache) {
   std::vector<Candidate> candidates;
   for (const Certificate& certificate : supplied.certificates) {
     if (certificate.subject_common_name() != leaf_name(report.signing_key)) continue;
@@ -115,7 +116,7 @@ std::optional<Candidate> find_candidate(const Supplied& supplied, const Report& 
   if (candidates.empty()) return std::nullopt;
   if (candidates.size() > 1) {
     for (Candidate& candidate : candidates) {
-      if (verify_signature(candidate.certificate, report, bytes).ok()) return candidate;
+      if (verify_signature(candidate.certificate, report, bytes, cache).ok()) return candidate;
     }
   }
   return std::move(candidates.front());
@@ -149,7 +150,7 @@ class Verification {
           "the hypervisor asked for it, not a guest (VMPL " + std::to_string(report_.vmpl) + ")");
     }
     const Supplied supplied = gather(input_, reasons_);
-    const auto candidate = find_candidate(supplied, report_, bytes_);
+    const auto candidate = find_candidate(supplied, report_, bytes_, input_.cache);
     if (!candidate) {
       add_no_candidate(supplied, report_.signing_key, reasons_);
       return std::nullopt;
@@ -171,7 +172,7 @@ class Verification {
   }
 
   void check_signature(const Certificate& certificate) {
-    const Status status = verify_signature(certificate, report_, bytes_);
+    const Status status = verify_signature(certificate, report_, bytes_, input_.cache);
     if (status.ok()) return;
     if (status.error().code() == ErrorCode::kNotAuthentic) {
       add("snp.signature",

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/attest/authority/mint.h"
@@ -170,6 +171,40 @@ TEST_F(Cache, WorksWithoutRoom) {
   const x509::ChainRules rules{.now = kNow, .roots = roots, .revocation_lists = lists};
   EXPECT_TRUE(none.verify(device(5), pool, rules, reasons));
   EXPECT_EQ(none.counts().entries, 0U);
+}
+
+TEST_F(Cache, ParsesTheSameCertificateAndKeyOnce) {
+  const ByteVector der = to_vector(pool[0].der());
+  EXPECT_EQ(cache.parse(der).value(), pool[0]);
+  EXPECT_EQ(cache.parse(der).value(), pool[0]);
+  EXPECT_EQ(cache.key_of(pool[0])->spki(), root_key.spki());
+  EXPECT_EQ(cache.key_of(pool[0])->spki(), root_key.spki());
+}
+
+TEST_F(Cache, DoesNotParseWhatNobodyDoes) {
+  ByteVector der = to_vector(pool[0].der());
+  ASSERT_TRUE(cache.parse(der).ok());
+  der.push_back(0);
+  EXPECT_FALSE(cache.parse(der).ok());
+  const MintKey other = MintKey::generate(MintKeyType::kEd25519);
+  const Certificate leaf =
+      Certificate::parse_der(mint({.subject = "x"}, other, nullptr, other)).value();
+  EXPECT_FALSE(cache.key_of(leaf).ok());
+}
+
+TEST(Recent, ForgetsTheLeastRecentlyUsed) {
+  Recent<int> recent(2);
+  const Digest a{{1}};
+  const Digest b{{2}};
+  const Digest c{{3}};
+  recent.put(a, 1);
+  recent.put(b, 2);
+  EXPECT_EQ(recent.find(a), 1);
+  recent.put(c, 3);
+  EXPECT_EQ(recent.find(b), std::nullopt);
+  recent.put(a, 4);
+  EXPECT_EQ(recent.find(a), 4);
+  EXPECT_EQ(recent.size(), 2U);
 }
 
 TEST_F(Cache, ServesSeveralThreads) {
