@@ -9,6 +9,8 @@
 namespace sealpack::provision {
 namespace {
 
+constexpr std::uint64_t kEpochLength = 256;
+
 // The value of the counter, which is defined where it is not there.
 Result<std::uint64_t> counter_value(tpm::Tpm& tpm, std::uint32_t index) {
   const auto there = TRY(tpm.read_counter(index));
@@ -92,20 +94,25 @@ std::string differing(const std::vector<tpm::PcrValue>& values,
 
 }  // namespace
 
+bool begins_epoch(const Counters& counters) {
+  return counters.policy_value - epoch_of(counters.policy_value) <= kNumberBase;
+}
+
 Result<EnrolRequest> make_request(tpm::Tpm& tpm, tpm::EndorsementKind kind, const Counters& indices,
-                                  bool new_epoch) {
+                                  Epoch epoch) {
   EnrolRequest out;
   out.kind = kind;
   out.endorsement = tpm.endorsement_key();
   out.endorsement_certificate = TRY(tpm.endorsement_certificate()).value_or(ByteVector());
   out.attestation = TRY(tpm.attestation_key());
   out.counters = indices;
+  const bool defined = TRY(tpm.read_counter(indices.policy_index)).has_value();
   out.counters.policy_value = TRY(counter_value(tpm, indices.policy_index));
   out.counters.floor_value = TRY(counter_value(tpm, indices.floor_index));
-  const std::uint64_t epoch = epoch_of(out.counters.policy_value);
-  if (new_epoch || out.counters.policy_value - epoch > kNumberBase) {
-    out.counters.policy_value =
-        TRY(advance(tpm, indices.policy_index, out.counters.policy_value, epoch + 256));
+  // Nothing is bound to a counter that is new.
+  if (epoch == Epoch::kNew || (!defined && !begins_epoch(out.counters))) {
+    out.counters.policy_value = TRY(advance(tpm, indices.policy_index, out.counters.policy_value,
+                                            epoch_of(out.counters.policy_value) + kEpochLength));
   }
   out.manufacturer = tpm.manufacturer();
   out.firmware = tpm.firmware_version();
@@ -218,7 +225,7 @@ Status revoke_keys(tpm::Tpm& tpm, const tpm::KeyBlob& key) {
   TRY(grantor_of(key));
   const std::uint64_t counter = TRY(current(tpm, key.binding->policy_index));
   if (epoch_of(counter) != key.binding->epoch) return done();
-  TRY(advance(tpm, key.binding->policy_index, counter, key.binding->epoch + 256));
+  TRY(advance(tpm, key.binding->policy_index, counter, key.binding->epoch + kEpochLength));
   return done();
 }
 

@@ -10,11 +10,13 @@
 // The device's side of provisioning, and the use of what was provisioned.
 namespace sealpack::provision {
 
-// Counters that are not there are defined; with `new_epoch`, or when the policy counter stands in
-// the middle of one, it goes on to the next epoch, which ends the life of every key bound to this
-// one.
+// kKeep leaves the policy counter as it is; kNew takes it to the next epoch, which ends the life of
+// every key that is bound to this one. Counters that are not there are defined.
+enum class Epoch { kKeep, kNew };
 Result<EnrolRequest> make_request(tpm::Tpm& tpm, tpm::EndorsementKind kind, const Counters& indices,
-                                  bool new_epoch);
+                                  Epoch epoch);
+// Whether a key may be bound to the epoch that the policy counter is in: no policy was confirmed.
+bool begins_epoch(const Counters& counters);
 
 struct Installed {
   tpm::KeyBlob key;

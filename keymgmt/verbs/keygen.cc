@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "formats/cli/json_output.h"
+#include "keymgmt/keystore/tpm_key.h"
 #include "keymgmt/verbs/verbs.h"
 
 namespace sealpack::keystore {
@@ -16,6 +17,7 @@ struct Options {
   std::string type;
   std::string name;
   std::string passphrase_file;
+  std::optional<std::string> tpm;
   bool no_passphrase = false;
   bool force = false;
 };
@@ -136,6 +138,11 @@ void add_keygen(CLI::App& app, cli::Job& job) {
   CLI::Option* file = verb->add_option("--passphrase-file", options->passphrase_file,
                                        "Encrypt under the first line of this file (mode 0600)");
   verb->add_flag("--no-passphrase", options->no_passphrase, "Leave the private key unencrypted")
+      ->excludes(file);
+  verb->add_option("--tpm", options->tpm,
+                   "Make the key in this TPM, which it never leaves: NAME.tpmkey, for KEYREF "
+                   "tpm:NAME.tpmkey")
+      ->type_name("TCTI")
       ->excludes(file);
   verb->add_flag("--force", options->force, "Replace files that exist");
   verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or a file exists"},

@@ -8,3 +8,9 @@ namespace sealpack::keystore {
 void add_keygen(CLI::App& app, cli::Job& job);
 
 }  // namespace sealpack::keystore
+
+namespace sealpack::provision {
+
+void add_provision(CLI::App& app, cli::Job& job);
+
+}  // namespace sealpack::provision

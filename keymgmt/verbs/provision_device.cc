@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs on a device, beside its TPM.
+#include <algorithm>
+#include <memory>
+#include <ostream>
+
+#include "formats/cli/json_output.h"
+#include "keymgmt/keystore/armored_file.h"
+#include "keymgmt/keystore/key_file.h"
+#include "keymgmt/verbs/provision.h"
+
+namespace sealpack::provision {
+namespace {
+
+using tpm::EndorsementKind;
+using tpm::Tpm;
+
+struct DeviceOptions {
+  std::string tcti;
+  std::string key;
+  std::string out;
+  std::string ek = "auto";
+  std::string index = "0x01805ea1";
+  std::string floor_index = "0x01805ea2";
+  std::string file;
+  std::string grantor;
+  std::string proof;
+  std::string pcrs = "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15";
+  bool force = false;
+  bool irrevocably = false;
+};
+
+Overwrite overwrite_of(const DeviceOptions& options) {
+  return options.force ? Overwrite::kReplace : Overwrite::kRefuse;
+}
+
+struct OpenTpm {
+  std::unique_ptr<Tpm> tpm;
+  EndorsementKind kind{};
+};
+
+// The kind of endorsement key that has a certificate; P-256, which is quick to make, where none
+// has.
+Result<OpenTpm> open_first(const DeviceOptions& options) {
+  for (const auto& [name, kind] : {std::pair{"p256", EndorsementKind::kP256},
+                                   std::pair{"rsa2048", EndorsementKind::kRsa2048}}) {
+    if (options.ek != "auto" && options.ek != name) continue;
+    auto tpm = TRY(Tpm::open({options.tcti, kind, std::nullopt}));
+    if (options.ek == name || TRY(tpm->endorsement_certificate())) {
+      return OpenTpm{std::move(tpm), kind};
+    }
+  }
+  return OpenTpm{TRY(Tpm::open({options.tcti, EndorsementKind::kP256, std::nullopt})),
+                 EndorsementKind::kP256};
+}
+
+Result<std::unique_ptr<Tpm>> open_pinned(const DeviceOptions& options, const tpm::KeyBlob& key) {
+  return Tpm::open({options.tcti, key.kind, key.device}).within("TPM");
+}
+
+Status write_request(const DeviceOptions& options, const EnrolRequest& request,
+                     cli::Terminal& terminal) {
+  TRY(keystore::store_armored(options.out, kRequestLabel, serialize(request), 0644,
+                              overwrite_of(options)));
+  const std::string name = to_hex(tpm::name_of(request.endorsement));
+  if (terminal.json()) {
+    cli::print_json(terminal, {{"request", options.out},
+                               {"device", name},
+                               {"certificate", !request.endorsement_certificate.empty()},
+                               {"tpm", request.manufacturer}});
+    return done();
+  }
+  terminal.out() << "request      " << printable(options.out) << "\ndevice       " << name << '\n';
+  if (request.endorsement_certificate.empty()) {
+    terminal.note("the TPM has no certificate: the vendor must take the device's name from you");
+  }
+  return done();
+}
+
+Status enrol(const DeviceOptions& options, Epoch epoch, cli::Terminal& terminal) {
+  const OpenTpm open = TRY(open_first(options));
+  Counters indices;
+  indices.policy_index = TRY(parse_index(options.index));
+  indices.floor_index = TRY(parse_index(options.floor_index));
+  const EnrolRequest request = TRY(make_request(*open.tpm, open.kind, indices, epoch));
+  if (!begins_epoch(request.counters)) {
+    return Error(ErrorCode::kRefused, "the device is enrolled, and has confirmed boot policies")
+        .with_hint("`sealpack provision re-enrol` ends the keys it has and starts anew");
+  }
+  return write_request(options, request, terminal);
+}
+
+Status status(const DeviceOptions& options, cli::Terminal& terminal) {
+  const DeviceFiles files(options.key);
+  const tpm::KeyBlob key = TRY(files.load_key());
+  TRY(grantor_of(key));
+  const auto tpm = TRY(open_pinned(options, key));
+  Counters indices;
+  indices.policy_index = key.binding->policy_index;
+  indices.floor_index = key.binding->floor_index;
+  const auto counter = TRY(tpm->read_counter(indices.policy_index));
+  if (!options.out.empty()) {
+    TRY(write_request(options, TRY(make_request(*tpm, key.kind, indices, Epoch::kKeep)), terminal));
+    return done();
+  }
+  const bool alive = counter && (*counter & ~std::uint64_t{0xff}) == key.binding->epoch;
+  const std::uint64_t low = counter ? *counter & 0xffU : 0;
+  cli::Json policies = cli::Json::array();
+  for (const BootPolicy& policy : TRY(files.load_policies(key))) {
+    const bool booted = find_environment(*tpm, policy, true).ok();
+    const bool usable = find_environment(*tpm, policy, false).ok();
+    policies.push_back({{"number", policy.number}, {"booted", booted}, {"usable", usable}});
+  }
+  const cli::Json json = {{"device", to_hex(key.device)},
+                          {"product", key.binding->product},
+                          {"alive", alive},
+                          {"confirmed", low > kNumberBase ? low - kNumberBase : 0},
+                          {"policies", policies}};
+  if (terminal.json()) {
+    cli::print_json(terminal, json);
+    return done();
+  }
+  std::ostream& out = terminal.out();
+  out << "device       " << to_hex(key.device) << "\nproduct      "
+      << printable(key.binding->product) << "\nkey          "
+      << (alive ? "alive" : "ended: revoked, or the device was enrolled again") << "\nconfirmed    "
+      << json["confirmed"] << '\n';
+  for (const auto& policy : policies) {
+    out << "policy       " << policy["number"]
+        << (policy["usable"]   ? ", this machine may use the key"
+            : policy["booted"] ? ", this machine; the key was used in this boot"
+                               : ", another machine or firmware")
+        << '\n';
+  }
+  return done();
+}
+
+Status install_key(const DeviceOptions& options, const SignedStatement& answer,
+                   cli::Terminal& terminal) {
+  if (options.grantor.empty() || options.proof.empty()) {
+    return Error(ErrorCode::kUsage,
+                 "an answer needs --grantor, whom to believe, and --proof, "
+                 "where the vendor's proof goes");
+  }
+  const auto grantor = TRY(keystore::load_public_key(options.grantor, keystore::Role::kGrantor));
+  if (grantor.role != keystore::Role::kGrantor) {
+    return Error(ErrorCode::kUsage, printable(options.grantor) + " is no key of role grantor");
+  }
+  const EnrolAnswer parsed =
+      TRY(parse_answer(TRY(verify_statement(kAnswerType, answer, grantor.verifying_key()))));
+  for (const auto kind : {EndorsementKind::kP256, EndorsementKind::kRsa2048}) {
+    auto tpm = Tpm::open({options.tcti, kind, parsed.device});
+    if (!tpm.ok() && tpm.error().code() == ErrorCode::kNotAuthentic) continue;
+    const auto open = TRY(std::move(tpm));
+    const Installed installed = TRY(install_answer(*open, kind, answer, grantor.verifying_key()));
+    const DeviceFiles files(options.key);
+    TRY(files.store_key(installed.key, overwrite_of(options)));
+    TRY(install_floors(*open, installed.key, installed.floors, files.floors()));
+    TRY(keystore::store_armored(options.proof, kProofLabel, serialize(installed.proof), 0644,
+                                overwrite_of(options)));
+    terminal.note("next: send the proof to the vendor, and install a boot policy");
+    return done();
+  }
+  return Error(ErrorCode::kRefused, "the answer is for another device: " + to_hex(parsed.device));
+}
+
+Status install_policy(const DeviceOptions& options, const SignedStatement& statement,
+                      cli::Terminal& terminal) {
+  const DeviceFiles files(options.key);
+  const tpm::KeyBlob key = TRY(files.load_key());
+  const BootPolicy policy = TRY(verify_boot_policy(key, statement));
+  const auto tpm = TRY(open_pinned(options, key));
+  TRY(check_number(*tpm, key, policy));
+  TRY(files.store_policy(statement));
+  terminal.note("boot policy " + std::to_string(policy.number) +
+                " is installed; confirm it once the machine that it is for has proven itself");
+  return done();
+}
+
+Status install(const DeviceOptions& options, cli::Terminal& terminal) {
+  const auto file = TRY(keystore::load_armored(options.file));
+  const std::string name = printable(options.file);
+  const bool known =
+      file.label == kAnswerLabel || file.label == kBootPolicyLabel || file.label == kFloorsLabel;
+  if (!known) {
+    return Error(ErrorCode::kUsage,
+                 name + " is a " + printable(file.label) + ", which no device installs");
+  }
+  const SignedStatement statement = TRY(parse_signed(file.content).within(name));
+  if (file.label == kAnswerLabel) return install_key(options, statement, terminal).within(name);
+  if (file.label == kBootPolicyLabel) {
+    return install_policy(options, statement, terminal).within(name);
+  }
+  const DeviceFiles files(options.key);
+  const tpm::KeyBlob key = TRY(files.load_key());
+  const auto tpm = TRY(open_pinned(options, key));
+  return install_floors(*tpm, key, statement, files.floors()).within(name);
+}
+
+Status confirm(const DeviceOptions& options, cli::Terminal& terminal) {
+  const DeviceFiles files(options.key);
+  const tpm::KeyBlob key = TRY(files.load_key());
+  const auto policies = TRY(files.load_policies(key));
+  const auto tpm = TRY(open_pinned(options, key));
+  // The next one first: that it runs is what there is to confirm.
+  for (std::size_t i = policies.size(); i-- > 0;) {
+    if (!find_environment(*tpm, policies[i], true).ok() && i != 0) continue;
+    TRY(confirm_policy(*tpm, key, policies[i]));
+    if (i != 0) TRY(files.promote_policy());
+    terminal.note("boot policy " + std::to_string(policies[i].number) +
+                  " is confirmed: earlier ones do not open the key any more");
+    return done();
+  }
+  return Error(ErrorCode::kRefused, "no boot policy is installed");
+}
+
+Status revoke(const DeviceOptions& options, cli::Terminal& terminal) {
+  if (!options.irrevocably) {
+    return Error(ErrorCode::kUsage, "the key would never open anything again on this device")
+        .with_hint("say --irrevocably if that is what you want");
+  }
+  const tpm::KeyBlob key = TRY(DeviceFiles(options.key).load_key());
+  const auto tpm = TRY(open_pinned(options, key));
+  TRY(revoke_keys(*tpm, key));
+  terminal.note(
+      "the key is ended; bundles that are sealed to the product open on other devices as "
+      "before, and to this one a vendor can give a new key (re-enrol)");
+  return done();
+}
+
+Status pcrs(const DeviceOptions& options, cli::Terminal& terminal) {
+  const tpm::PcrMask mask = TRY(parse_pcr_list(options.pcrs));
+  const OpenTpm open = TRY(open_first(options));
+  terminal.out() << format_pcrs(TRY(open.tpm->read_pcrs(mask)));
+  return done();
+}
+
+void add_tpm(CLI::App& verb, DeviceOptions& options) {
+  verb.add_option("--tpm", options.tcti,
+                  "The TPM as tpm2-tss names it; default: device:/dev/tpmrm0")
+      ->type_name("TCTI");
+}
+void add_key(CLI::App& verb, DeviceOptions& options) {
+  verb.add_option("--key", options.key, "The device's key; policies and floors lie beside it")
+      ->type_name("KEY.tpmkey")
+      ->required();
+}
+void add_out(CLI::App& verb, DeviceOptions& options) {
+  verb.add_option("--out", options.out, "The request, for the vendor")->required();
+  verb.add_flag("--force", options.force, "Replace files that are there");
+}
+void add_enrolling(CLI::App& verb, DeviceOptions& options) {
+  add_tpm(verb, options);
+  add_out(verb, options);
+  verb.add_option("--ek", options.ek,
+                  "Which endorsement key; auto: the one with a certificate, else p256")
+      ->check(CLI::IsMember({"auto", "p256", "rsa2048"}))
+      ->capture_default_str();
+  verb.add_option("--index", options.index, "NV index of the policy counter")
+      ->capture_default_str();
+  verb.add_option("--floor-index", options.floor_index, "NV index of the counter of floors")
+      ->capture_default_str();
+}
+
+const std::string& footer() {
+  static const std::string text = cli::exit_codes(
+      {{ErrorCode::kUsage, "wrong command line, or a file of another kind"},
+       {ErrorCode::kIo, "the TPM does not answer, or a file cannot be read or written"},
+       {ErrorCode::kMalformed, "a file breaks the rules of its format"},
+       {ErrorCode::kNotAuthentic, "a signature does not hold, or it is another TPM"},
+       {ErrorCode::kRefused, "for another device or epoch, rolled back, or not what booted"},
+       {ErrorCode::kKeyUnavailable, "the TPM does not take the key"},
+       {ErrorCode::kTryAgain, "the TPM is busy"}});
+  return text;
+}
+
+}  // namespace
+
+void add_device_verbs(CLI::App& provision, cli::Job& job) {
+  auto options = std::make_shared<DeviceOptions>();
+  const auto add = [&](const char* name, const char* text, auto run) {
+    CLI::App* verb = provision.add_subcommand(name, text);
+    verb->footer(footer());
+    verb->callback([options, run, &job] {
+      job = [options, run](cli::Terminal& terminal) { return run(*options, terminal); };
+    });
+    return verb;
+  };
+  add_enrolling(*add("enrol", "On the device: ask a vendor for a key",
+                     [](const DeviceOptions& given, cli::Terminal& terminal) {
+                       return enrol(given, Epoch::kKeep, terminal);
+                     }),
+                *options);
+  add_enrolling(*add("re-enrol", "On the device: end the keys it has and ask for a new one",
+                     [](const DeviceOptions& given, cli::Terminal& terminal) {
+                       return enrol(given, Epoch::kNew, terminal);
+                     }),
+                *options);
+  CLI::App* verb =
+      add("install", "On the device: take an answer, a boot policy or floors", install);
+  verb->add_option("FILE", options->file, "From the vendor")->required();
+  add_key(*verb, *options);
+  add_tpm(*verb, *options);
+  verb->add_option("--grantor", options->grantor, "Whose answer is believed")
+      ->type_name("GRANTOR.pub");
+  verb->add_option("--proof", options->proof, "Where the proof for the vendor goes");
+  verb->add_flag("--force", options->force, "Replace a key that is there");
+
+  verb = add("confirm", "On the device: earlier boot policies never serve again", confirm);
+  add_key(*verb, *options);
+  add_tpm(*verb, *options);
+
+  verb = add("revoke", "On the device: end the key for good", revoke);
+  add_key(*verb, *options);
+  add_tpm(*verb, *options);
+  verb->add_flag("--irrevocably", options->irrevocably, "There is no way back");
+
+  verb = add("status", "On the device: the key, its policies and this boot", status);
+  add_key(*verb, *options);
+  add_tpm(*verb, *options);
+  verb->add_option("--out", options->out, "Write a request for new floors instead");
+  verb->add_flag("--force", options->force, "Replace a request that is there");
+
+  verb = add("pcrs", "On the device: what was measured, for boot policies", pcrs);
+  add_tpm(*verb, *options);
+  verb->add_option("--pcr", options->pcrs, "Which PCRs, such as 4,9,11")->capture_default_str();
+}
+
+}  // namespace sealpack::provision
