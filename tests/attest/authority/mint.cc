@@ -64,7 +64,8 @@ std::size_t order_size(MintKeyType type) {
 }
 
 // A context that signs with `key`; a hash of its own for Ed25519 is none.
-DigestContextPtr signer(const MintKey& key, crypto::HashAlgorithm hash, bool pss) {
+DigestContextPtr signer(const MintKey& key, crypto::HashAlgorithm hash, bool pss,
+                        std::optional<crypto::HashAlgorithm> mask_hash = {}) {
   DigestContextPtr context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* parameters = nullptr;
   const EVP_MD* algorithm =
@@ -75,6 +76,9 @@ DigestContextPtr signer(const MintKey& key, crypto::HashAlgorithm hash, bool pss
     require(is_rsa(key.type()), "PSS is for RSA");
     require_one(EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING));
     require_one(EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST));
+    if (mask_hash) {
+      require_one(EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, crypto::internal::evp_of(*mask_hash)));
+    }
   }
   return context;
 }
@@ -236,7 +240,7 @@ ByteVector mint(const MintCertificate& what, const MintKey& key, const MintCerti
   if (!what.without_basic_constraints) add_basic_constraints(x509.get(), what);
   if (what.authority) add_authority_usage(x509.get());
   for (const MintExtension& extension : what.extensions) add_extension(x509.get(), extension);
-  const DigestContextPtr context = signer(issuer_key, what.hash, what.pss);
+  const DigestContextPtr context = signer(issuer_key, what.hash, what.pss, what.mask_hash);
   require(X509_sign_ctx(x509.get(), context.get()) > 0, "the certificate could not be signed");
   return encoded(x509.get(), i2d_X509);
 }

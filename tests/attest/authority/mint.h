@@ -50,6 +50,8 @@ struct MintCertificate {
   std::vector<MintExtension> extensions = {};
   crypto::HashAlgorithm hash = crypto::HashAlgorithm::kSha384;
   bool pss = false;  // of an RSA issuer
+  // Of the mask function of PSS; that of the message where it is not stated.
+  std::optional<crypto::HashAlgorithm> mask_hash = {};
 };
 
 // DER of a certificate for `key` (public part), signed by `issuer_key` under the name in `issuer`

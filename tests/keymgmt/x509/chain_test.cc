@@ -360,6 +360,18 @@ TEST_F(Chain, RefusesPssWithAWeakHash) {
   middle.hash = HashAlgorithm::kSha1;
   expect_refused("chain.signature");
 }
+TEST_F(Chain, RefusesPssWithAnotherHashInItsMask) {
+  root_key = rsa_key();
+  roots = {rsa_key().digest()};
+  root.pss = middle.pss = root_list.pss = true;
+  middle.mask_hash = HashAlgorithm::kSha384;
+  expect_accepted();
+  for (const HashAlgorithm mask : {HashAlgorithm::kSha1, HashAlgorithm::kSha256}) {
+    middle.mask_hash = mask;
+    lists.clear();
+    expect_refused("chain.signature");
+  }
+}
 TEST_F(Chain, RefusesARootOverPssWithAWeakHash) {
   root_key = rsa_key();
   roots = {rsa_key().digest()};
