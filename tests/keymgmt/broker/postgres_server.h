@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "tests/testing/temporary_folder.h"
+
+namespace sealpack::broker::testing {
+
+// A PostgreSQL server of this test program, on a socket in a folder of its own.
+class PostgresServer {
+ public:
+  // nullptr where PostgreSQL is not installed. Started once; ends with the program.
+  static PostgresServer* get();
+  ~PostgresServer();
+  // URI of a new, empty database.
+  std::string new_database();
+
+ private:
+  PostgresServer() = default;
+  bool start(const std::string& binaries);
+  std::string uri(const std::string& database) const;
+
+  std::unique_ptr<sealpack::testing::TemporaryFolder> folder_;
+  pid_t process_ = -1;
+  int databases_ = 0;
+};
+
+}  // namespace sealpack::broker::testing
