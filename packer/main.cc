@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
+#include "attest/verbs/verbs.h"
 #include "formats/cli/verb.h"
 #include "keymgmt/crypto/startup.h"
 #include "keymgmt/verbs/verbs.h"
@@ -30,15 +32,18 @@ void harden() {
 
 int main(int argc, char** argv) {
   harden();
+  // tpm2-tss writes to stderr on its own; what went wrong is in our messages.
+  (void)::setenv("TSS2_LOG", "all+NONE", 0);
   sealpack::crypto::start_without_configuration();
   sealpack::cli::Terminal terminal(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
   constexpr sealpack::cli::AddVerb kVerbs[] = {
-      sealpack::keystore::add_keygen, sealpack::packer::add_build,
-      sealpack::plan::add_plan,       sealpack::unpacker::add_inspect,
-      sealpack::unpacker::add_verify, sealpack::unpacker::add_extract,
-      sealpack::unpacker::add_unseal, sealpack::unpacker::add_diff,
-      sealpack::packer::add_grant,    sealpack::packer::add_reseal,
-      sealpack::loader::add_run,
+      sealpack::keystore::add_keygen,  sealpack::provision::add_provision,
+      sealpack::packer::add_build,     sealpack::plan::add_plan,
+      sealpack::unpacker::add_inspect, sealpack::unpacker::add_verify,
+      sealpack::unpacker::add_extract, sealpack::unpacker::add_unseal,
+      sealpack::unpacker::add_diff,    sealpack::packer::add_grant,
+      sealpack::packer::add_reseal,    sealpack::loader::add_run,
+      sealpack::attest::add_attest,    sealpack::attest::add_policy,
   };
   return sealpack::cli::run(argc, argv, "Seal ML models for trusted execution environments", kVerbs,
                             terminal);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/fetch/fetch.h"
+
+#include "attest/files/endorsement_file.h"
+
+namespace sealpack::attest {
+namespace {
+
+Status check_endorsement(Bytes content, const std::string& url) {
+  Endorsements found;
+  return add_endorsement_file(content, url, found);
+}
+
+Status fetch_one(const FetchItem& item, HttpsClient& client, std::vector<FetchedFile>& files) {
+  HttpReply reply = TRY(client.get(item.url));
+  TRY(check_endorsement(reply.body, item.url));
+  files.push_back({item.name, item.url, std::move(reply.body)});
+  if (item.chain_header.empty()) return done();
+  const auto header = reply.headers.find(item.chain_header);
+  if (header == reply.headers.end()) {
+    return Error(ErrorCode::kMalformed,
+                 printable(item.url) + " answers without the header " + item.chain_header);
+  }
+  const std::string chain = TRY(decode_percent(header->second).within(item.chain_header));
+  TRY(check_endorsement(as_bytes(chain), item.url + ", " + item.chain_header));
+  files.push_back({item.name + ".chain.pem", item.url, to_vector(as_bytes(chain))});
+  return done();
+}
+
+}  // namespace
+
+Result<std::vector<FetchedFile>> fetch(const std::vector<FetchItem>& items, HttpsClient& client) {
+  std::vector<FetchedFile> files;
+  for (const FetchItem& item : items) TRY(fetch_one(item, client, files));
+  return files;
+}
+
+}  // namespace sealpack::attest

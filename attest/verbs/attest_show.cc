@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <memory>
+#include <ostream>
+
+#include "attest/verbs/evidence_fields.h"
+#include "attest/verbs/proving.h"
+#include "attest/verbs/verbs.h"
+
+namespace sealpack::attest {
+namespace {
+
+void show_items(const std::vector<DescribedItem>& items, std::ostream& out) {
+  for (const DescribedItem& item : items) {
+    out << item.kind << "  " << format_size(item.size) << "  sha256 " << to_hex(item.digest.bytes)
+        << '\n';
+    std::size_t width = 0;
+    for (const EvidenceField& field : item.fields) width = std::max(width, field.name.size());
+    width = std::min<std::size_t>(width, 40);
+    for (const EvidenceField& field : item.fields) {
+      const std::size_t gap = width > field.name.size() ? width - field.name.size() : 0;
+      out << "  " << field.name << std::string(gap + 2, ' ') << field.value << '\n';
+    }
+    if (!item.unreadable.empty()) out << "  cannot be read further: " << item.unreadable << '\n';
+  }
+}
+
+cli::Json items_json(const std::vector<DescribedItem>& items) {
+  cli::Json json = cli::Json::array();
+  for (const DescribedItem& item : items) {
+    cli::Json fields = cli::Json::array();
+    for (const EvidenceField& field : item.fields) {
+      fields.push_back({{"name", field.name}, {"value", field.value}});
+    }
+    cli::Json one = {{"kind", item.kind},
+                     {"size", item.size},
+                     {"sha256", to_hex(item.digest.bytes)},
+                     {"fields", fields}};
+    if (!item.unreadable.empty()) one["unreadable"] = item.unreadable;
+    json.push_back(one);
+  }
+  return json;
+}
+
+cli::Json reasons_json(const std::vector<Reason>& reasons) {
+  cli::Json json = cli::Json::array();
+  for (const Reason& one : reasons) json.push_back({{"code", one.code}, {"text", one.text}});
+  return json;
+}
+
+void show_verdict(const Proof& proof, std::ostream& out) {
+  if (!proof.verdict.accepted()) {
+    out << "NOT VERIFIED with these endorsements, because\n";
+    for (const Reason& one : proof.verdict.reasons) {
+      out << "  " << one.code << ": " << one.text << '\n';
+    }
+    return;
+  }
+  out << "VERIFIED: these claims are proven; no policy has judged them\n";
+  print_claims(*proof.verdict.claims, out);
+}
+
+Status show(const ProvingOptions& options, cli::Terminal& terminal) {
+  std::optional<Proof> proof;
+  Endorsements beside;
+  Evidence evidence = TRY(load_evidence_of(options, beside));
+  if (!options.endorsements.empty() || !options.roots.empty()) proof = TRY(prove(options));
+  const std::vector<DescribedItem> items = describe(evidence);
+  const bool simulated = evidence.tee == "simulated";
+  if (terminal.json()) {
+    cli::Json json = {{"tee", evidence.tee},
+                      {"simulated", simulated},
+                      {"verified", proof && proof->verdict.accepted()},
+                      {"items", items_json(items)}};
+    if (proof && proof->verdict.accepted()) json["claims"] = claims_json(*proof->verdict.claims);
+    if (proof) json["reasons"] = reasons_json(proof->verdict.reasons);
+    cli::print_json(terminal, json);
+    return done();
+  }
+  std::ostream& out = terminal.out();
+  out << "evidence of " << printable(evidence.tee)
+      << (simulated ? ", SIMULATED: protects nothing" : "") << '\n'
+      << "UNVERIFIED: anybody can write what follows\n";
+  show_items(items, out);
+  if (proof) show_verdict(*proof, out);
+  return done();
+}
+
+}  // namespace
+
+void add_attest_show(CLI::App& group, cli::Job& job) {
+  auto options = std::make_shared<ProvingOptions>();
+  CLI::App* verb = group.add_subcommand(
+      "show", "Every field of evidence, unverified; with endorsements or roots what is proven too");
+  add_evidence_argument(*verb, *options);
+  add_proving_options(*verb, *options);
+  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
+                                {ErrorCode::kIo, "a file cannot be read"},
+                                {ErrorCode::kMalformed, "no evidence in any form that is known"}}));
+  verb->callback([options, &job] {
+    job = [options](cli::Terminal& terminal) { return show(*options, terminal); };
+  });
+}
+
+}  // namespace sealpack::attest

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <ostream>
+
+#include "attest/policy/policy_file.h"
+#include "attest/verbs/proving.h"
+#include "attest/verbs/verbs.h"
+
+namespace sealpack::attest {
+namespace {
+
+struct Options {
+  ProvingOptions proving;
+  std::string policy;
+  std::string expect;
+};
+
+Status try_policy(const Options& options, cli::Terminal& terminal) {
+  const policy::PolicyFile policy = TRY(policy::load_policy(options.policy));
+  const Proof proof = TRY(prove(options.proving));
+  if (!proof.verdict.accepted()) {
+    return not_genuine(proof, terminal)
+        .with_hint("a policy is only asked about evidence that is proven; --now sets the time");
+  }
+  const std::vector<Reason> reasons = judge_proof(proof, policy.policy, options.proving.lab);
+  const bool accepted = reasons.empty();
+  const bool expected = options.expect != "refuse";
+  if (accepted != expected) {
+    terminal.give_reasons(reasons);
+    return Error(ErrorCode::kRefused, accepted ? "the policy accepts what it was to refuse"
+                                               : "the policy refuses the evidence");
+  }
+  if (terminal.json()) {
+    cli::Json json = {{"accepted", accepted}, {"tee", proof.evidence.tee}};
+    json["reasons"] = cli::Json::array();
+    for (const Reason& one : reasons) {
+      json["reasons"].push_back({{"code", one.code}, {"text", one.text}});
+    }
+    cli::print_json(terminal, json);
+    return done();
+  }
+  std::ostream& out = terminal.out();
+  out << "OK " << printable(options.policy) << (accepted ? " accepts " : " refuses ")
+      << printable(options.proving.evidence) << '\n';
+  for (const Reason& one : reasons) out << "  " << one.code << ": " << one.text << '\n';
+  return done();
+}
+
+}  // namespace
+
+void add_policy_test(CLI::App& group, cli::Job& job) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb =
+      group.add_subcommand("test", "Try a policy on sample evidence; for a release pipeline");
+  verb->add_option("POLICY", options->policy, "P.toml")->required();
+  verb->add_option("--evidence", options->proving.evidence, "File or folder, in any form known")
+      ->required();
+  verb->add_option("--expect", options->expect, "accept (as without it) or refuse")
+      ->check(CLI::IsMember({"accept", "refuse"}));
+  add_proving_options(*verb, options->proving);
+  verb->footer(
+      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, roots or policy"},
+                       {ErrorCode::kIo, "a file cannot be read"},
+                       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
+                       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
+                       {ErrorCode::kRefused, "the policy does not do what is expected"}}));
+  verb->callback([options, &job] {
+    job = [options](cli::Terminal& terminal) { return try_policy(*options, terminal); };
+  });
+}
+
+}  // namespace sealpack::attest
