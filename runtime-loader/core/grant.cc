@@ -228,6 +228,10 @@ Result<KeyGrant> make_key_grant(const KeyRequest& request, const crypto::Content
   return grant;
 }
 
+Result<GrantFacts> claimed_facts(const KeyGrant& grant) {
+  return TRY(parse_payload(grant.payload)).facts;
+}
+
 Result<GrantedKey> open_key_grant(const KeyGrant& grant, const GrantTerms& terms,
                                   const crypto::Decryptor& exchange_key,
                                   const std::optional<crypto::VerifyingKey>& broker) {

@@ -85,6 +85,9 @@ Result<KeyGrant> parse_key_grant(Bytes bytes);
 Result<KeyGrant> make_key_grant(const KeyRequest& request, const crypto::ContentKey& key,
                                 const GrantFacts& facts, const crypto::Signer* broker);
 
+// What a grant says, unproven: for a host that plans when to ask for another.
+Result<GrantFacts> claimed_facts(const KeyGrant& grant);
+
 // The TEE's side. `broker`: the pinned key, whose signature is then required.
 struct GrantedKey {
   crypto::ContentKey key;

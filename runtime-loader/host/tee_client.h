@@ -37,6 +37,7 @@ class TeeClient {
   Result<loader::LaunchedMessage> launch(const loader::LaunchConfig& config);
   // `source` serves backends that ask for blocks; it must outlive the bundle.
   Status add_bundle(const loader::AddBundleMessage& message, const BlockSource& source);
+  // Again, to prolong the lease of a bundle that a lease opened.
   Status unlock(loader::BundleId bundle, const loader::Challenge& challenge,
                 const Granter& granter);
   Result<loader::ModelInfo> load(loader::BundleId bundle, const loader::LoadOptions& options);

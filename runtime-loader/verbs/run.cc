@@ -5,13 +5,11 @@
 #include <ostream>
 
 #include "formats/files/file_source.h"
-#include "keymgmt/crypto/random.h"
-#include "runtime-loader/core/grant.h"
 #include "runtime-loader/host/clear_model.h"
 #include "runtime-loader/host/divided_model.h"
 #include "runtime-loader/tee/process/process_backend.h"
 #include "runtime-loader/tee/threads.h"
-#include "runtime-loader/verbs/run_options.h"
+#include "runtime-loader/verbs/run_keys.h"
 #include "runtime-loader/verbs/run_report.h"
 #include "runtime-loader/verbs/run_rows.h"
 #include "runtime-loader/verbs/verbs.h"
@@ -44,33 +42,50 @@ Result<HostBundle> open_bundle(const std::string& path, const unpacker::LoadedTr
   return HostBundle{std::move(file), std::move(verified)};
 }
 
-// A host that holds the key answers for itself, and only to a TEE that nobody could take for one.
-Result<KeyGrant> grant_own_key(const KeyRequest& request, const HostBundle& bundle,
-                               const unpacker::KeyOptions& keys) {
-  const bool same = request.terms.tee == "simulated" &&
-                    request.terms.content == bundle.verified.release().content_digest &&
-                    request.terms.release == bundle.verified.release_digest();
-  if (!same) {
-    return Error(ErrorCode::kRefused, "the TEE asks for the key of something else");
+// What the TEE is launched with; `bundle` says which outputs are which, and is needed only where
+// outputs are named.
+Result<LaunchConfig> launch_config(const RunOptions& options, const unpacker::LoadedTrust& trust,
+                                   const unpacker::VerifiedBundle* bundle) {
+  std::vector<std::string> wanted;
+  for (const std::string& text : options.outputs) {
+    const std::string name = parse_named_path(text).name;
+    if (!name.empty()) wanted.push_back(name);
   }
-  const unpacker::OpenBundle open = TRY(unpacker::open_with_keys(bundle.verified, keys));
-  return make_key_grant(request, open.key(), GrantFacts{}, nullptr);
+  if (bundle != nullptr) {
+    wanted = TRY(host::DividedModel::leaving_outputs(bundle->content(), wanted));
+  }
+  LaunchConfig config;
+  config.owners.push_back({kOwner, trust.trust, TRY(pinned_broker(options.broker)), false});
+  config.answer = narrowing_of(options, std::move(wanted));
+  return config;
+}
+
+Result<std::unique_ptr<tee::ProcessBackend>> launch_process(const RunOptions& options,
+                                                            const std::vector<int>& bundles) {
+  const std::optional<crypto::PrivateKey> evidence_key = TRY(load_evidence_key(options));
+  tee::ProcessOptions process;
+  process.cap = options.tee_memory;
+  process.threads = std::min(unpacker::thread_count(options.threads), tee::kMaxThreads);
+  process.bundles = bundles;
+  process.user = options.tee_user;
+  process.evidence_key = evidence_key ? &*evidence_key : nullptr;
+  return tee::ProcessBackend::launch(process);
 }
 
 class RunSession {
  public:
   RunSession(const RunOptions& options, const unpacker::LoadedTrust& trust, HostBundle bundle,
-             Instant start)
-      : options_(options), trust_(trust), bundle_(std::move(bundle)), start_(start) {}
+             Instant start, cli::Terminal& terminal)
+      : options_(options),
+        trust_(trust),
+        bundle_(std::move(bundle)),
+        start_(start),
+        terminal_(terminal) {}
 
   // Up to a TEE that holds the key.
   Status open() {
-    tee::ProcessOptions process;
-    process.cap = options_.tee_memory;
-    process.threads = std::min(unpacker::thread_count(options_.threads), tee::kMaxThreads);
-    process.bundles = {bundle_.file->descriptor()};
-    process.user = options_.tee_user;
-    backend_ = TRY(tee::ProcessBackend::launch(process));
+    keys_ = TRY(make_key_provider(options_, bundle_.verified, terminal_));
+    backend_ = TRY(launch_process(options_, {bundle_.file->descriptor()}));
     client_.emplace(*backend_);
     TRY(launch());
     AddBundleMessage add;
@@ -80,12 +95,8 @@ class RunSession {
     add.role = "model";
     add.host_time = trust_.clock.unix_seconds.value_or(0);
     TRY(client_->add_bundle(add, *bundle_.file));
-    Challenge challenge{ByteVector(32), {}};
-    crypto::random_bytes(challenge.nonce);
-    TRY(client_->unlock(kBundle, challenge, [this](const KeyRequest& request) {
-      return grant_own_key(request, bundle_, options_.keys);
-    }));
-    workers_ = std::make_unique<tee::WorkerThreads>(process.threads);
+    TRY(get_key());
+    workers_ = std::make_unique<tee::WorkerThreads>(backend_->capabilities().threads);
     model_.emplace(TRY(host::DividedModel::create(*client_, kBundle, bundle_.verified, *workers_)));
     return done();
   }
@@ -102,6 +113,7 @@ class RunSession {
     how.budget = rule_.query_budget;
     how.top1 = rule_.form == bundle::AnswerForm::kTop1;
     how.progress = [&](std::uint64_t amount) { progress.add(amount); };
+    how.before_run = [this] { return prolong_lease(); };
     how.answered = [this] {
       if (first_answer_ == 0) first_answer_ = nanoseconds_since(start_);
     };
@@ -128,20 +140,42 @@ class RunSession {
 
  private:
   Status launch() {
-    std::vector<std::string> wanted;
-    for (const std::string& text : options_.outputs) {
-      const std::string name = parse_named_path(text).name;
-      if (!name.empty()) wanted.push_back(name);
-    }
-    LaunchConfig config;
-    config.owners.push_back({kOwner, trust_.trust, std::nullopt, false});
-    config.answer = narrowing_of(
-        options_, TRY(host::DividedModel::leaving_outputs(bundle_.verified.content(), wanted)));
+    const LaunchConfig config = TRY(launch_config(options_, trust_, &bundle_.verified));
     rule_ = TRY(narrow(bundle_.verified.release().answer, config.answer));
     const LaunchedMessage launched = TRY(client_->launch(config));
     figures_.measurement = launched.measurement;
     if (launched.measurement == backend_->expected_measurement(launched.launch)) return done();
     return Error(ErrorCode::kNotAuthentic, "the TEE's measurement is not that of its program");
+  }
+
+  // One exchange, also to prolong a lease.
+  Status get_key() {
+    const Instant asked = std::chrono::steady_clock::now();
+    const Challenge challenge = TRY(keys_->challenge());
+    GrantFacts facts;
+    TRY(client_->unlock(kBundle, challenge, [&](const KeyRequest& request) -> Result<KeyGrant> {
+      KeyGrant grant = TRY(keys_->grant(request));
+      facts = TRY(claimed_facts(grant));
+      return grant;
+    }));
+    if (facts.lease_until <= facts.unix_seconds) return done();
+    // Long before its end, so that a broker that is away for a while is no harm.
+    lease_ = std::chrono::seconds(facts.lease_until - facts.unix_seconds);
+    ask_again_ = asked + lease_ / 2;
+    lease_end_ = asked + lease_;
+    return done();
+  }
+
+  // A broker that cannot be reached is asked again until the lease is over; the TEE knows when.
+  Status prolong_lease() {
+    const Instant now = std::chrono::steady_clock::now();
+    if (lease_ == lease_.zero() || now < ask_again_) return done();
+    const Status prolonged = get_key();
+    if (prolonged.ok() || now >= lease_end_) return prolonged;
+    if (prolonged.error().code() != ErrorCode::kTryAgain) return prolonged;
+    ask_again_ = now + lease_ / 8;
+    terminal_.warning("the lease could not be prolonged yet: " + prolonged.error().message());
+    return done();
   }
 
   // How much the TEE's own bookkeeping takes of the cap is known once it has seen the model: what
@@ -181,6 +215,11 @@ class RunSession {
   const unpacker::LoadedTrust& trust_;
   HostBundle bundle_;
   Instant start_;
+  cli::Terminal& terminal_;
+  std::unique_ptr<KeyProvider> keys_;
+  std::chrono::steady_clock::duration lease_{};  // zero: the key has no end
+  Instant ask_again_;
+  Instant lease_end_;
   std::unique_ptr<tee::ProcessBackend> backend_;
   std::optional<host::TeeClient> client_;
   std::unique_ptr<tee::WorkerThreads> workers_;
@@ -254,18 +293,40 @@ Status write_counters(const std::string& path, const cli::Json& json, Overwrite 
   return file.commit();
 }
 
+// For the policy of a release that does not exist yet.
+Status measure(const RunOptions& options, const unpacker::LoadedTrust& trust,
+               cli::Terminal& terminal) {
+  std::optional<HostBundle> bundle;
+  if (!options.bundle.empty()) bundle = TRY(open_bundle(options.bundle, trust));
+  const LaunchConfig config =
+      TRY(launch_config(options, trust, bundle ? &bundle->verified : nullptr));
+  const auto backend = TRY(launch_process(options, {}));
+  host::TeeClient client(*backend);
+  const LaunchedMessage launched = TRY(client.launch(config));
+  if (terminal.json()) {
+    cli::print_json(terminal, {{"tee", launched.tee},
+                               {"measurement", to_hex(launched.measurement.bytes)},
+                               {"launch", to_hex(launched.launch.bytes)}});
+  } else {
+    terminal.out() << to_hex(launched.measurement.bytes) << '\n';
+  }
+  return done();
+}
+
 Status run(const RunOptions& options, cli::Terminal& terminal) {
   const Instant start = std::chrono::steady_clock::now();
   TRY(check_options(options, terminal.json()));
   if (options.tee == "none") return run_clear(options, terminal);
   const unpacker::LoadedTrust trust = TRY(unpacker::load_trust_options(options.trust));
+  if (options.measure) return measure(options, trust, terminal);
   HostBundle bundle = TRY(open_bundle(options.bundle, trust));
   std::vector<InputArray> inputs = TRY(open_inputs(options));
   std::vector<OutputArray> outputs = TRY(create_outputs(options, terminal));
   terminal.warning(
-      "SIMULATED TEE: this host holds the key, and whoever is root here can read the "
-      "model");
-  RunSession session(options, trust, std::move(bundle), start);
+      options.broker.given()
+          ? "SIMULATED TEE: whoever is root here can read the model"
+          : "SIMULATED TEE: this host holds the key, and whoever is root here can read the model");
+  RunSession session(options, trust, std::move(bundle), start, terminal);
   TRY(session.open().within(printable(options.bundle)));
   TRY(session.run(inputs, outputs, terminal).within(printable(options.bundle)));
   const RunFigures figures = TRY(session.figures());

@@ -35,13 +35,61 @@ void add_tee_options(CLI::App& verb, RunOptions& options) {
       ->type_name("USER");
 }
 
+void add_broker_options(CLI::App& verb, RunOptions& options) {
+  BrokerOptions& broker = options.broker;
+  CLI::Option* url =
+      verb.add_option("--broker", broker.url,
+                      "Get the key from this broker, which wants proof of the environment")
+          ->type_name("https://HOST:PORT");
+  CLI::Option* files =
+      verb.add_option("--broker-files", broker.files,
+                      "Without a network: exchange files with a broker through this folder")
+          ->type_name("DIR")
+          ->excludes(url);
+  verb.add_option("--broker-key", broker.key,
+                  "The broker's key that signs grants: the TEE believes it alone")
+      ->type_name("GRANTS.pub");
+  verb.add_option("--broker-ca", broker.ca,
+                  "The certificate of the broker, or of who vouches for it; default: those of the "
+                  "system")
+      ->type_name("FILE")
+      ->needs(url)
+      ->excludes(files);
+  verb.add_option("--evidence-key", broker.evidence_key,
+                  "Signs SIMULATED evidence, made by keygen simulated-root")
+      ->type_name("SIM.key");
+  verb.add_flag(
+      "--measure", options.measure,
+      "Print the measurement that the TEE would have with these options, and run nothing");
+}
+
+Status check_key_source(const RunOptions& options) {
+  const BrokerOptions& broker = options.broker;
+  if (options.keys.keys.empty() == !broker.given()) {
+    return Error(ErrorCode::kUsage, options.keys.keys.empty()
+                                        ? "--key, --broker or --broker-files is required"
+                                        : "--key and a broker exclude each other");
+  }
+  if (broker.given() && broker.key.empty()) {
+    return Error(ErrorCode::kUsage, "--broker-key is required: the TEE believes no other broker");
+  }
+  if (!broker.given() && (!broker.key.empty() || !broker.evidence_key.empty())) {
+    return Error(ErrorCode::kUsage,
+                 "--broker-key and --evidence-key go with --broker or --broker-files");
+  }
+  return done();
+}
+
 // A sealed model needs somebody to believe and a key; one that is not sealed has nothing to
 // protect.
 Status check_world(const RunOptions& options) {
   if (options.tee != "none") {
     if (!options.trust.given()) return Error(ErrorCode::kUsage, "--trust is required");
-    if (options.keys.keys.empty()) return Error(ErrorCode::kUsage, "--key is required");
-    return done();
+    return options.measure ? done() : check_key_source(options);
+  }
+  const BrokerOptions& broker = options.broker;
+  if (broker.given() || !broker.key.empty() || !broker.evidence_key.empty() || options.measure) {
+    return Error(ErrorCode::kUsage, "--tee none runs an ONNX file as it is: it has no key");
   }
   if (options.trust.given() || !options.keys.keys.empty() || options.tee_memory != 0 ||
       !options.tee_user.empty() || options.top1 || options.rounded || options.query_budget != 0 ||
@@ -56,15 +104,14 @@ Status check_world(const RunOptions& options) {
 }  // namespace
 
 void add_run_options(CLI::App& verb, RunOptions& options) {
-  unpacker::add_bundle_argument(verb, options.bundle);
+  verb.add_option("BUNDLE", options.bundle, "The bundle (.seal)");
   unpacker::add_trust_options(verb, options.trust, unpacker::TrustNeed::kOptional);
   unpacker::add_key_options(verb, options.keys, false);
   const auto list = [&](const char* flag, std::vector<std::string>& values, const char* text) {
     verb.add_option(flag, values, text)
         ->type_name("[NAME=]X.npy")
         ->allow_extra_args(false)
-        ->take_all()
-        ->required();
+        ->take_all();
   };
   list("--input", options.inputs,
        "An input of the model, - for arrays on standard input; may be repeated. More rows than the "
@@ -78,6 +125,7 @@ void add_run_options(CLI::App& verb, RunOptions& options) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U));
   add_answer_options(verb, options);
   add_tee_options(verb, options);
+  add_broker_options(verb, options);
   unpacker::add_threads_option(verb, options.threads);
   verb.add_option("--counters", options.counters, "Write the counters as JSON to this file too")
       ->type_name("FILE");
@@ -98,6 +146,16 @@ Narrowing narrowing_of(const RunOptions& options, std::vector<std::string> outpu
 
 Status check_options(const RunOptions& options, bool json) {
   TRY(check_world(options));
+  if (options.measure) {
+    const bool named =
+        std::any_of(options.outputs.begin(), options.outputs.end(),
+                    [](const std::string& text) { return !parse_named_path(text).name.empty(); });
+    if (!named || !options.bundle.empty()) return done();
+    return Error(ErrorCode::kUsage, "which outputs leave depends on the bundle: name it too");
+  }
+  if (options.bundle.empty()) return Error(ErrorCode::kUsage, "BUNDLE is required");
+  if (options.inputs.empty()) return Error(ErrorCode::kUsage, "--input is required");
+  if (options.outputs.empty()) return Error(ErrorCode::kUsage, "--output is required");
   const auto streams = [](const std::vector<std::string>& list) {
     return std::count_if(list.begin(), list.end(), [](const std::string& text) {
       return parse_named_path(text).path == "-";

@@ -7,10 +7,22 @@
 
 namespace sealpack::loader {
 
+// Where the key comes from when this host does not have it.
+struct BrokerOptions {
+  std::string url;           // --broker
+  std::string files;         // --broker-files: a folder, instead of a network
+  std::string key;           // --broker-key
+  std::string ca;            // --broker-ca
+  std::string evidence_key;  // --evidence-key
+  bool given() const { return !url.empty() || !files.empty(); }
+};
+
 struct RunOptions {
   std::string bundle;
   unpacker::TrustOptions trust;
   unpacker::KeyOptions keys;
+  BrokerOptions broker;
+  bool measure = false;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::string model;

@@ -239,6 +239,7 @@ Status RowRunner::run_once(const Cut& cut, std::uint64_t batch,
     tensors[input.name] = {port, TRY(input.read(port.type.size()))};
     size += port.type.size();
   }
+  TRY(options_.before_run());
   const host::HostAnswer answer = TRY(model_.run(tensors));
   if (!answer.sealed.empty()) {
     return Error(ErrorCode::kUnsupported, "the answers are sealed to their owner");

@@ -21,6 +21,7 @@ class RowRunner {
     std::uint64_t budget = 0;
     bool top1 = false;
     std::function<void(std::uint64_t)> progress;
+    std::function<Status()> before_run = [] { return done(); };
     std::function<void()> answered;  // after each run
   };
   RowRunner(host::Model& model, std::vector<InputArray>& inputs, std::vector<OutputArray>& outputs,
