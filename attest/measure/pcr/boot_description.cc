@@ -10,6 +10,9 @@ constexpr ErrorCode kBad = ErrorCode::kMalformed;
 constexpr std::uint64_t kPcrs = 24;
 constexpr std::uint64_t kMaxFailedOptions = 64;
 constexpr std::uint64_t kMaxMemoryMib = std::uint64_t{1} << 24U;
+// Older stubs measured nothing of this, newer ones measure more.
+constexpr std::uint64_t kOldestSystemd = 252;
+constexpr std::uint64_t kNewestSystemd = 255;
 constexpr std::size_t kMaxReplacements = 256;
 
 Result<std::string> need_text(TomlTable& table, std::string_view key) {
@@ -100,29 +103,33 @@ Status parse_boot_option(TomlTable& table, LinuxBoot& out) {
   return table.error_at(kBad, "failed_boot_options", "at most 64 boot options");
 }
 
-Result<LinuxBoot::Loader> parse_loader(TomlTable& table) {
-  struct Named {
-    std::string_view name;
-    LinuxBoot::Loader loader;
-  };
-  static constexpr Named kLoaders[] = {{"qemu", LinuxBoot::Loader::kQemu},
-                                       {"firmware", LinuxBoot::Loader::kFirmware},
-                                       {"systemd-stub", LinuxBoot::Loader::kSystemdStub}};
-  const auto text = TRY(table.text("loader"));
-  for (const Named& one : kLoaders) {
-    if (text == one.name) return one.loader;
-  }
-  return table.error_at(kBad, "loader", "loader is 'qemu', 'firmware' or 'systemd-stub'");
+std::optional<LinuxBoot::Loader> loader_named(std::string_view name) {
+  if (name == "qemu") return LinuxBoot::Loader::kQemu;
+  if (name == "firmware") return LinuxBoot::Loader::kFirmware;
+  if (name == "systemd-stub") return LinuxBoot::Loader::kSystemdStub;
+  return std::nullopt;
 }
 
 Result<LinuxBoot> parse_linux(TomlTable table) {
   LinuxBoot out;
-  out.loader = TRY(parse_loader(table));
+  const auto loader = loader_named(TRY(need_text(table, "loader")));
+  if (!loader) {
+    return table.error_at(kBad, "loader", "loader is 'qemu', 'firmware' or 'systemd-stub'");
+  }
+  out.loader = *loader;
   const bool unified = out.loader == LinuxBoot::Loader::kSystemdStub;
   out.kernel = TRY(need_text(table, unified ? "image" : "kernel"));
   if (!unified) {
     out.initrd = TRY(table.text("initrd"));
     out.command_line = TRY(table.text("command_line"));
+  }
+  if (unified) {
+    const auto version = TRY(table.number("systemd_version"));
+    if (!version || *version < kOldestSystemd || *version > kNewestSystemd) {
+      return table.error_at(kBad, "systemd_version",
+                            "systemd_version is that of the image's stub, 252 to 255");
+    }
+    out.systemd_version = *version;
   }
   const bool qemu = out.loader == LinuxBoot::Loader::kQemu;
   TRY(qemu ? parse_qemu(table, out) : parse_boot_option(table, out));

@@ -46,6 +46,7 @@ struct LinuxBoot {
   Machine machine = Machine::kQ35;
   std::uint64_t memory = 0;               // bytes; QEMU
   std::uint64_t failed_boot_options = 0;  // that the firmware tried before
+  std::uint64_t systemd_version = 0;      // of the stub in a unified image, 252 to 255
 };
 
 // At least one of the two. PCRs that are computed take precedence over those of the log.

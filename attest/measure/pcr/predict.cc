@@ -24,9 +24,16 @@ constexpr std::string_view kCalling = "Calling EFI Application from Boot Option"
 constexpr std::string_view kReturning = "Returning from EFI Application from Boot Option";
 // What QEMU's loader in OVMF appends where there is an initrd.
 constexpr std::string_view kQemuInitrd = " initrd=initrd";
-// The sections that systemd-stub measures, in its order.
-constexpr std::string_view kUnifiedSections[] = {
-    ".linux", ".osrel", ".cmdline", ".initrd", ".splash", ".dtb", ".uname", ".sbat", ".pcrpkey"};
+// The sections that systemd-stub measures, in its order, and since which version.
+struct UnifiedSection {
+  std::string_view name;
+  std::uint64_t since;
+};
+constexpr UnifiedSection kUnifiedSections[] = {
+    {".linux", 252}, {".osrel", 252}, {".cmdline", 252}, {".initrd", 252}, {".splash", 252},
+    {".dtb", 252},   {".uname", 253}, {".sbat", 254},    {".pcrpkey", 252}};
+// With one of these the stub adds files to the initrd that it hands on.
+constexpr std::string_view kAddedToInitrd[] = {".pcrsig", ".pcrpkey"};
 
 // A PCR that starts at zero.
 class Register {
@@ -76,42 +83,59 @@ void measure_boot_option(Register& pcr, std::uint64_t failed) {
   }
 }
 
-Result<PcrMap> predict_unified(const LinuxBoot& boot, const FileLoader& load) {
-  const ByteVector file = TRY(load(boot.kernel));
-  const PeImage image = TRY(parse_pe_image(file).within(printable(boot.kernel)));
-  Register run;
-  Register stub;
-  Register parts;
-  measure_boot_option(run, boot.failed_boot_options);
-  run.extend(image.authenticode);
-  std::optional<Bytes> kernel;
-  std::optional<Bytes> initrd;
-  std::string command_line;
-  for (const std::string_view name : kUnifiedSections) {
-    const auto is_it = [&](const PeSection& section) { return section.name == name; };
-    const auto found = std::find_if(image.sections.begin(), image.sections.end(), is_it);
-    if (found == image.sections.end()) continue;
-    if (std::count_if(image.sections.begin(), image.sections.end(), is_it) != 1 ||
-        found->virtual_size > found->data.size()) {
+// All of a section; nullptr where the image has none.
+Result<const PeSection*> find_section(const PeImage& image, std::string_view name) {
+  const PeSection* found = nullptr;
+  for (const PeSection& section : image.sections) {
+    if (section.name != name) continue;
+    if (found != nullptr || section.virtual_size > section.data.size()) {
       return Error(ErrorCode::kUnsupported, "a unified image whose section " + std::string(name) +
                                                 " is there twice or is not all in the file");
     }
-    const Bytes data = found->data.first(found->virtual_size);
-    parts.measure(as_bytes(std::string(name) + '\0'));
-    parts.measure(data);
-    if (name == ".linux") kernel = data;
-    if (name == ".initrd") initrd = data;
-    if (name == ".cmdline") command_line = as_text(data);
+    found = &section;
   }
-  if (!kernel)
+  return found;
+}
+
+bool has_section(const PeImage& image, std::string_view name) {
+  return std::any_of(image.sections.begin(), image.sections.end(),
+                     [&](const PeSection& section) { return section.name == name; });
+}
+
+Result<PcrMap> predict_unified(const LinuxBoot& boot, const FileLoader& load) {
+  const ByteVector file = TRY(load(boot.kernel));
+  const PeImage image = TRY(parse_pe_image(file).within(printable(boot.kernel)));
+  Register parts;
+  std::map<std::string_view, Bytes> contents;
+  for (const UnifiedSection& one : kUnifiedSections) {
+    if (one.since > boot.systemd_version) continue;
+    const PeSection* section = TRY(find_section(image, one.name));
+    if (section == nullptr) continue;
+    const Bytes data = section->data.first(section->virtual_size);
+    parts.measure(as_bytes(std::string(one.name) + '\0'));
+    parts.measure(data);
+    contents[one.name] = data;
+  }
+  if (contents.count(".linux") == 0) {
     return Error(ErrorCode::kMalformed, printable(boot.kernel) + " has no kernel inside");
-  run.extend(TRY(parse_pe_image(*kernel).within("the kernel inside")).authenticode);
+  }
+  Register run;
+  measure_boot_option(run, boot.failed_boot_options);
+  run.extend(image.authenticode);
+  run.extend(TRY(parse_pe_image(contents[".linux"]).within("the kernel inside")).authenticode);
+  PcrMap out{{kBootPcr, run.value()}, {kUnifiedPcr, parts.value()}};
+  const bool added = std::any_of(std::begin(kAddedToInitrd), std::end(kAddedToInitrd),
+                                 [&](std::string_view name) { return has_section(image, name); });
+  if (added || contents.count(".cmdline") == 0) return out;
+  std::string command_line(as_text(contents[".cmdline"]));
   while (!command_line.empty() && (command_line.back() == '\n' || command_line.back() == '\0')) {
     command_line.pop_back();
   }
+  Register stub;
   stub.measure(TRY(load_options(command_line)));
-  if (initrd) stub.measure(*initrd);
-  return PcrMap{{kBootPcr, run.value()}, {kStubPcr, stub.value()}, {kUnifiedPcr, parts.value()}};
+  if (contents.count(".initrd") != 0) stub.measure(contents[".initrd"]);
+  out[kStubPcr] = stub.value();
+  return out;
 }
 
 Result<PcrMap> predict_kernel(const LinuxBoot& boot, const FileLoader& load) {

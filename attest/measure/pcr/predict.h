@@ -16,8 +16,9 @@ using PcrMap = std::map<std::uint8_t, Digest>;
 using FileLoader = std::function<Result<ByteVector>(const std::string& name)>;
 
 // Of a recorded log: every PCR that it mentions. Of a computed boot: PCR 4 (what the firmware ran)
-// and 9 (command line and initrd, as the kernel's EFI stub measures them); 11 too for a unified
-// image. PCRs of the firmware itself are in no description: a log has them.
+// and 9 (command line and initrd, as the kernel's EFI stub measures them). Of a unified image PCR
+// 11 too, as its stub leaves it; not PCR 9 where the stub adds files to the initrd. PCRs of the
+// firmware itself are in no description: a log has them.
 Result<PcrMap> predict_pcrs(const BootDescription& description, const FileLoader& load);
 
 // The description in a file, and what it names beside it.
