@@ -38,7 +38,8 @@ struct Evidence {
 //   tpm-pcrs          the PCR values that the quote covers (tpm, azure-*), in the order in which it
 //                     digests them: per value hash algorithm (u16 BE), index (u8), digest
 //   ak-public         TPM2B_PUBLIC or TPMT_PUBLIC of the attestation key (tpm)
-//   ek-certificate    DER (tpm)
+//   ek-certificate    DER, where a TPM is enrolled; no quote is bound to it, and evidence of "tpm"
+//                     with one is refused
 //   event-log         TCG2 crypto-agile log (tpm, azure-*), CCEL (tdx)
 //   gpu-request       SPDM GET_MEASUREMENTS request (nvidia-gpu, or beside a CPU's TEE)
 //   gpu-report        its response

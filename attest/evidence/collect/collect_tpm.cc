@@ -39,9 +39,6 @@ Result<Evidence> collect_tpm(const CollectTpmRequest& request) {
   evidence.items.push_back({"tpm-signature", std::move(quote.signature)});
   evidence.items.push_back({"tpm-pcrs", pcr_item(quote.values)});
   evidence.items.push_back({"ak-public", tpm::serialize_public(key)});
-  if (auto certificate = TRY(device->endorsement_certificate())) {
-    evidence.items.push_back({"ek-certificate", std::move(*certificate)});
-  }
   if (!request.event_log.empty()) {
     evidence.items.push_back(
         {"event-log", TRY(read_attribute(request.event_log, kMaxEvidenceSize))});
