@@ -85,6 +85,9 @@ ByteVector body(const CloseMessage& message) {
 ByteVector body(const AbandonMessage&) {
   return {};
 }
+ByteVector body(const UnlockDeviceMessage& message) {
+  return MessageWriter().u64(1, message.bundle).take();
+}
 
 Result<HostMessage> parse_launch_message(MessageReader& in) {
   return HostMessage(
@@ -188,12 +191,24 @@ Result<HostMessage> parse_close(MessageReader& in) {
 Result<HostMessage> parse_abandon(MessageReader&) {
   return HostMessage(AbandonMessage{});
 }
+Result<HostMessage> parse_unlock_device(MessageReader& in) {
+  return HostMessage(UnlockDeviceMessage{TRY(in.u32(1, "bundle"))});
+}
 
 using Parser = Result<HostMessage> (*)(MessageReader&);
-constexpr std::array<Parser, std::variant_size_v<HostMessage>> kParsers = {
-    parse_launch_message, parse_add_bundle, parse_blocks, parse_request_key, parse_grant,
-    parse_load,           parse_run,        parse_tap,    parse_confirm,     parse_receipt_request,
-    parse_close,          parse_abandon};
+constexpr std::array<Parser, std::variant_size_v<HostMessage>> kParsers = {parse_launch_message,
+                                                                           parse_add_bundle,
+                                                                           parse_blocks,
+                                                                           parse_request_key,
+                                                                           parse_grant,
+                                                                           parse_load,
+                                                                           parse_run,
+                                                                           parse_tap,
+                                                                           parse_confirm,
+                                                                           parse_receipt_request,
+                                                                           parse_close,
+                                                                           parse_abandon,
+                                                                           parse_unlock_device};
 
 }  // namespace
 

@@ -66,6 +66,7 @@ struct Machine::State {
   TeeMessage handle(const ReceiptRequestMessage& message);
   TeeMessage handle(const CloseMessage& message);
   TeeMessage handle(const AbandonMessage&) { return DoneMessage{}; }
+  TeeMessage handle(const UnlockDeviceMessage& message);
 
   Result<std::shared_ptr<const BlockSource>> source_of(const AddBundleMessage& message);
   PendingSource* pending_source(BundleId bundle);
@@ -332,6 +333,14 @@ TeeMessage Machine::State::handle(const ReceiptRequestMessage& message) {
   const auto receipt = session->receipt(message.bundle, message.nonce);
   if (!receipt.ok()) return RefusedMessage{session->last_refusal()};
   return ReceiptMessage{serialize_receipt(*receipt)};
+}
+
+TeeMessage Machine::State::handle(const UnlockDeviceMessage& message) {
+  if (services.device_key == nullptr) return refused(ErrorCode::kUnsupported, Stage::kKey);
+  if (!session->unlock_device(message.bundle, *services.device_key).ok()) {
+    return RefusedMessage{session->last_refusal()};
+  }
+  return DoneMessage{};
 }
 
 TeeMessage Machine::State::handle(const CloseMessage& message) {

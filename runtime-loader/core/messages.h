@@ -102,13 +102,18 @@ struct CloseMessage {
   BundleId bundle = 0;
   bool operator==(const CloseMessage&) const = default;
 };
+struct UnlockDeviceMessage {  // with the key that hardware released to the TEE
+  BundleId bundle = 0;
+  bool operator==(const UnlockDeviceMessage&) const = default;
+};
 struct AbandonMessage {  // gives up whatever is under way
   bool operator==(const AbandonMessage&) const = default;
 };
 
-using HostMessage = std::variant<LaunchMessage, AddBundleMessage, BlocksMessage, RequestKeyMessage,
-                                 GrantMessage, LoadMessage, RunMessage, TapMessage, ConfirmMessage,
-                                 ReceiptRequestMessage, CloseMessage, AbandonMessage>;
+using HostMessage =
+    std::variant<LaunchMessage, AddBundleMessage, BlocksMessage, RequestKeyMessage, GrantMessage,
+                 LoadMessage, RunMessage, TapMessage, ConfirmMessage, ReceiptRequestMessage,
+                 CloseMessage, AbandonMessage, UnlockDeviceMessage>;
 ByteVector serialize(const HostMessage& message);
 Result<HostMessage> parse_host_message(Bytes bytes);  // kMalformed, kUnsupported, kLimit
 

@@ -38,6 +38,9 @@ struct Backend {
   // The host has the keys anyway (SIMULATED, in-process): grants may be unsigned, and open only
   // releases that do not require attestation.
   bool host_holds_keys = false;
+  // Hardware releases keys to this measured environment and to no other: attested slots for them
+  // open here.
+  bool device_keys = false;
 };
 
 struct Services {
@@ -50,6 +53,8 @@ struct Services {
   // Seconds since any start, that go on while the machine sleeps and never go back. None: leases
   // are refused, for nobody could say when they end.
   std::function<std::uint64_t()> seconds = {};
+  // The key that hardware released to this environment, where Backend::device_keys says so.
+  const crypto::Decryptor* device_key = nullptr;
 };
 
 struct AddBundle {
@@ -139,11 +144,16 @@ class Session {
   Status add_bundle(BundleId id, std::shared_ptr<const BlockSource> source, const AddBundle& how);
 
   // Opens a verified bundle with a key that is here: one of the bundle's slots, or one of a grant
-  // file. kKeyUnavailable, kRefused.
+  // file. Attested slots do not open by a key that somebody has: kRefused. kKeyUnavailable.
   Status unlock(BundleId id, const crypto::Decryptor& recipient);
   Status unlock(BundleId id, const crypto::WrappingKey& recipient);
   Status unlock_with(BundleId id, const bundle::Slot& slot, const crypto::Decryptor& recipient);
   Status unlock_with(BundleId id, const bundle::Slot& slot, const crypto::WrappingKey& recipient);
+
+  // Opens a verified bundle with a key that hardware released to this environment: attested slots
+  // alone, of a release that opens in environments of this type. kUnsupported where the backend has
+  // no such keys; kRefused, kKeyUnavailable.
+  Status unlock_device(BundleId id, const crypto::Decryptor& device_key);
 
   // Opens a verified bundle with a key from outside: a request, then its grant. A new request makes
   // the one before void; so does a grant that is refused. For a bundle that a lease opened, the

@@ -14,14 +14,29 @@ Error already_open(BundleId id) {
   return {ErrorCode::kUsage, "bundle " + std::to_string(id) + " is open already"};
 }
 
-// The first slot that hints at `recipient` and opens; else what the last of them said.
+// Holding a key proves nothing of the environment.
+Status check_direct(const bundle::Slot& slot) {
+  if (slot.slot_class == bundle::SlotClass::kDirect) return done();
+  return Error(ErrorCode::kRefused,
+               "the slot is attested: it opens in an environment that was proven, not by a key");
+}
+
 template <typename Recipient>
+Result<unpacker::AdmittedKey> admit_direct(const unpacker::VerifiedBundle& bundle,
+                                           const bundle::Slot& slot, const Recipient& recipient) {
+  TRY(check_direct(slot));
+  return bundle.admit(slot, recipient);
+}
+
+// The first slot that hints at the recipient and that `admit` opens; else what the last of them
+// said.
+template <typename Admit>
 Result<unpacker::AdmittedKey> admit_any(const unpacker::VerifiedBundle& bundle, const Digest& id,
-                                        const Recipient& recipient) {
+                                        const Admit& admit) {
   Error failure(ErrorCode::kKeyUnavailable, "the bundle has no slot for this key");
   for (const bundle::Slot& slot : bundle.slots()) {
     if (!slots::hints_at(slot, id)) continue;
-    auto admitted = bundle.admit(slot, recipient);
+    auto admitted = admit(slot);
     if (admitted.ok()) return admitted;
     failure = std::move(admitted).take_error();
   }
@@ -59,34 +74,36 @@ Status Session::State::unlock(BundleId id, const Admit& admit) {
 
 Status Session::unlock(BundleId id, const crypto::Decryptor& recipient) {
   return state_->unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
-    return admit_any(bundle, recipient.public_key().digest(), recipient);
+    return admit_any(bundle, recipient.public_key().digest(), [&](const bundle::Slot& slot) {
+      return admit_direct(bundle, slot, recipient);
+    });
   });
 }
 
 Status Session::unlock(BundleId id, const crypto::WrappingKey& recipient) {
   return state_->unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
-    return admit_any(bundle, slots::symmetric_key_id(recipient), recipient);
+    return admit_any(bundle, slots::symmetric_key_id(recipient), [&](const bundle::Slot& slot) {
+      return admit_direct(bundle, slot, recipient);
+    });
   });
 }
 
 Status Session::unlock_with(BundleId id, const bundle::Slot& slot,
                             const crypto::Decryptor& recipient) {
-  return state_->unlock(
-      id, [&](const unpacker::VerifiedBundle& bundle) { return bundle.admit(slot, recipient); });
+  return state_->unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
+    return admit_direct(bundle, slot, recipient);
+  });
 }
 
 Status Session::unlock_with(BundleId id, const bundle::Slot& slot,
                             const crypto::WrappingKey& recipient) {
-  return state_->unlock(
-      id, [&](const unpacker::VerifiedBundle& bundle) { return bundle.admit(slot, recipient); });
+  return state_->unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
+    return admit_direct(bundle, slot, recipient);
+  });
 }
 
-// Asked before a request is made and again before a grant is taken.
-Status Session::State::check_granting(const Member& member) const {
+Status Session::State::check_environment(const Member& member) const {
   const bundle::Release& release = member.bundle().release();
-  if (!member.owner->broker && !backend.host_holds_keys) {
-    return Error(ErrorCode::kRefused, "no broker key is configured, so no grant is believed");
-  }
   if (!release.policy.requires_attestation()) return done();
   const auto& environments = release.policy.environments;
   const bool listed =
@@ -95,6 +112,35 @@ Status Session::State::check_granting(const Member& member) const {
   if (listed) return done();
   return Error(ErrorCode::kRefused,
                "the release does not open in an environment of type " + backend.tee);
+}
+
+Status Session::unlock_device(BundleId id, const crypto::Decryptor& device_key) {
+  State& state = *state_;
+  if (!state.backend.device_keys) {
+    return state.at(Stage::kKey,
+                    Status(Error(ErrorCode::kUnsupported,
+                                 "this TEE has no keys that hardware releases to it")));
+  }
+  const Member* member = TRY(state.at(Stage::kMessage, state.find(id)));
+  TRY(state.at(Stage::kKey, state.check_environment(*member)));
+  return state.unlock(id, [&](const unpacker::VerifiedBundle& bundle) {
+    return admit_any(bundle, device_key.public_key().digest(),
+                     [&](const bundle::Slot& slot) -> Result<unpacker::AdmittedKey> {
+                       if (slot.slot_class == bundle::SlotClass::kAttested) {
+                         return bundle.admit(slot, device_key);
+                       }
+                       return Error(ErrorCode::kRefused,
+                                    "a device's key opens attested slots alone");
+                     });
+  });
+}
+
+// Asked before a request is made and again before a grant is taken.
+Status Session::State::check_granting(const Member& member) const {
+  if (!member.owner->broker && !backend.host_holds_keys) {
+    return Error(ErrorCode::kRefused, "no broker key is configured, so no grant is believed");
+  }
+  return check_environment(member);
 }
 
 Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {

@@ -81,6 +81,8 @@ struct Session::State {
                                                   const internal::Exchange& exchange) const;
   Status check_lease(const internal::Member& member) const;
   Status check_granting(const internal::Member& member) const;
+  // kRefused unless a release that requires attestation opens in environments of this type.
+  Status check_environment(const internal::Member& member) const;
   Status check_granted_floor(const internal::Member& member, const GrantFacts& facts) const;
   template <typename Admit>
   Status unlock(BundleId id, const Admit& admit);

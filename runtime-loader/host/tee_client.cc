@@ -126,6 +126,11 @@ Status TeeClient::unlock(loader::BundleId bundle, const loader::Challenge& chall
   return done();
 }
 
+Status TeeClient::unlock_device(loader::BundleId bundle) {
+  (void)TRY(expect<loader::DoneMessage>(loader::UnlockDeviceMessage{bundle}));
+  return done();
+}
+
 Result<loader::ModelInfo> TeeClient::load(loader::BundleId bundle,
                                           const loader::LoadOptions& options) {
   auto loaded = TRY(expect<loader::LoadedMessage>(loader::LoadMessage{bundle, options}));

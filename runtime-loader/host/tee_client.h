@@ -40,6 +40,8 @@ class TeeClient {
   // Again, to prolong the lease of a bundle that a lease opened.
   Status unlock(loader::BundleId bundle, const loader::Challenge& challenge,
                 const Granter& granter);
+  // With the key that hardware released to the TEE; kUnsupported where it has none.
+  Status unlock_device(loader::BundleId bundle);
   Result<loader::ModelInfo> load(loader::BundleId bundle, const loader::LoadOptions& options);
   Result<HostAnswer> run(loader::BundleId bundle, const std::vector<HostTensor>& inputs,
                          const TapSource& taps);
