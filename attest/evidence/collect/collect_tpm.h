@@ -18,7 +18,7 @@ struct CollectTpmRequest {
 };
 
 // A quote by the TPM's attestation key, the values that it covers, the key, the manufacturer's
-// certificate of the endorsement key where there is one, and the log. kUsage; errors of the TPM.
+// log. kUsage; errors of the TPM.
 Result<Evidence> collect_tpm(const CollectTpmRequest& request);
 
 }  // namespace sealpack::attest
