@@ -17,8 +17,8 @@ struct CollectTpmRequest {
   std::filesystem::path event_log;
 };
 
-// A quote by the TPM's attestation key, the values that it covers, the key, the manufacturer's
-// log. kUsage; errors of the TPM.
+// A quote by the TPM's attestation key, the values that it covers, the key, and the log. kUsage;
+// errors of the TPM.
 Result<Evidence> collect_tpm(const CollectTpmRequest& request);
 
 }  // namespace sealpack::attest
