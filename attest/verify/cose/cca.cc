@@ -96,8 +96,9 @@ class CcaVerifier {
   void judge_platform(Bytes bytes) {
     const auto token = parse_cose_sign1(bytes, "platform token", CoseTag::kOptional, reasons_);
     if (!token) return;
-    const auto key = signed_by_enrolled_key(*token, input_.endorsements.public_keys,
-                                            input_.roots.cca, "cca.platform", reasons_);
+    const auto key =
+        signed_by_enrolled_key(*token, input_.endorsements.public_keys, input_.roots.cca,
+                               "cca.platform", input_.cache, reasons_);
     if (key) claims_.add_bytes("platform_key", key->bytes);
     auto set = claims_in(*token, "cca.platform");
     if (!set) return;
@@ -180,7 +181,8 @@ class CcaVerifier {
     if (!encoded) return;
     if (algorithm) realm_key_hash_ = crypto::hash(*algorithm, *encoded);
     const bool raw = realm_profile_ == "";
-    const auto key = raw ? parse_raw_realm_key(*encoded) : parse_cose_realm_key(*encoded);
+    const auto key =
+        remembered_key(*encoded, raw ? parse_raw_realm_key : parse_cose_realm_key, input_.cache);
     if (!key.ok()) return set.refuse("public-key", key.error().message());
     if (!verify_cose_sign1(token, *key)) {
       refuse("cca.realm.signature", "the realm token is not signed by the realm's key");

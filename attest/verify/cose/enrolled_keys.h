@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "attest/verify/chain_cache.h"
 #include "attest/verify/cose/cose_sign1.h"
 
 namespace sealpack::attest {
@@ -14,7 +15,12 @@ namespace sealpack::attest {
 std::optional<Digest> signed_by_enrolled_key(const CoseSign1& token,
                                              const std::vector<ByteVector>& public_keys,
                                              const std::vector<Digest>& trusted,
-                                             const std::string& family,
+                                             const std::string& family, ChainCache* cache,
                                              std::vector<Reason>& reasons);
+
+// What `parse` makes of `encoded`, or what it made of the same bytes before: decoding a point takes
+// as long as verifying a signature.
+using ParseKey = Result<crypto::DeviceKey> (*)(Bytes encoded);
+Result<crypto::DeviceKey> remembered_key(Bytes encoded, ParseKey parse, ChainCache* cache);
 
 }  // namespace sealpack::attest

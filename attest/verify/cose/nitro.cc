@@ -47,13 +47,13 @@ class NitroVerifier {
     if (token.key_type != crypto::DeviceKey::Type::kEcdsaP384) {
       refuse("nitro.algorithm", "the document is not signed with ES384");
     }
-    const auto leaf = x509::Certificate::parse_der(document.certificate);
+    const auto leaf = parse_certificate(document.certificate, input_.cache);
     if (!leaf.ok()) return refuse("nitro.certificate", "the leaf: " + leaf.error().message());
     judge_chain(*leaf, document);
     if (leaf->is_authority() || !leaf->may_sign()) {
       refuse("nitro.leaf", "the leaf's certificate is not for signing documents");
     }
-    const auto key = crypto::DeviceKey::from_spki(leaf->spki());
+    const auto key = key_of(*leaf, input_.cache);
     if (!key.ok() || !verify_cose_sign1(token, *key)) {
       refuse("nitro.signature", "the signature is not by the key of the document's certificate");
     }
@@ -62,7 +62,7 @@ class NitroVerifier {
   void judge_chain(const x509::Certificate& leaf, const NitroDocument& document) {
     std::vector<x509::Certificate> bundle;
     for (const Bytes der : document.cabundle) {
-      auto certificate = x509::Certificate::parse_der(der);
+      auto certificate = parse_certificate(der, input_.cache);
       if (!certificate.ok()) {
         return refuse("nitro.certificate", "the cabundle: " + certificate.error().message());
       }

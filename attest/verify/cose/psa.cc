@@ -67,7 +67,7 @@ class PsaVerifier {
     const auto token = parse_cose_sign1(bytes, "psa token", CoseTag::kRequired, reasons_);
     if (!token) return;
     const auto key = signed_by_enrolled_key(*token, input_.endorsements.public_keys,
-                                            input_.roots.psa, "psa", reasons_);
+                                            input_.roots.psa, "psa", input_.cache, reasons_);
     if (key) claims_.add_bytes("attestation_key", key->bytes);
     auto map = CborMap::parse(token->payload, "psa claims");
     if (!map.ok()) {

@@ -55,6 +55,27 @@ std::optional<std::string> vbios_text(Bytes bytes) {
   return text;
 }
 
+// PEM texts that were parsed before: each GPU sends the same with every report.
+class PemMemory : public ChainCache::Memory {
+ public:
+  Result<std::vector<x509::Certificate>> parse(Bytes pem) {
+    const Digest digest = crypto::sha256(pem);
+    if (auto known = chains_.find(digest)) return std::move(*known);
+    auto chain = TRY(x509::Certificate::parse_pem(pem));
+    chains_.put(digest, chain);
+    return chain;
+  }
+
+ private:
+  static constexpr std::size_t kCapacity = 1024;
+  Recent<std::vector<x509::Certificate>> chains_{kCapacity};
+};
+
+Result<std::vector<x509::Certificate>> parse_pem(Bytes pem, ChainCache* cache) {
+  return cache != nullptr ? cache->memory<PemMemory>().parse(pem)
+                          : x509::Certificate::parse_pem(pem);
+}
+
 class GpuVerifier {
  public:
   GpuVerifier(const VerifyInput& input, const std::optional<ByteVector>& nonce)
@@ -98,7 +119,7 @@ class GpuVerifier {
   }
 
   std::optional<std::vector<x509::Certificate>> verify_certificates(Bytes pem) {
-    auto pool = x509::Certificate::parse_pem(pem);
+    auto pool = parse_pem(pem, input_.cache);
     if (!pool.ok()) {
       refuse("nvidia.certificates", pool.error().message());
       return std::nullopt;
@@ -134,7 +155,7 @@ class GpuVerifier {
     }
     ByteVector transcript = to_vector(request);
     transcript.insert(transcript.end(), report.signed_part.begin(), report.signed_part.end());
-    const auto key = crypto::DeviceKey::from_spki(leaf.spki());
+    const auto key = key_of(leaf, input_.cache);
     if (!key.ok() || key->type() != crypto::DeviceKey::Type::kEcdsaP384 ||
         !key->verify_ecdsa(crypto::HashAlgorithm::kSha384, transcript, report.signature).ok()) {
       refuse("nvidia.signature", "the signature is not by the key of the first certificate");

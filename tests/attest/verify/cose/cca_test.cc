@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "attest/verify/chain_cache.h"
 #include "tests/attest/verify/cose/cca_maker.h"
 #include "tests/attest/verify/verdict_matchers.h"
 
@@ -25,13 +26,14 @@ class Cca : public ::testing::Test {
   Verdict run() { return run(maker.make()); }
   Verdict run(const ByteVector& token) const {
     const Evidence evidence{"cca", {{"token", token}}};
-    return verify({evidence, endorsements, roots, 1750000000, expected});
+    return verify({evidence, endorsements, roots, 1750000000, expected, std::nullopt, 0, cache});
   }
 
   CcaMaker maker;
   Endorsements endorsements;
   Roots roots;
   std::optional<ByteVector> expected = maker.challenge;
+  ChainCache* cache = nullptr;
 };
 
 TEST_F(Cca, ProvesPlatformAndRealm) {
@@ -313,6 +315,22 @@ TEST_F(Cca, RefusesKeysOfClaimsThatOccurTwice) {
   maker = good;
   maker.platform.repeat(2395);
   EXPECT_THAT(run(), Refused("cca.malformed"));
+}
+
+TEST_F(Cca, RefusesTheSameWithRememberedKeys) {
+  ChainCache keys;
+  cache = &keys;
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(run(), Accepted());
+  const CcaMaker good = maker;
+  maker.realm_signer = MintKey::generate(MintKeyType::kP384);
+  EXPECT_THAT(run(), Refused("cca.realm.signature"));
+  maker = good;
+  // The bytes of a point that was read, where a COSE_Key belongs.
+  maker.use_profiles_of_2023().use_key(CcaMaker::raw_key(maker.realm_key));
+  EXPECT_THAT(run(), Refused("cca.realm.public-key"));
+  maker = good;
+  roots.cca.clear();
+  EXPECT_THAT(run(), Refused("cca.platform.key"));
 }
 
 TEST_F(Cca, GivesAllReasonsTogether) {

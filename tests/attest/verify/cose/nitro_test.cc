@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "attest/verify/chain_cache.h"
 #include "tests/attest/verify/cose/cose_maker.h"
 #include "tests/attest/verify/verdict_matchers.h"
 
@@ -80,7 +81,7 @@ class Nitro : public ::testing::Test {
   Verdict run() { return run(payload()); }
   Verdict run(Bytes document) {
     evidence.items[0].bytes = cose_sign1(signer, document, shape);
-    return verify({evidence, endorsements, roots, now, expected});
+    return verify({evidence, endorsements, roots, now, expected, std::nullopt, 0, cache});
   }
   Verdict run_raw(ByteVector bytes) {
     evidence.items[0].bytes = std::move(bytes);
@@ -102,6 +103,7 @@ class Nitro : public ::testing::Test {
   Roots roots;
   std::uint64_t now = kNow;
   std::optional<ByteVector> expected = nonce;
+  ChainCache* cache = nullptr;
 };
 
 TEST_F(Nitro, ProvesWhatTheModuleSays) {
@@ -341,6 +343,20 @@ TEST_F(Nitro, RefusesAGpuBesideIt) {
   run();
   evidence.items.push_back({"gpu-report", {1}});
   EXPECT_THAT(verify({evidence, endorsements, roots, now, expected}), Refused("evidence.gpu"));
+}
+
+TEST_F(Nitro, RefusesTheSameWithARememberedChain) {
+  ChainCache chains;
+  cache = &chains;
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(run(), Accepted());
+  signer = other_key();
+  EXPECT_THAT(run(), Refused("nitro.signature"));
+  signer = leaf_key;
+  now = kNow + 3 * 3600 + 1;
+  EXPECT_THAT(run(), Refused("chain.expired"));
+  now = kNow;
+  roots.nitro.clear();
+  EXPECT_THAT(run(), Refused("chain.root"));
 }
 
 TEST_F(Nitro, GivesAllReasonsTogether) {
