@@ -129,9 +129,6 @@ Result<Certificate> Certificate::parse_der(Bytes der) {
       has_repeated_extension(x509.get())) {
     return malformed("an extension is malformed or there twice");
   }
-  if (ASN1_STRING_type(X509_get0_serialNumber(x509.get())) == V_ASN1_NEG_INTEGER) {
-    return malformed("its serial number is negative");
-  }
   if (!unix_seconds(X509_get0_notBefore(x509.get())) ||
       !unix_seconds(X509_get0_notAfter(x509.get()))) {
     return malformed("its validity is not two times");

@@ -15,7 +15,7 @@ namespace sealpack::x509 {
 class Certificate {
  public:
   // kMalformed for other encodings than DER and for anything behind it, for malformed or repeated
-  // extensions, a negative serial number, more than 64 KiB.
+  // extensions, more than 64 KiB.
   static Result<Certificate> parse_der(Bytes der);
   // All PEM blocks CERTIFICATE of a text, 1 to 16, in canonical base64; NULs at its end are allowed
   // (DCAP), other text is not.
@@ -29,7 +29,9 @@ class Certificate {
   std::string issuer_common_name() const;
   ByteVector subject_name() const;  // DER, for comparing
   ByteVector issuer_name() const;
-  ByteVector serial() const;         // big-endian, without leading zeros; 0 is one zero byte
+  // Magnitude, big-endian, without leading zeros; 0 is one zero byte. Some makers' are negative,
+  // which shows nowhere but in revocation.
+  ByteVector serial() const;
   std::uint64_t not_before() const;  // Unix seconds
   std::uint64_t not_after() const;
   bool may_sign() const;      // keyUsage, where it is there, has digitalSignature

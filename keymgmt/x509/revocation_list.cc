@@ -23,9 +23,13 @@ Error malformed(const std::string& why) {
   return Error(ErrorCode::kMalformed, "revocation list: " + why);
 }
 
-bool has_critical_extension(const X509_CRL* crl) {
+// Delta lists, lists of parts and of others' certificates say so in a critical extension.
+bool has_unknown_critical_extension(const X509_CRL* crl) {
   for (int i = 0; i < X509_CRL_get_ext_count(crl); ++i) {
-    if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, i)) != 0) return true;
+    X509_EXTENSION* extension = X509_CRL_get_ext(crl, i);
+    const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+    if (nid == NID_crl_number || nid == NID_authority_key_identifier) continue;
+    if (X509_EXTENSION_get_critical(extension) != 0) return true;
   }
   return false;
 }
@@ -77,7 +81,7 @@ bool RevocationList::is_by(const Certificate& issuer) const {
   }
   const X509_ALGOR* algorithm = nullptr;
   X509_CRL_get0_signature(state_->crl.get(), nullptr, &algorithm);
-  return is_strong(algorithm) && !has_critical_extension(state_->crl.get()) &&
+  return is_strong(algorithm) && !has_unknown_critical_extension(state_->crl.get()) &&
          X509_CRL_verify(state_->crl.get(), X509_get0_pubkey(x509)) == 1;
 }
 

@@ -23,8 +23,8 @@ class RevocationList {
   bool is_current(std::uint64_t now) const;          // thisUpdate <= now < nextUpdate
 
   // Named so, signed by its key (which may sign lists), with a strong algorithm, and without a
-  // critical extension: what those change (delta lists, lists of others' certificates) is not
-  // understood here.
+  // critical extension but its number and its key's identifier: what others change (delta lists,
+  // lists of parts or of others' certificates) is not understood here.
   bool is_by(const Certificate& issuer) const;
   // Says so of certificates of its issuer alone.
   bool names(const Certificate& certificate) const;

@@ -125,15 +125,14 @@ TimePtr time_of(std::uint64_t seconds) {
   return result;
 }
 
-void add_extension(X509* x509, const MintExtension& what) {
+ExtensionPtr extension_of(const MintExtension& what) {
   const ObjectPtr oid(OBJ_txt2obj(what.oid.c_str(), 1));
   require(oid != nullptr, "not a dotted OID");
   const OctetsPtr octets(ASN1_OCTET_STRING_new());
   require_one(
       ASN1_OCTET_STRING_set(octets.get(), what.value.data(), static_cast<int>(what.value.size())));
-  const ExtensionPtr extension(
+  return ExtensionPtr(
       X509_EXTENSION_create_by_OBJ(nullptr, oid.get(), what.critical ? 1 : 0, octets.get()));
-  require_one(X509_add_ext(x509, extension.get(), -1));
 }
 
 void add_basic_constraints(X509* x509, const MintCertificate& what) {
@@ -239,7 +238,9 @@ ByteVector mint(const MintCertificate& what, const MintKey& key, const MintCerti
   require_one(X509_set_pubkey(x509.get(), key.state->key.get()));
   if (!what.without_basic_constraints) add_basic_constraints(x509.get(), what);
   if (what.authority) add_authority_usage(x509.get());
-  for (const MintExtension& extension : what.extensions) add_extension(x509.get(), extension);
+  for (const MintExtension& extension : what.extensions) {
+    require_one(X509_add_ext(x509.get(), extension_of(extension).get(), -1));
+  }
   const DigestContextPtr context = signer(issuer_key, what.hash, what.pss, what.mask_hash);
   require(X509_sign_ctx(x509.get(), context.get()) > 0, "the certificate could not be signed");
   return encoded(x509.get(), i2d_X509);
@@ -254,7 +255,11 @@ ByteVector mint_list(const MintList& what, const MintCertificate& issuer,
   if (what.next_update) {
     require_one(X509_CRL_set1_nextUpdate(list.get(), time_of(*what.next_update).get()));
   }
-  require_one(X509_CRL_add1_ext_i2d(list.get(), NID_crl_number, integer(what.number).get(), 0, 0));
+  require_one(X509_CRL_add1_ext_i2d(list.get(), NID_crl_number, integer(what.number).get(),
+                                    what.critical_number ? 1 : 0, 0));
+  for (const MintExtension& extension : what.extensions) {
+    require_one(X509_CRL_add_ext(list.get(), extension_of(extension).get(), -1));
+  }
   for (const std::uint64_t serial : what.revoked) {
     X509_REVOKED* entry = X509_REVOKED_new();
     require_one(X509_REVOKED_set_serialNumber(entry, integer(serial).get()));

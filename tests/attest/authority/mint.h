@@ -66,6 +66,8 @@ struct MintList {
   std::uint64_t number = 1;
   crypto::HashAlgorithm hash = crypto::HashAlgorithm::kSha384;
   bool pss = false;
+  bool critical_number = false;
+  std::vector<MintExtension> extensions = {};
 };
 ByteVector mint_list(const MintList& what, const MintCertificate& issuer,
                      const MintKey& issuer_key);

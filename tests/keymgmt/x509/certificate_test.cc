@@ -93,13 +93,19 @@ TEST(Certificate, RefusesMoreExtensionsThanAnybodyHas) {
               FailsWith(ErrorCode::kMalformed, HasSubstr("64 extensions")));
 }
 
-TEST(Certificate, RefusesANegativeSerialNumber) {
+TEST(Certificate, ToleratesANegativeSerialNumber) {
   ByteVector der = mint({.subject = "Device", .serial = 0x11}, key(), nullptr, key());
   const ByteVector serial{0x02, 0x01, 0x11};
   const auto at = std::search(der.begin(), der.end(), serial.begin(), serial.end());
   ASSERT_NE(at, der.end());
-  at[2] = 0x91;
-  EXPECT_THAT(Certificate::parse_der(der), FailsWith(ErrorCode::kMalformed, HasSubstr("negative")));
+  at[2] = 0xEF;  // -17
+  const auto negative = Certificate::parse_der(der);
+  ASSERT_THAT(negative, Succeeds());
+  const auto list = RevocationList::parse_der(
+      testing::mint_list({.revoked = {0x11}}, {.subject = "Device"}, key()));
+  at[2] = 0x11;
+  EXPECT_TRUE(list->names(Certificate::parse_der(der).value()));
+  EXPECT_FALSE(list->names(*negative));
 }
 
 TEST(Certificate, HasNoExtensionThatIsNotThere) {

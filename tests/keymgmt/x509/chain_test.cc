@@ -317,6 +317,20 @@ TEST_F(Chain, RefusesARevocationListByAKeyThatMayNotSignThem) {
                        {"2.5.29.15", true, {0x03, 0x02, 0x02, 0x04}}};       // keyCertSign alone
   expect_refused("chain.revocation-unknown");
 }
+TEST_F(Chain, RefusesARevocationListOfPartsAlone) {
+  // issuingDistributionPoint { onlyContainsUserCerts TRUE }, deltaCRLIndicator 0
+  const testing::MintExtension kParts[] = {{"2.5.29.28", true, {0x30, 0x03, 0x81, 0x01, 0xFF}},
+                                           {"2.5.29.27", true, {0x02, 0x01, 0x00}}};
+  for (const testing::MintExtension& part : kParts) {
+    lists.clear();
+    middle_list.extensions = {part};
+    expect_refused("chain.revocation-unknown");
+  }
+}
+TEST_F(Chain, AcceptsARevocationListWithACriticalNumber) {
+  middle_list.critical_number = true;
+  expect_accepted();
+}
 TEST_F(Chain, RefusesRevocationListsThatCannotBeRead) {
   lists = {{1, 2, 3}};
   expect_refused("chain.revocation-list");
