@@ -1,24 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
 
 #include "attest/measure/pcr/predict.h"
 #include "attest/verbs/measured.h"
+#include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::attest {
 namespace {
 
-struct PcrOptions {
+constexpr std::uint8_t kPcrs = 24;
+
+struct Options {
   std::string description;
-  std::string tee = "tpm";
+  std::vector<unsigned> pcrs;  // of the quote
 };
 
-Status measure_pcr(const PcrOptions& options, cli::Terminal& terminal) {
-  const measure::PcrMap pcrs = TRY(measure::predict_pcrs(options.description));
+// Selection and digest are those of a quote of exactly the PCRs that are asked for.
+Status measure_pcr(const Options& options, cli::Terminal& terminal) {
+  const measure::PcrMap predicted =
+      TRY(measure::predict_pcrs(std::filesystem::path(options.description)));
   Claims claims;
-  claims.tee = options.tee;
-  for (const auto& [index, value] : pcrs) {
-    claims.add_bytes("pcr" + std::to_string(index), value.bytes);
+  claims.tee = "tpm";
+  ByteVector selection(kPcrs / 8);
+  ByteVector values;
+  for (std::uint8_t pcr = 0; pcr < kPcrs; ++pcr) {
+    const bool asked =
+        std::find(options.pcrs.begin(), options.pcrs.end(), pcr) != options.pcrs.end();
+    const auto found = predicted.find(pcr);
+    if (asked && found == predicted.end()) {
+      return Error(ErrorCode::kUsage,
+                   "the description does not say what PCR " + std::to_string(pcr) + " holds");
+    }
+    if (found == predicted.end() || (!asked && !options.pcrs.empty())) continue;
+    claims.add_bytes("pcr" + std::to_string(pcr), found->second.bytes);
+    selection[pcr / 8U] |= static_cast<std::uint8_t>(1U << pcr % 8U);
+    values.insert(values.end(), found->second.bytes.begin(), found->second.bytes.end());
   }
+  claims.add_bytes("pcr_selection", selection);
+  claims.add_bytes("pcr_digest", crypto::sha256(values).bytes);
   claims.sort();
   print_measured(claims, terminal);
   return done();
@@ -27,19 +47,17 @@ Status measure_pcr(const PcrOptions& options, cli::Terminal& terminal) {
 }  // namespace
 
 void add_measure_pcr(CLI::App& group, cli::Job& job) {
-  auto options = std::make_shared<PcrOptions>();
-  CLI::App* verb = group.add_subcommand("pcr", "PCRs of a TPM after a boot that a file describes");
-  verb->add_option("BOOT.toml", options->description,
-                   "What is booted: docs/attestation/tpm.md has the schema")
-      ->required();
-  verb->add_option("--tee", options->tee, "Whose policy the lines are for")
-      ->check(CLI::IsMember({"azure-sev-snp", "azure-tdx", "tpm"}))
-      ->capture_default_str();
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or a boot that cannot be"},
-                       {ErrorCode::kIo, "the description or a file that it names cannot be read"},
-                       {ErrorCode::kMalformed, "no description, log or image"},
-                       {ErrorCode::kUnsupported, "a log or kernel that nothing is known of"}}));
+  auto options = std::make_shared<Options>();
+  CLI::App* verb =
+      group.add_subcommand("pcr", "PCRs of a TPM after the boot that a file describes");
+  verb->add_option("BOOT", options->description, "boot.toml (docs/attestation/tpm.md)")->required();
+  verb->add_option("--pcrs", options->pcrs, "Those that will be quoted, as 4,9; all predicted ones")
+      ->delimiter(',')
+      ->check(CLI::Range(0U, 23U));
+  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or PCRs not described"},
+                                {ErrorCode::kIo, "a file cannot be read"},
+                                {ErrorCode::kMalformed, "the description, a kernel or a log"},
+                                {ErrorCode::kUnsupported, "a kernel or log that is too old"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_pcr(*options, terminal); };
   });
