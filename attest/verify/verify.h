@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "attest/evidence/evidence.h"
@@ -77,6 +78,9 @@ struct VerifyInput {
   std::uint32_t minimum_tcb_evaluation = 0;
   // Chains that verified before; nullptr: none are remembered.
   ChainCache* cache = nullptr;
+  // The object that `endorsements` refers to, where the caller keeps it, unchanged, from request to
+  // request: what was read of it is then found again without looking at its bytes.
+  std::shared_ptr<const Endorsements> kept_endorsements = nullptr;
 };
 
 // The verifier for evidence.tee. Reason "evidence.tee" for a TEE that it does not know.

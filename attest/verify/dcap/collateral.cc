@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/dcap/collateral.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include "attest/verify/chain_cache.h"
 #include "formats/base/utc_text.h"
 #include "keymgmt/crypto/device_signature.h"
@@ -15,35 +19,56 @@ constexpr std::size_t kMaxSigners = 8;
 // TCB Signing, root. One more is followed, to say what is wrong with the last.
 constexpr std::size_t kChainSize = 2;
 
-struct Signer {
-  x509::Certificate certificate;
+struct SigningKey {
   crypto::DeviceKey key;
+  std::shared_ptr<const Signer> signer;
 };
 
-std::vector<Signer> find_signers(const std::vector<x509::Certificate>& certificates) {
-  std::vector<Signer> signers;
+// By name, as far up as chains are followed.
+std::vector<x509::Certificate> find_issuers(const x509::Certificate& leaf,
+                                            const std::vector<x509::Certificate>& certificates) {
+  std::vector<x509::Certificate> found;
+  std::set<ByteVector> done, wanted{leaf.issuer_name()};
+  for (std::size_t level = 0; level < kChainSize; ++level) {
+    std::set<ByteVector> above;
+    for (const x509::Certificate& certificate : certificates) {
+      if (!wanted.contains(certificate.subject_name())) continue;
+      found.push_back(certificate);
+      above.insert(certificate.issuer_name());
+    }
+    done.merge(wanted);
+    std::set_difference(above.begin(), above.end(), done.begin(), done.end(),
+                        std::inserter(wanted, wanted.end()));
+  }
+  return found;
+}
+
+std::vector<SigningKey> find_signers(const std::vector<x509::Certificate>& certificates) {
+  std::vector<SigningKey> signers;
   for (const x509::Certificate& certificate : certificates) {
     if (certificate.subject_common_name() != kTcbSigningName) continue;
     auto key = crypto::DeviceKey::from_spki(certificate.spki());
     if (!key.ok() || key->type() != crypto::DeviceKey::Type::kEcdsaP256) continue;
     bool known = false;
-    for (const Signer& signer : signers) known = known || signer.certificate == certificate;
+    for (const SigningKey& one : signers) known = known || one.signer->certificate == certificate;
     if (known) continue;
     if (signers.size() == kMaxSigners) break;
-    signers.push_back({certificate, std::move(*key)});
+    signers.push_back(
+        {std::move(*key), std::make_shared<const Signer>(
+                              Signer{certificate, find_issuers(certificate, certificates)})});
   }
   return signers;
 }
 
 template <typename Document>
-Result<SignedBy<Document>> read_document(Bytes json, const std::vector<Signer>& signers,
+Result<SignedBy<Document>> read_document(Bytes json, const std::vector<SigningKey>& signers,
                                          Result<Document> (*parse)(Bytes)) {
   const SignedDocument parts = TRY(split_document(json, Document::kName));
-  std::vector<x509::Certificate> found;
-  for (const Signer& signer : signers) {
+  std::vector<std::shared_ptr<const Signer>> found;
+  for (const SigningKey& one : signers) {
     const Status holds =
-        signer.key.verify_ecdsa(crypto::HashAlgorithm::kSha256, parts.inner, parts.signature);
-    if (holds.ok()) found.push_back(signer.certificate);
+        one.key.verify_ecdsa(crypto::HashAlgorithm::kSha256, parts.inner, parts.signature);
+    if (holds.ok()) found.push_back(one.signer);
   }
   if (found.empty()) {
     return Error(ErrorCode::kNotAuthentic, std::string(Document::kName) +
@@ -55,9 +80,10 @@ Result<SignedBy<Document>> read_document(Bytes json, const std::vector<Signer>& 
 }
 
 template <typename Document>
-void read_documents(const std::vector<ByteVector>& documents, const std::vector<Signer>& signers,
-                    Result<Document> (*parse)(Bytes), const std::string& code,
-                    std::vector<SignedBy<Document>>& out, std::vector<Reason>& unread) {
+void read_documents(const std::vector<ByteVector>& documents,
+                    const std::vector<SigningKey>& signers, Result<Document> (*parse)(Bytes),
+                    const std::string& code, std::vector<SignedBy<Document>>& out,
+                    std::vector<Reason>& unread) {
   if (documents.size() > kMaxDocuments) {
     unread.push_back({code + "-malformed", std::to_string(documents.size()) +
                                                " documents were supplied, at most 512 are read"});
@@ -91,11 +117,17 @@ class Choice {
     }
   }
 
-  const Document* finish(const std::vector<Reason>& unread, const std::string& supplied,
-                         std::vector<Reason>& reasons) {
+  // `documents` are all there are; `name` names one of them for people.
+  template <typename Name>
+  const Document* finish(const std::vector<SignedBy<Document>>& documents, Name name,
+                         const std::vector<Reason>& unread, std::vector<Reason>& reasons) {
     if (best_ != nullptr) return best_;
     if (reasons_.empty()) {
-      reasons_.push_back({code_ + "-missing", "no " + what_ + " was supplied" + supplied});
+      std::string others;
+      for (const SignedBy<Document>& other : documents) {
+        if (others.size() < 200) others += (others.empty() ? ", only of " : ", ") + name(other);
+      }
+      reasons_.push_back({code_ + "-missing", "no " + what_ + " was supplied" + others});
     }
     reasons.insert(reasons.end(), reasons_.begin(), reasons_.end());
     reasons.insert(reasons.end(), unread.begin(), unread.end());
@@ -110,7 +142,7 @@ class Choice {
   }
 
   // One of them must be Intel's.
-  void check_signers(const std::vector<x509::Certificate>& signers) {
+  void check_signers(const std::vector<std::shared_ptr<const Signer>>& signers) {
     const x509::ChainRules rules{.now = input_.now,
                                  .roots = input_.roots.intel,
                                  .revocation = x509::Revocation::kAll,
@@ -118,10 +150,10 @@ class Choice {
                                  .judged_by_caller = {},
                                  .longest = kChainSize + 1};
     std::vector<Reason> refused;
-    for (const x509::Certificate& signer : signers) {
+    for (const auto& signer : signers) {
       const auto chain =
-          verify_chain(signer, collateral_.certificates, rules, input_.cache, refused);
-      if (chain && chain->size() == kChainSize && !signer.is_authority()) return;
+          verify_chain(signer->certificate, signer->issuers, rules, input_.cache, refused);
+      if (chain && chain->size() == kChainSize && !signer->certificate.is_authority()) return;
       if (chain) {
         refused.push_back({code_ + "-signature", what_ + " is signed by an authority, or by a "
                                                          "certificate that is not the root's"});
@@ -171,7 +203,7 @@ Collateral read_collateral(const Endorsements& endorsements) {
           {"dcap.endorsement-certificate", certificate.error().message()});
     }
   }
-  const std::vector<Signer> signers = find_signers(out.certificates);
+  const std::vector<SigningKey> signers = find_signers(out.certificates);
   read_documents(endorsements.tcb_infos, signers, parse_tcb_info, "dcap.tcb-info", out.tcb_infos,
                  out.unread_tcb_infos);
   read_documents(endorsements.enclave_identities, signers, parse_enclave_identity,
@@ -184,17 +216,14 @@ const TcbInfo* choose_tcb_info(const Collateral& collateral, Tee tee, const Arra
                                std::vector<Reason>& reasons) {
   Choice<TcbInfo> choice(collateral, input, "dcap.tcb-info",
                          "TCB info of " + describe(tee, fmspc, pce_id));
-  std::string others;
   for (const SignedBy<TcbInfo>& candidate : collateral.tcb_infos) {
     const TcbInfo& info = candidate.document;
-    if (info.tee == tee && info.fmspc == fmspc && info.pce_id == pce_id) {
-      choice.consider(candidate);
-    } else if (others.size() < 200) {
-      others +=
-          (others.empty() ? ", only of " : ", ") + describe(info.tee, info.fmspc, info.pce_id);
-    }
+    if (info.tee == tee && info.fmspc == fmspc && info.pce_id == pce_id) choice.consider(candidate);
   }
-  return choice.finish(collateral.unread_tcb_infos, others, reasons);
+  const auto name = [](const SignedBy<TcbInfo>& one) {
+    return describe(one.document.tee, one.document.fmspc, one.document.pce_id);
+  };
+  return choice.finish(collateral.tcb_infos, name, collateral.unread_tcb_infos, reasons);
 }
 
 const EnclaveIdentity* choose_identity(const Collateral& collateral, Tee tee,
@@ -202,15 +231,11 @@ const EnclaveIdentity* choose_identity(const Collateral& collateral, Tee tee,
   const std::string_view id = quoting_enclave(tee);
   Choice<EnclaveIdentity> choice(collateral, input, "dcap.qe-identity",
                                  "enclave identity " + std::string(id));
-  std::string others;
   for (const SignedBy<EnclaveIdentity>& candidate : collateral.identities) {
-    if (candidate.document.id == id) {
-      choice.consider(candidate);
-    } else if (others.size() < 200) {
-      others += (others.empty() ? ", only of " : ", ") + candidate.document.id;
-    }
+    if (candidate.document.id == id) choice.consider(candidate);
   }
-  return choice.finish(collateral.unread_identities, others, reasons);
+  const auto name = [](const SignedBy<EnclaveIdentity>& one) { return one.document.id; };
+  return choice.finish(collateral.identities, name, collateral.unread_identities, reasons);
 }
 
 }  // namespace sealpack::attest::dcap

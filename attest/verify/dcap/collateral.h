@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <memory>
+
 #include "attest/verify/dcap/enclave_identity.h"
 #include "attest/verify/verify.h"
 #include "keymgmt/x509/certificate.h"
@@ -10,16 +13,25 @@ namespace sealpack::attest::dcap {
 
 inline constexpr std::string_view kTcbSigningName = "Intel SGX TCB Signing";
 
+// A certificate for signing documents, and those that may be part of its chain: no others, for a
+// chain is remembered by what could be part of it.
+struct Signer {
+  x509::Certificate certificate;
+  std::vector<x509::Certificate> issuers;
+};
+
 // A document whose signature holds under the keys of these certificates. Whether one of them is
 // Intel's, and whether the document is current, is for choose_… to find out.
 template <typename Document>
 struct SignedBy {
   Document document;
-  std::vector<x509::Certificate> signers;
+  std::vector<std::shared_ptr<const Signer>> signers;
 };
 
 // All of an Endorsements that concerns DCAP, read once. Nothing here depends on time or roots.
 struct Collateral {
+  static constexpr std::array kReadFrom{&Endorsements::certificates, &Endorsements::tcb_infos,
+                                        &Endorsements::enclave_identities};
   std::vector<x509::Certificate> certificates;
   std::vector<SignedBy<TcbInfo>> tcb_infos;
   std::vector<SignedBy<EnclaveIdentity>> identities;

@@ -8,6 +8,7 @@
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/dcap/certified_key.h"
 #include "attest/verify/dcap/collateral.h"
+#include "attest/verify/read_endorsements.h"
 
 namespace sealpack::attest::dcap {
 
@@ -18,27 +19,19 @@ namespace sealpack::attest::dcap {
 // threads.
 class Memory : public ChainCache::Memory {
  public:
-  using SharedCollateral = std::shared_ptr<const Collateral>;
   using SharedKey = std::shared_ptr<const CertifiedKey>;
 
-  SharedCollateral find(const Endorsements& endorsements);
-  void remember(const Endorsements& endorsements, SharedCollateral collateral);
+  ReadEndorsements<Collateral>& collateral() { return collateral_; }
 
   // By the SHA-256 of Quote::qe_vendor_id and Quote::certification.
   SharedKey find(const Digest& certification);
   void remember(const Digest& certification, SharedKey key);
 
  private:
-  static constexpr std::size_t kMaxEndorsements = 16;
   static constexpr std::size_t kMaxKeys = 4096;
 
-  struct Read {
-    Endorsements endorsements;  // a copy, compared byte for byte: faster than a hash
-    SharedCollateral collateral;
-  };
+  ReadEndorsements<Collateral> collateral_;
   std::mutex mutex_;
-  std::vector<std::shared_ptr<const Read>> read_;  // the oldest is replaced
-  std::size_t next_ = 0;
   std::map<Digest, SharedKey> keys_;
 };
 

@@ -99,7 +99,7 @@ struct Facts {
   bool known_key = false;
   bool known_collateral = false;
   Memory::SharedKey key;
-  Memory::SharedCollateral collateral;
+  std::shared_ptr<const Collateral> collateral;
 };
 
 Facts find_facts(const Quote& quote, const VerifyInput& input, std::vector<Reason>& reasons) {
@@ -108,7 +108,7 @@ Facts find_facts(const Quote& quote, const VerifyInput& input, std::vector<Reaso
     facts.memory = &input.cache->memory<Memory>();
     facts.certification = digest_of(quote);
     facts.key = facts.memory->find(facts.certification);
-    facts.collateral = facts.memory->find(input.endorsements);
+    facts.collateral = facts.memory->collateral().find(input);
     facts.known_key = facts.key != nullptr;
     facts.known_collateral = facts.collateral != nullptr;
   }
@@ -125,7 +125,7 @@ Facts find_facts(const Quote& quote, const VerifyInput& input, std::vector<Reaso
 void remember(const Facts& facts, const VerifyInput& input) {
   if (facts.memory == nullptr) return;
   if (!facts.known_key) facts.memory->remember(facts.certification, facts.key);
-  if (!facts.known_collateral) facts.memory->remember(input.endorsements, facts.collateral);
+  if (!facts.known_collateral) facts.memory->collateral().remember(input, facts.collateral);
 }
 
 }  // namespace
