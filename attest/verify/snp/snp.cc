@@ -4,11 +4,10 @@
 #include "attest/verify/binding.h"
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/items.h"
-#include "attest/verify/snp/certificate_table.h"
 #include "attest/verify/snp/snp_claims.h"
+#include "attest/verify/snp/supplied.h"
 #include "attest/verify/verify.h"
 #include "keymgmt/crypto/device_signature.h"
-#include "keymgmt/x509/revocation_list.h"
 
 namespace sealpack::attest {
 namespace snp {
@@ -19,61 +18,24 @@ using x509::Certificate;
 
 constexpr std::size_t kChainSize = 3;  // VCEK or VLEK, ASK or ASVK, ARK
 
-// Certificates and lists from the evidence and the endorsements; untrusted alike.
-struct Supplied {
-  std::vector<Certificate> certificates;
-  std::vector<ByteVector> revocation_lists;
-};
-
-// From the table: DER, or PEM where a host was given that.
-Result<Certificate> parse_entry(Bytes bytes, ChainCache* cache) {
-  if (!as_text(bytes).starts_with("-----BEGIN")) return parse_certificate(bytes, cache);
-  auto blocks = TRY(Certificate::parse_pem(bytes));
-  if (blocks.size() != 1) return Error(ErrorCode::kMalformed, "several certificates in one entry");
-  return std::move(blocks.front());
-}
-
-Supplied gather(const VerifyInput& input, std::vector<Reason>& reasons) {
-  Supplied supplied;
-  supplied.revocation_lists = input.endorsements.revocation_lists;
-  if (const ByteVector* bytes = input.evidence.find("certificates")) {
-    auto table = parse_certificate_table(*bytes);
-    if (!table.ok()) {
-      reasons.push_back({"snp.certificates", table.error().message()});
-    } else {
-      for (const ByteVector& entry : table->certificates) {
-        auto certificate = parse_entry(entry, input.cache);
-        if (certificate.ok()) {
-          supplied.certificates.push_back(std::move(certificate).value());
-        } else {
-          reasons.push_back({"snp.certificates", certificate.error().message()});
-        }
-      }
-      std::move(table->revocation_lists.begin(), table->revocation_lists.end(),
-                std::back_inserter(supplied.revocation_lists));
+// What there is to choose from: the evidence's own first, then the endorsements'.
+class Choice {
+ public:
+  Choice(const Supplied& table, const Supplied& endorsements) {
+    for (const Supplied* supplied : {&table, &endorsements}) {
+      for (const SuppliedCertificate& one : supplied->certificates) certificates.push_back(&one);
+      for (const SuppliedList& one : supplied->revocation_lists) revocation_lists.push_back(&one);
     }
   }
-  // Among the endorsements are those of other makers, in forms that need not concern us.
-  for (const ByteVector& der : input.endorsements.certificates) {
-    auto certificate = parse_certificate(der, input.cache);
-    if (certificate.ok()) supplied.certificates.push_back(std::move(certificate).value());
-  }
-  return supplied;
-}
+  std::vector<const SuppliedCertificate*> certificates;
+  std::vector<const SuppliedList*> revocation_lists;
+};
 
 std::array<std::uint8_t, 64> padded(Bytes hardware_id) {
   std::array<std::uint8_t, 64> id{};
   std::copy(hardware_id.begin(), hardware_id.end(), id.begin());
   return id;
 }
-
-// A certificate that may be that of the key which signed, and why it is not.
-struct Candidate {
-  Certificate certificate;
-  std::optional<EndorsementKey> key;
-  std::vector<Reason> reasons;
-  int rank = 0;
-};
 
 bool has_reported_tcb(const EndorsementKey& key, const Report& report) {
   return parse_tcb(key.product, report.reported_tcb) == key.tcb;
@@ -82,13 +44,11 @@ bool has_chip_id(const EndorsementKey& key, const Report& report) {
   return padded(key.hardware_id) == report.chip_id;
 }
 
-Candidate make_candidate(const Certificate& certificate, const Report& report) {
-  Candidate candidate{certificate, {}, {}, 0};
-  candidate.key = parse_endorsement_key(certificate, report.signing_key, candidate.reasons);
-  if (!candidate.key) return candidate;
-  candidate.rank = 1 + (has_chip_id(*candidate.key, report) ? 2 : 0) +
-                   (has_reported_tcb(*candidate.key, report) ? 1 : 0);
-  return candidate;
+// How well a certificate fits a report.
+int rank_of(const SuppliedCertificate& supplied, const Report& report) {
+  if (!supplied.key) return 0;
+  return 1 + (has_chip_id(*supplied.key, report) ? 2 : 0) +
+         (has_reported_tcb(*supplied.key, report) ? 1 : 0);
 }
 
 Status verify_signature(const Certificate& certificate, const Report& report, Bytes bytes,
@@ -103,31 +63,33 @@ Status verify_signature(const Certificate& certificate, const Report& report, By
 
 // Of the certificates of the right name the one that fits best; of several that fit alike, one
 // whose key made the signature: a broker may hold those of many chips and versions.
-std::optional<Candidate> find_candidate(const Supplied& supplied, const Report& report, Bytes bytes,
-                                        ChainCache* cache) {
-  std::vector<Candidate> candidates;
-  for (const Certificate& certificate : supplied.certificates) {
-    if (certificate.subject_common_name() != leaf_name(report.signing_key)) continue;
-    Candidate candidate = make_candidate(certificate, report);
-    if (!candidates.empty() && candidate.rank < candidates.front().rank) continue;
-    if (!candidates.empty() && candidate.rank > candidates.front().rank) candidates.clear();
-    candidates.push_back(std::move(candidate));
+const SuppliedCertificate* find_candidate(const Choice& choice, const Report& report, Bytes bytes,
+                                          ChainCache* cache) {
+  std::vector<const SuppliedCertificate*> candidates;
+  int best = 0;
+  for (const SuppliedCertificate* one : choice.certificates) {
+    if (one->common_name != leaf_name(report.signing_key)) continue;
+    const int rank = rank_of(*one, report);
+    if (rank < best) continue;
+    if (rank > best) candidates.clear();
+    best = rank;
+    candidates.push_back(one);
   }
-  if (candidates.empty()) return std::nullopt;
+  if (candidates.empty()) return nullptr;
   if (candidates.size() > 1) {
-    for (Candidate& candidate : candidates) {
-      if (verify_signature(candidate.certificate, report, bytes, cache).ok()) return candidate;
+    for (const SuppliedCertificate* one : candidates) {
+      if (verify_signature(one->certificate, report, bytes, cache).ok()) return one;
     }
   }
-  return std::move(candidates.front());
+  return candidates.front();
 }
 
-void add_no_candidate(const Supplied& supplied, SigningKey kind, std::vector<Reason>& reasons) {
+void add_no_candidate(const Choice& choice, SigningKey kind, std::vector<Reason>& reasons) {
   const std::string wanted(leaf_name(kind));
   const std::string_view other =
       leaf_name(kind == SigningKey::kVcek ? SigningKey::kVlek : SigningKey::kVcek);
-  for (const Certificate& certificate : supplied.certificates) {
-    if (certificate.subject_common_name() != other) continue;
+  for (const SuppliedCertificate* one : choice.certificates) {
+    if (one->common_name != other) continue;
     reasons.push_back({"snp.leaf-name", "the report says it is signed by " + wanted +
                                             ", the certificate supplied is of " +
                                             std::string(other)});
@@ -149,20 +111,26 @@ class Verification {
       add("snp.vmpl",
           "the hypervisor asked for it, not a guest (VMPL " + std::to_string(report_.vmpl) + ")");
     }
-    const Supplied supplied = gather(input_, reasons_);
-    const auto candidate = find_candidate(supplied, report_, bytes_, input_.cache);
-    if (!candidate) {
-      add_no_candidate(supplied, report_.signing_key, reasons_);
+    const ByteVector* table_bytes = input_.evidence.find("certificates");
+    const Supplied table =
+        table_bytes != nullptr ? read_table(*table_bytes, input_.cache, reasons_) : Supplied{};
+    const SuppliedEndorsements endorsements(input_);
+    const Choice choice(table, endorsements.get());
+    const auto* candidate = find_candidate(choice, report_, bytes_, input_.cache);
+    if (candidate == nullptr) {
+      add_no_candidate(choice, report_.signing_key, reasons_);
       return std::nullopt;
     }
-    reasons_.insert(reasons_.end(), candidate->reasons.begin(), candidate->reasons.end());
+    const auto& key_reasons = candidate->key_reasons;
+    reasons_.insert(reasons_.end(), key_reasons.begin(), key_reasons.end());
     check_signature(candidate->certificate);
-    const auto chain = check_chain(candidate->certificate, supplied);
+    const auto chain = check_chain(*candidate, choice);
     if (!candidate->key) return std::nullopt;
     check_product(*candidate->key);
     if (chain) check_names(*chain, candidate->key->product);
     check_chip(*candidate->key);
     if (!check_tcb(*candidate->key) || !reasons_.empty()) return std::nullopt;
+    endorsements.remember();
     return claims_of(report_, *candidate->key, proven_);
   }
 
@@ -183,35 +151,34 @@ class Verification {
   }
 
   // The lists that are about this chain: by name of the root's, the only one who publishes any.
-  std::vector<ByteVector> lists_of(std::span<const Certificate> authorities,
-                                   const Supplied& supplied) {
+  static std::vector<ByteVector> lists_of(
+      const std::vector<const SuppliedCertificate*>& authorities, const Choice& choice) {
     std::vector<ByteVector> lists;
-    for (const ByteVector& der : supplied.revocation_lists) {
-      const auto list = x509::RevocationList::parse_der(der);
-      if (!list.ok()) continue;
-      const bool is_ours =
-          std::any_of(authorities.begin(), authorities.end(), [&](const Certificate& authority) {
-            return authority.issuer_name() == list->issuer_name();
-          });
-      if (is_ours) lists.push_back(der);
+    for (const SuppliedList* list : choice.revocation_lists) {
+      const bool is_ours = std::any_of(
+          authorities.begin(), authorities.end(),
+          [&](const auto* authority) { return authority->issuer_name == list->issuer_name; });
+      if (is_ours) lists.push_back(list->der);
     }
     return lists;
   }
 
-  std::optional<std::vector<Certificate>> check_chain(const Certificate& leaf,
-                                                      const Supplied& supplied) {
+  std::optional<std::vector<Certificate>> check_chain(const SuppliedCertificate& leaf,
+                                                      const Choice& choice) {
     // Those named on the way up and no others: a chain is remembered by what could be part of it.
     std::vector<Certificate> pool;
-    for (const Certificate& certificate : supplied.certificates) {
-      if (certificate.subject_name() == leaf.issuer_name()) pool.push_back(certificate);
+    std::vector<const SuppliedCertificate*> authorities;
+    for (const SuppliedCertificate* one : choice.certificates) {
+      if (one->subject_name != leaf.issuer_name) continue;
+      pool.push_back(one->certificate);
+      authorities.push_back(one);
     }
-    const std::vector<Certificate> authorities = pool;
-    const std::vector<ByteVector> lists = lists_of(authorities, supplied);
-    for (const Certificate& certificate : supplied.certificates) {
-      const bool is_named = std::any_of(authorities.begin(), authorities.end(), [&](const auto& a) {
-        return a.issuer_name() == certificate.subject_name() && !(a == certificate);
+    const std::vector<ByteVector> lists = lists_of(authorities, choice);
+    for (const SuppliedCertificate* one : choice.certificates) {
+      const bool is_named = std::any_of(authorities.begin(), authorities.end(), [&](const auto* a) {
+        return a->issuer_name == one->subject_name && !(a->certificate == one->certificate);
       });
-      if (is_named) pool.push_back(certificate);
+      if (is_named) pool.push_back(one->certificate);
     }
     x509::ChainRules rules;
     rules.now = input_.now;
@@ -222,7 +189,7 @@ class Verification {
     rules.revocation_lists = lists;
     rules.longest = kChainSize;
     proven_.revocation_checked = !lists.empty();
-    return verify_chain(leaf, pool, rules, input_.cache, reasons_);
+    return verify_chain(leaf.certificate, pool, rules, input_.cache, reasons_);
   }
 
   void check_names(const std::vector<Certificate>& chain, Product product) {
