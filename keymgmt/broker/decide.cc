@@ -99,6 +99,7 @@ class Deciding {
     }
     input.minimum_tcb_evaluation = judges_.options.minimum_tcb_evaluation;
     input.cache = &judges_.cache;
+    input.kept_endorsements = endorsements;
     const attest::Verdict verdict = attest::verify(input);
     if (!verdict.accepted()) {
       add(verdict.reasons);
