@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sealpack attest`: evidence proven, shown and collected, as its users run it."""
+
+import json
+import os
+import pathlib
+import unittest
+
+from evidence_maker import Laboratory, envelope, sigstruct, snp_report
+from sealpack_case import IO, MALFORMED, NOT_AUTHENTIC, OK, REFUSED, USAGE, SealpackCase
+
+UNSUPPORTED = 11
+MEASUREMENT = bytes([0xab]) * 32
+BOUND = bytes(range(64))
+VECTORS = pathlib.Path(os.environ.get("SEALPACK_VECTORS", "/nonexistent")) / "attest"
+
+
+def reasons_of(run):
+    return {reason["code"] for reason in json.loads(run.out)["error"]["reasons"]}
+
+
+class AttestCase(SealpackCase):
+    def setUp(self):
+        super().setUp()
+        self.lab = Laboratory()
+        self.put("e.bin", self.lab.evidence(MEASUREMENT, BOUND))
+        self.put("roots.toml", self.lab.roots())
+        self.put("policy.toml", self.lab.policy(MEASUREMENT))
+
+    def put(self, name, content):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    verify_simulated = ("attest", "verify", "e.bin", "--roots", "roots.toml", "--policy", "policy.toml")
+
+
+class Verify(AttestCase):
+    def test_accepts_and_says_what_is_proven(self):
+        run = self.succeed(*self.verify_simulated, "--lab", "--report-data", BOUND.hex())
+        self.assertRegex(run.out, r"^OK simulated \(SIMULATED: protects nothing\)")
+        self.assertIn("ab" * 32, run.out)
+        self.assertEqual(run.err, "")
+
+    def test_json_has_the_claims(self):
+        result = self.succeed(*self.verify_simulated, "--lab", "--json").json()
+        self.assertTrue(result["accepted"])
+        self.assertTrue(result["simulated"])
+        self.assertFalse(result["report_data_compared"])
+        self.assertEqual(result["report_data"], BOUND.hex())
+        self.assertEqual(result["claims"], {"measurement": "ab" * 32, "root": self.lab.digest})
+
+    def test_says_that_freshness_is_not_proven(self):
+        self.assertIn("--report-data", self.succeed(*self.verify_simulated, "--lab").err)
+
+    def test_simulated_evidence_needs_a_laboratory(self):
+        self.fail_with(REFUSED, r"reason: policy\.simulated: ", *self.verify_simulated)
+
+    def test_simulated_evidence_needs_a_root_that_is_named(self):
+        self.fail_with(NOT_AUTHENTIC, r"reason: simulated\.root: ", "attest", "verify", "e.bin", "--policy",
+                       "policy.toml", "--lab")
+        self.put("roots.toml", Laboratory().roots())
+        self.fail_with(NOT_AUTHENTIC, r"reason: simulated\.root: ", *self.verify_simulated, "--lab")
+
+    def test_refuses_evidence_that_is_bound_to_something_else(self):
+        other = bytes(64).hex()
+        self.fail_with(NOT_AUTHENTIC, r"simulated\.report-data", *self.verify_simulated, "--lab", "--report-data", other)
+        short = BOUND[:63].hex()
+        self.fail_with(NOT_AUTHENTIC, r"simulated\.report-data", *self.verify_simulated, "--lab", "--report-data", short)
+
+    def test_refuses_a_signature_that_does_not_hold(self):
+        self.flip(self.folder / "e.bin", -1)
+        self.fail_with(NOT_AUTHENTIC, r"simulated\.signature", *self.verify_simulated, "--lab")
+
+    def test_gives_all_reasons_of_the_policy(self):
+        self.put("policy.toml", Laboratory().policy(bytes(32)))
+        run = self.run_tool(*self.verify_simulated, "--json")
+        self.assertEqual(run.status, REFUSED)
+        self.assertEqual(reasons_of(run), {"policy.not-accepted", "policy.simulated"})
+        self.assertEqual(len(json.loads(run.out)["error"]["reasons"]), 3)
+        self.assertEqual(run.err.count("reason: policy.not-accepted"), 2)
+
+    def test_refuses_a_tee_that_the_policy_does_not_admit(self):
+        self.put("policy.toml", self.lab.policy(MEASUREMENT).replace("simulated", "sgx", 1).split("measurement")[0]
+                 + "".join(f'{claim} = {{ ignore = "a test" }}\n' for claim in
+                           ("debug", "isv_prod_id", "isv_svn", "mrenclave", "mrsigner", "tcb_status")))
+        self.fail_with(REFUSED, r"policy\.tee: .*'sgx'", *self.verify_simulated, "--lab")
+
+    def test_reads_the_same_evidence_as_hex_and_base64(self):
+        self.put("e.bin", self.lab.evidence(MEASUREMENT, BOUND).hex())
+        self.succeed(*self.verify_simulated, "--lab")
+
+    def test_refuses_what_is_no_evidence(self):
+        for content in (b"", b"hello", b"{}", bytes(1184), self.lab.evidence(MEASUREMENT, BOUND)[:-1]):
+            self.put("e.bin", content)
+            self.fail_with(MALFORMED, r"e\.bin", *self.verify_simulated, "--lab")
+
+    def test_refuses_evidence_that_breaks_its_format(self):
+        self.put("e.bin", envelope("sgx", quote=b"\x03\0\x02\0" + bytes(100)))
+        run = self.run_tool("attest", "verify", "e.bin", "--policy", "policy.toml")
+        self.assertIn(run.status, (MALFORMED, NOT_AUTHENTIC))
+        self.put("e.bin", envelope("tdx", report=b"x"))
+        self.fail_with(MALFORMED, r"evidence\.item-", "attest", "verify", "e.bin", "--policy", "policy.toml")
+
+    def test_refuses_a_tee_that_it_does_not_know(self):
+        self.put("e.bin", envelope("quantum", report=b"x"))
+        self.fail_with(NOT_AUTHENTIC, r"evidence\.tee: .*'quantum'", "attest", "verify", "e.bin", "--policy",
+                       "policy.toml")
+
+    def test_wants_a_policy(self):
+        self.fail_with(USAGE, "--policy", "attest", "verify", "e.bin", "--lab")
+
+    def test_refuses_a_bad_command_line(self):
+        for extra in (("--report-data", "xyz"), ("--report-data", "ab" * 65), ("--now", "yesterday"),
+                      ("--item", "report"), ("--item", "letter=e.bin"), ("--gpu-nonce", "q")):
+            run = self.run_tool(*self.verify_simulated, "--lab", *extra)
+            self.assertEqual(run.status, USAGE, extra)
+        self.fail_with(USAGE, "attest", "attest")
+        self.fail_with(IO, "absent", "attest", "verify", "absent", "--policy", "policy.toml")
+
+    def test_refuses_endorsements_that_are_none_and_names_them(self):
+        self.put("endorsements/notes.txt", "hello")
+        self.fail_with(MALFORMED, r"notes\.txt", *self.verify_simulated, "--lab", "--endorsements", "endorsements")
+        self.put("endorsements/notes.txt", "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n")
+        self.fail_with(MALFORMED, "private key", *self.verify_simulated, "--lab", "--endorsements", "endorsements")
+
+    def test_refuses_roots_that_are_none(self):
+        self.put("roots.toml", 'simulated = ["sha256:ab"]\n')
+        self.fail_with(MALFORMED, r"roots\.toml:1:", *self.verify_simulated, "--lab")
+        self.put("roots.toml", "anybody = true\n")
+        self.fail_with(MALFORMED, "'anybody'", *self.verify_simulated, "--lab")
+
+    def test_an_item_can_come_from_a_file_of_its_own(self):
+        self.put("more.bin", b"more")
+        self.fail_with(MALFORMED, r"evidence\.item-unknown", *self.verify_simulated, "--lab", "--item", "quote=more.bin")
+
+
+@unittest.skipUnless(VECTORS.is_dir(), "no samples of other projects here")
+class RealEvidence(AttestCase):
+    genoa = (VECTORS / "snp/ms-genoa_attestation_report.bin", "--endorsements", VECTORS / "snp/ms-genoa_vcek.pem",
+             "--endorsements", VECTORS / "snp/genoa_ask_ark_asvk.pem", "--now", "2026-06-01T00:00:00Z")
+    phala = (VECTORS / "sgx/phala-sgx_quote", "--endorsements", VECTORS / "sgx/phala-sgx_quote_collateral.json",
+             "--now", "2025-07-01T00:00:00Z")
+
+    def test_shows_a_verified_report(self):
+        for arguments in (self.genoa, self.phala):
+            result = self.succeed("attest", "show", *arguments, "--json").json()
+            self.assertTrue(result["verified"], result.get("reasons"))
+            self.assertFalse(result["claims"]["debug"])
+
+    def test_a_policy_made_of_evidence_accepts_it_and_nothing_else(self):
+        for arguments in (self.genoa, self.phala):
+            evidence, proof = arguments[0], arguments[1:]
+            self.succeed("policy", "init", "--from", evidence, *proof, "--out", "made.toml", "--force")
+            self.succeed("policy", "check", "made.toml")
+            self.succeed("policy", "test", "made.toml", "--evidence", evidence, *proof)
+            self.succeed("attest", "verify", evidence, *proof, "--policy", "made.toml")
+            self.fail_with(REFUSED, "accepts what it was to refuse", "policy", "test", "made.toml", "--evidence",
+                           evidence, *proof, "--expect", "refuse")
+
+    def test_collateral_that_expired_proves_nothing(self):
+        self.put("p.toml", self.lab.policy(MEASUREMENT))
+        self.fail_with(NOT_AUTHENTIC, "reason: ", "attest", "verify", *self.phala[:-1], "2026-07-01T00:00:00Z",
+                       "--policy", "p.toml")
+
+    def test_a_platform_out_of_date_is_refused_with_its_advisories(self):
+        self.succeed("policy", "init", "--from", self.phala[0], *self.phala[1:], "--out", "made.toml")
+        text = (self.folder / "made.toml").read_text()
+        self.assertIn("advisories", text)
+        strict = "\n".join(line for line in text.splitlines() if not line.startswith("advisories"))
+        self.put("strict.toml", strict)
+        run = self.run_tool("attest", "verify", *self.phala, "--policy", "strict.toml", "--json")
+        self.assertEqual(run.status, REFUSED)
+        self.assertEqual(reasons_of(run), {"policy.not-stated"})
+
+
+class Show(AttestCase):
+    def test_says_that_nothing_is_verified(self):
+        run = self.succeed("attest", "show", "e.bin")
+        self.assertIn("UNVERIFIED", run.out)
+        self.assertIn("SIMULATED", run.out)
+        self.assertIn("ab" * 32, run.out)
+        result = self.succeed("attest", "show", "e.bin", "--json").json()
+        self.assertFalse(result["verified"])
+        self.assertNotIn("claims", result)
+        self.assertEqual([item["kind"] for item in result["items"]], ["report"])
+
+    def test_shows_claims_once_they_are_proven(self):
+        run = self.succeed("attest", "show", "e.bin", "--roots", "roots.toml")
+        self.assertIn("VERIFIED: these claims are proven", run.out)
+        self.put("roots.toml", Laboratory().roots())
+        run = self.succeed("attest", "show", "e.bin", "--roots", "roots.toml")
+        self.assertIn("NOT VERIFIED", run.out)
+        self.assertIn("simulated.root", run.out)
+
+    def test_shows_every_field_of_a_report(self):
+        self.put("report.bin", snp_report())
+        run = self.succeed("attest", "show", "report.bin")
+        for name in ("measurement", "host_data", "chip_id", "reported_tcb", "report_data", "vmpl"):
+            self.assertRegex(run.out, rf"\n  {name} ")
+        self.assertIn("11" * 64, run.out)
+
+    def test_shows_what_it_can_of_broken_items(self):
+        self.put("e.bin", envelope("tdx", quote=b"x"))
+        self.assertIn("cannot be read further", self.succeed("attest", "show", "e.bin").out)
+
+    def test_no_byte_of_evidence_steers_the_terminal(self):
+        self.put("e.bin", envelope("a\x1b[31m", report=b"x"))
+        self.assertNotIn("\x1b", self.succeed("attest", "show", "e.bin").out)
+
+    def test_refuses_what_is_no_evidence(self):
+        self.put("x", b"hello")
+        self.fail_with(MALFORMED, "'x'", "attest", "show", "x")
+
+
+class Collect(AttestCase):
+    def record(self, **files):
+        for name, content in files.items():
+            self.put(f"recorded/{name}", content)
+
+    def collect(self, *more):
+        return ("attest", "collect", "--report-data", BOUND.hex(), "--out", "out.bin", "--source", "recorded", *more)
+
+    def test_a_recorded_report_becomes_an_envelope(self):
+        self.record(provider="sev_guest\n", outblob=snp_report(), auxblob=b"table", inblob=BOUND, generation="3\n")
+        run = self.succeed(*self.collect("--tee", "sev-snp"))
+        self.assertIn("report, 1.2 KiB", run.out)
+        self.assertEqual((self.folder / "out.bin").read_bytes(),
+                         envelope("sev-snp", report=snp_report(), certificates=b"table"))
+        shown = self.succeed("attest", "show", "out.bin", "--json").json()
+        self.assertEqual(shown["tee"], "sev-snp")
+
+    def test_a_recorded_folder_is_evidence_itself(self):
+        self.record(provider="sev_guest\n", outblob=snp_report())
+        self.assertEqual(self.succeed("attest", "show", "recorded", "--json").json()["tee"], "sev-snp")
+
+    def test_refuses_a_recording_of_another_question(self):
+        self.record(provider="sev_guest\n", outblob=snp_report(), inblob=bytes(64))
+        self.fail_with(REFUSED, "inblob", *self.collect("--tee", "sev-snp"))
+
+    def test_refuses_a_recording_of_another_tee(self):
+        self.record(provider="tdx_guest\n", outblob=b"quote")
+        self.fail_with(UNSUPPORTED, "'tdx_guest'", *self.collect("--tee", "sev-snp"))
+
+    def test_reads_gramine_and_nitro(self):
+        self.record(attestation_type="dcap\n", quote=b"a quote", user_report_data=BOUND)
+        self.succeed(*self.collect("--tee", "sgx"))
+        self.record(response=bytes.fromhex("a16b4174746573746174696f6ea168646f63756d656e74420102"))
+        self.succeed(*self.collect("--tee", "nitro", "--force"))
+        self.assertEqual((self.folder / "out.bin").read_bytes(), envelope("nitro", document=b"\1\2"))
+
+    def test_never_pads_or_cuts_report_data(self):
+        self.record(provider="sev_guest\n", outblob=snp_report())
+        for size in (1, 32, 63, 65):
+            self.fail_with(USAGE, "64", "attest", "collect", "--tee", "sev-snp", "--report-data", "ab" * size, "--out",
+                           "out.bin", "--source", "recorded")
+
+    def test_collects_nothing_simulated(self):
+        self.record(provider="sev_guest\n", outblob=b"x")
+        self.fail_with(USAGE, "'simulated' is not collected", *self.collect("--tee", "simulated"))
+
+    def test_keeps_a_file_that_is_there(self):
+        self.record(provider="sev_guest\n", outblob=snp_report())
+        self.put("out.bin", b"mine")
+        self.fail_with(IO, "out.bin", *self.collect("--tee", "sev-snp"))
+
+    def test_options_of_a_tpm_go_with_a_tpm(self):
+        self.fail_with(USAGE, "--tee tpm", *self.collect("--tee", "sev-snp", "--pcrs", "0,1"))
+        self.fail_with(USAGE, "--tee tpm", *self.collect("--tee", "tpm"))
+        self.fail_with(USAGE, "no PCR", "attest", "collect", "--tee", "tpm", "--report-data", "ab", "--out", "x")
+
+
+class Measure(AttestCase):
+    def test_sgx(self):
+        content, mrsigner = sigstruct(MEASUREMENT)
+        self.put("enclave.sig", content)
+        run = self.succeed("attest", "measure", "sgx", "enclave.sig")
+        self.assertIn(f'mrenclave = {{ accept = ["{"ab" * 32}"] }}\n', run.out)
+        self.assertIn(f'mrsigner = {{ accept = ["{mrsigner}"] }}\n', run.out)
+        result = self.succeed("attest", "measure", "sgx", "enclave.sig", "--json").json()
+        self.assertEqual((result["claims"]["isv_prod_id"], result["claims"]["isv_svn"]), (5, 7))
+
+    def test_sgx_enclaves_for_debugging(self):
+        self.put("enclave.sig", sigstruct(MEASUREMENT, debug=True)[0])
+        self.assertIn("debugged", self.succeed("attest", "measure", "sgx", "enclave.sig").err)
+
+    def test_sgx_refuses_what_is_not_signed(self):
+        content = sigstruct(MEASUREMENT)[0]
+        for offset, status in ((0, MALFORMED), (512, MALFORMED), (600, NOT_AUTHENTIC), (960, NOT_AUTHENTIC),
+                               (1026, NOT_AUTHENTIC), (20, NOT_AUTHENTIC)):
+            self.put("enclave.sig", content)
+            self.flip(self.folder / "enclave.sig", offset)
+            self.fail_with(status, "SIGSTRUCT", "attest", "measure", "sgx", "enclave.sig")
+        self.put("enclave.sig", content[:-1])
+        self.fail_with(MALFORMED, "1807", "attest", "measure", "sgx", "enclave.sig")
+
+    def test_launch(self):
+        first = self.succeed("attest", "measure", "launch", "--trust", "vendor.pub", "--json").json()
+        self.assertEqual(first["mrconfigid"], first["host_data"] + "00" * 16)
+        other = self.succeed("attest", "measure", "launch", "--trust", "stranger.pub", "--json").json()
+        self.assertNotEqual(first["launch"], other["launch"])
+        narrowed = self.succeed("attest", "measure", "launch", "--trust", "vendor.pub", "--top-1", "--json").json()
+        self.assertNotEqual(first["launch"], narrowed["launch"])
+        self.fail_with(USAGE, "contradict", "attest", "measure", "launch", "--trust", "vendor.pub", "--top-1",
+                       "--rounded", "2")
+        self.fail_with(USAGE, "role", "attest", "measure", "launch", "--trust", "vendor.pub", "--broker-key",
+                       "device.pub")
+
+    def test_snp_needs_its_files(self):
+        self.fail_with(USAGE, "--kernel", "attest", "measure", "snp", "--firmware", "e.bin", "--cpu", "EPYC-Milan",
+                       "--append", "quiet")
+        self.fail_with(IO, "absent", "attest", "measure", "snp", "--firmware", "absent", "--cpu", "EPYC-Milan")
+        self.fail_with(MALFORMED, "e.bin", "attest", "measure", "snp", "--firmware", "e.bin", "--cpu", "EPYC-Milan-v2")
+        self.fail_with(USAGE, "", "attest", "measure", "snp", "--firmware", "e.bin", "--cpu", "8086")
+
+    def test_wants_a_subject(self):
+        self.assertEqual(self.run_tool("attest", "measure").status, USAGE)
+
+
+if __name__ == "__main__":
+    unittest.main()
