@@ -51,8 +51,8 @@ Error Columns::unexpected() {
 }
 
 Result<const Value*> Columns::next() {
-  if (at_ == row_.size()) return unexpected();
-  return &row_[at_++];
+  if (at_ == row_->size()) return unexpected();
+  return &(*row_)[at_++];
 }
 
 Result<std::uint64_t> Columns::number() {

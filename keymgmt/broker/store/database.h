@@ -66,7 +66,10 @@ inline Value bytes_value(Bytes bytes) {
 // damaged, or somebody else wrote to it.
 class Columns {
  public:
-  explicit Columns(const Row& row) : row_(row) {}
+  explicit Columns(const Row& row) : row_(&row) {}  // which must outlive it
+  explicit Columns(Row&& row) : own_(std::move(row)), row_(&own_) {}
+  Columns(const Columns&) = delete;
+  Columns& operator=(const Columns&) = delete;
   Result<std::uint64_t> number();
   Result<ByteVector> bytes();
   Result<std::string> text();
@@ -83,7 +86,8 @@ class Columns {
  private:
   Result<const Value*> next();
   static Error unexpected();
-  const Row& row_;
+  const Row own_;
+  const Row* row_;
   std::size_t at_ = 0;
 };
 

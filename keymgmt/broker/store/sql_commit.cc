@@ -158,7 +158,11 @@ Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
     const Decision& decision = decisions[i];
     Outcome outcome;
     if (!spent[i]) {
-      outcome.reason = {"broker.nonce-used", "the challenge was answered before"};
+      const bool forgotten = decision.expires <= head.forgotten;
+      outcome.reason = forgotten ? Reason{"broker.nonce-expired",
+                                          "challenges up to " + std::to_string(head.forgotten) +
+                                              " are forgotten; is the broker's clock right?"}
+                                 : Reason{"broker.nonce-used", "the challenge was answered before"};
       committed.outcomes.push_back(std::move(outcome));
       continue;
     }

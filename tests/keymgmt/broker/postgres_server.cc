@@ -92,7 +92,7 @@ bool PostgresServer::start(const std::string& binaries) {
   }
   process_ = spawn(serve);
   for (int i = 0; i < 600; ++i) {
-    if (PQping(uri("postgres").c_str()) == PQPING_OK) return true;
+    if (PQping(uri().c_str()) == PQPING_OK) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   return false;
@@ -100,22 +100,22 @@ bool PostgresServer::start(const std::string& binaries) {
 
 PostgresServer::~PostgresServer() {
   if (process_ <= 0) return;
-  ::kill(process_, SIGINT);
+  ::kill(process_, SIGQUIT);  // at once: nobody reads its files again
   ::waitpid(process_, nullptr, 0);
 }
 
-std::string PostgresServer::uri(const std::string& database) const {
-  return "postgresql://postgres@/" + database + "?host=" + folder_->path().string();
+std::string PostgresServer::uri() const {
+  return "postgresql://postgres@/postgres?host=" + folder_->path().string();
 }
 
 std::string PostgresServer::new_database() {
   const std::string name = "test" + std::to_string(++databases_);
-  PGconn* connection = PQconnectdb(uri("postgres").c_str());
-  PGresult* made = PQexec(connection, ("CREATE DATABASE " + name).c_str());
+  PGconn* connection = PQconnectdb(uri().c_str());
+  PGresult* made = PQexec(connection, ("CREATE SCHEMA " + name).c_str());
   EXPECT_EQ(PQresultStatus(made), PGRES_COMMAND_OK) << PQerrorMessage(connection);
   PQclear(made);
   PQfinish(connection);
-  return uri(name);
+  return uri() + "&options=-csearch_path%3D" + name;
 }
 
 }  // namespace sealpack::broker::testing
