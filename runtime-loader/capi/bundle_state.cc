@@ -106,8 +106,30 @@ Status BundleState::unlock(const std::function<Status(loader::Session&)>& unlock
   const unpacker::OpenBundle* opened = core->opened(id_);
   if (opened == nullptr) return Error(ErrorCode::kInternal, "an unlocked bundle is not open");
   TRY(use_open(*opened));
+  lease_ends_ = core->lease_ends_at(id_);
   session_->hooks().log(SEALPACK_LOG_INFO, "unlocked " + printable(release_.product));
   return done();
+}
+
+Status BundleState::renew(const std::function<Status(loader::Session&)>& renew) {
+  auto core = session_->lock();
+  TRY(renew(*core));
+  const std::unique_lock lock(mutex_);
+  lease_ends_ = core->lease_ends_at(id_);
+  return done();
+}
+
+Result<std::optional<std::uint64_t>> BundleState::lease_left() const {
+  const std::shared_lock lock(mutex_);
+  if (open_ == nullptr) return Error(ErrorCode::kKeyUnavailable, "the bundle is locked");
+  if (!lease_ends_) return std::optional<std::uint64_t>();
+  const std::uint64_t now = boot_seconds();
+  return std::optional(now < *lease_ends_ ? *lease_ends_ - now : 0);
+}
+
+Status BundleState::check_lease() const {
+  if (!lease_ends_ || boot_seconds() < *lease_ends_) return done();
+  return Error(ErrorCode::kRefused, "the lease is over").with_hint("ask the broker to prolong it");
 }
 
 Status BundleState::add_grant(Bytes bytes) {
@@ -178,6 +200,7 @@ Status BundleState::read_pieces(std::size_t index, std::uint64_t offset, Mutable
 Status BundleState::read(std::size_t index, std::uint64_t offset, MutableBytes out) {
   const std::shared_lock lock(mutex_);
   const auto checked = [&]() -> Status {
+    TRY(check_lease());
     TRY(check_range(index, offset, out.size()));
     return read_pieces(index, offset, out);
   };
@@ -207,6 +230,7 @@ Status BundleState::stream(std::size_t index, std::uint64_t offset, std::uint64_
   if (limit < kMinBlock) return usage("sink: max_block is below 32 KiB");
   const std::shared_lock lock(mutex_);
   TRY(check_range(index, offset, size));
+  TRY(check_lease());
   ByteVector lent(sink.acquire == nullptr ? static_cast<std::size_t>(std::min(limit, size)) : 0);
   for (std::uint64_t sent = 0; sent < size;) {
     const std::size_t count = block_size(index, offset + sent, std::min(limit, size - sent));

@@ -35,6 +35,10 @@ class BundleState {
 
   // Runs `unlock` with the core's session; if the bundle is open then, takes its readers into use.
   Status unlock(const std::function<Status(loader::Session&)>& unlock);
+  // Runs `renew` with the core's session for a bundle that is unlocked.
+  Status renew(const std::function<Status(loader::Session&)>& renew);
+  // Seconds until the lease is over; nullopt: it has no end.
+  Result<std::optional<std::uint64_t>> lease_left() const;
   Status add_grant(Bytes grant);
   const std::vector<bundle::Slot>& granted_slots() const { return granted_; }  // in unlock()
 
@@ -57,6 +61,7 @@ class BundleState {
   void use_readers(const unpacker::VerifiedBundle& bundle);
   Status use_open(const unpacker::OpenBundle& bundle);
   // All below: with mutex_ held, shared.
+  Status check_lease() const;
   Status check_range(std::size_t original, std::uint64_t offset, std::uint64_t size) const;
   Status read_pieces(std::size_t original, std::uint64_t offset, MutableBytes out);
   Status fill(std::size_t original, std::uint64_t offset, MutableBytes out);
@@ -77,6 +82,7 @@ class BundleState {
   const unpacker::VerifiedBundle* verified_ = nullptr;
   const unpacker::OpenBundle* open_ = nullptr;
   std::unique_ptr<ReaderPool> readers_;
+  std::optional<std::uint64_t> lease_ends_;  // boot_seconds()
   std::mutex tensors_mutex_;
   std::optional<std::vector<IndexedTensor>> tensors_;
 };

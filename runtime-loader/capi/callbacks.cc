@@ -103,6 +103,27 @@ Result<ByteVector> CallbackEvidence::collect(Bytes report_data) {
   return evidence;
 }
 
+Result<crypto::SecretBytes> CallbackDeviceKey::hpke_open(Bytes enc, Bytes info, Bytes aad,
+                                                         Bytes ciphertext) const {
+  if (ciphertext.empty()) return Error(ErrorCode::kKeyUnavailable, "the slot is empty");
+  crypto::SecretBytes room(ciphertext.size());
+  std::size_t size = room.size();
+  const MutableBytes plain = room.reveal_for_writing();
+  TRY(callback_status(
+      environment_.device_open(environment_.context, enc.data(), enc.size(), info.data(),
+                               info.size(), aad.data(), aad.size(), ciphertext.data(),
+                               ciphertext.size(), plain.data(), &size),
+      "device_open"));
+  if (size == 0 || size > plain.size()) {
+    return Error(ErrorCode::kIo, "device_open wrote more than there was room for, or nothing");
+  }
+  return crypto::SecretBytes::copy_of(plain.first(size));
+}
+
+Result<crypto::SecretBytes> CallbackDeviceKey::rsa_oaep_unwrap(Bytes) const {
+  return Error(ErrorCode::kUnsupported, "keys of devices are X25519 or P-256");
+}
+
 Status exchange_key(loader::Session& session, loader::BundleId bundle,
                     const sealpack_key_source& source) {
   const loader::KeyRequest request =

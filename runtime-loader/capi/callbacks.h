@@ -44,6 +44,22 @@ class CallbackEvidence final : public loader::EvidenceCollector {
   sealpack_environment environment_;
 };
 
+// The key that the environment's hardware gave to it.
+class CallbackDeviceKey final : public crypto::Decryptor {
+ public:
+  CallbackDeviceKey(const sealpack_environment& environment, crypto::EncryptionKey public_key)
+      : environment_(environment), public_key_(std::move(public_key)) {}
+
+  const crypto::EncryptionKey& public_key() const override { return public_key_; }
+  Result<crypto::SecretBytes> hpke_open(Bytes enc, Bytes info, Bytes aad,
+                                        Bytes ciphertext) const override;
+  Result<crypto::SecretBytes> rsa_oaep_unwrap(Bytes wrapped) const override;
+
+ private:
+  sealpack_environment environment_;
+  crypto::EncryptionKey public_key_;
+};
+
 // One exchange with the caller's key source, for the bundle of that number: a challenge, the
 // request, the grant.
 Status exchange_key(loader::Session& session, loader::BundleId bundle,

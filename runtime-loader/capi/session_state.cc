@@ -3,12 +3,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "runtime-loader/capi/counter_file.h"
 #include "runtime-loader/capi/threads.h"
 #include "runtime-loader/capi/trust.h"
 
 namespace sealpack::capi {
+
+std::uint64_t boot_seconds() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec);
+}
+
 namespace {
 
 constexpr std::uint32_t kMaxThreads = 1024;
@@ -92,15 +100,32 @@ Status SessionState::set_services(const sealpack_session_options& options) {
   }
   backend_.host_holds_keys = options.environment == nullptr;
   if (options.environment != nullptr) {
-    const auto environment = TRY(take(options.environment, "environment"));
-    if (environment.evidence == nullptr) return usage("environment: evidence is NULL");
-    backend_.tee = TRY(text_of(environment.tee, "tee"));
-    std::copy(std::begin(environment.measurement), std::end(environment.measurement),
-              backend_.measurement.bytes.begin());
-    evidence_ = std::make_unique<CallbackEvidence>(environment);
+    TRY(set_environment(TRY(take(options.environment, "environment"))));
   }
   workers_ = std::make_unique<ThreadWorkers>(std::max<std::uint32_t>(options.threads, 1));
   background_ = std::make_unique<BackgroundThread>();
+  return done();
+}
+
+Status SessionState::set_environment(const sealpack_environment& environment) {
+  if (environment.evidence == nullptr && environment.device_key == nullptr) {
+    return usage("environment: neither evidence nor device_key is given");
+  }
+  if ((environment.device_key == nullptr) != (environment.device_open == nullptr)) {
+    return usage("environment: one of device_key and device_open is NULL");
+  }
+  backend_.tee = TRY(text_of(environment.tee, "tee"));
+  std::copy(std::begin(environment.measurement), std::end(environment.measurement),
+            backend_.measurement.bytes.begin());
+  if (environment.evidence != nullptr) {
+    evidence_ = std::make_unique<CallbackEvidence>(environment);
+  }
+  if (environment.device_key != nullptr) {
+    const auto given = TRY(take(environment.device_key, "device_key"));
+    const auto key = TRY(load_key(given, keystore::Role::kDevice));
+    device_key_ = std::make_unique<CallbackDeviceKey>(environment, key.encryption_key());
+    backend_.device_keys = true;
+  }
   return done();
 }
 
@@ -136,8 +161,9 @@ Result<std::shared_ptr<SessionState>> SessionState::create(
   TRY(state->set_counters(options));
   TRY(state->set_services(options));
   const loader::LaunchConfig config = TRY(state->launch_config(options));
-  const loader::Services services{*state->memory_,        *state->counters_, state->spill_.get(),
-                                  state->evidence_.get(), *state->workers_,  *state->background_};
+  const loader::Services services{
+      *state->memory_,  *state->counters_,   state->spill_.get(), state->evidence_.get(),
+      *state->workers_, *state->background_, boot_seconds,        state->device_key_.get()};
   state->session_ =
       TRY(loader::Session::create(loader::serialize_launch(config), state->backend_, services));
   state->launch_digest_ = state->session_->launch_digest();

@@ -12,6 +12,9 @@
 
 namespace sealpack::capi {
 
+// Seconds since the machine started, asleep or not: what leases end by.
+std::uint64_t boot_seconds();
+
 // What stands behind a sealpack_session: the core's session with the services it asks for. Bundles
 // keep it alive.
 class SessionState {
@@ -37,11 +40,14 @@ class SessionState {
     loader::Session& operator*() const { return *session; }
   };
   Locked lock() { return {std::unique_lock(mutex_), &*session_}; }
+  // Null without one.
+  const crypto::Decryptor* device_key() const { return device_key_.get(); }
   loader::BundleId next_id() { return ++last_id_; }  // with the lock held
 
  private:
   SessionState() = default;
   Status set_services(const sealpack_session_options& options);
+  Status set_environment(const sealpack_environment& environment);
   Status set_counters(const sealpack_session_options& options);
   Status set_hooks(const sealpack_session_options& options);
   Result<loader::LaunchConfig> launch_config(const sealpack_session_options& options);
@@ -54,6 +60,7 @@ class SessionState {
   std::unique_ptr<loader::CounterStore> counters_;
   std::unique_ptr<CallbackSpill> spill_;
   std::unique_ptr<CallbackEvidence> evidence_;
+  std::unique_ptr<CallbackDeviceKey> device_key_;
   std::unique_ptr<nn::Workers> workers_;
   std::unique_ptr<nn::Background> background_;
   loader::Backend backend_;

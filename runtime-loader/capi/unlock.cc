@@ -205,7 +205,30 @@ int sealpack_bundle_unlock_source(sealpack_bundle* bundle, const sealpack_key_so
     capi::BundleState* state = TRY(capi::state_of(bundle));
     const sealpack_key_source taken = TRY(capi::take(source, "source"));
     if (taken.grant == nullptr) return capi::usage("source: grant is NULL");
+    const auto exchange = [&](loader::Session& session) {
+      return capi::exchange_key(session, state->id(), taken);
+    };
+    return state->unlocked() ? state->renew(exchange) : state->unlock(exchange);
+  });
+}
+
+int sealpack_bundle_unlock_device(sealpack_bundle* bundle, sealpack_error* error) {
+  return capi::guarded(error, [&]() -> Status {
+    capi::BundleState* state = TRY(capi::state_of(bundle));
+    const crypto::Decryptor* key = state->session().device_key();
+    if (key == nullptr) {
+      return Error(ErrorCode::kUnsupported, "the session's environment has no device key");
+    }
     return state->unlock(
-        [&](loader::Session& session) { return capi::exchange_key(session, state->id(), taken); });
+        [&](loader::Session& session) { return session.unlock_device(state->id(), *key); });
+  });
+}
+
+int sealpack_bundle_lease_left(sealpack_bundle* bundle, uint64_t* seconds, sealpack_error* error) {
+  return capi::guarded(error, [&]() -> Status {
+    capi::BundleState* state = TRY(capi::state_of(bundle));
+    TRY(capi::require(seconds, "seconds"));
+    *seconds = TRY(state->lease_left()).value_or(UINT64_MAX);
+    return done();
   });
 }

@@ -163,6 +163,8 @@ class Session {
   // kRefused when the bundle was opened for a time that is over: then nothing is loaded or run. The
   // time runs from the request on, so that a grant that is held back gains nothing.
   Status check_lease(BundleId id);
+  // When that is, by Services::seconds; nullopt: never, or not open.
+  std::optional<std::uint64_t> lease_ends_at(BundleId id) const;
 
   // Null until it is verified, or open. verified() is valid until the bundle is opened or closed,
   // opened() until it is closed; for readers in any thread.

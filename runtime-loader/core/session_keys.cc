@@ -256,4 +256,10 @@ Status Session::check_lease(BundleId id) {
   return state_->at(Stage::kKey, state_->check_lease(*member));
 }
 
+std::optional<std::uint64_t> Session::lease_ends_at(BundleId id) const {
+  const auto member = state_->find(id);
+  if (!member.ok() || !(*member)->lease) return std::nullopt;
+  return (*member)->lease->ends_at;
+}
+
 }  // namespace sealpack::loader

@@ -210,8 +210,9 @@ typedef struct sealpack_counters {
                const sealpack_floor* floor);
 } sealpack_counters;
 
-/* What this TEE is and how it proves it. NULL in sealpack_session_options: no TEE, the host holds
- * the keys; releases that require attestation do not open. */
+/* What this TEE is, how it proves it, and the key that its hardware gives to it. NULL in
+ * sealpack_session_options: no TEE, the host holds the keys; releases that require attestation do
+ * not open. sealpack/key_sources.h fills it in for TEEs and TPMs under Linux. */
 typedef struct sealpack_environment {
   size_t struct_size;
   void* context;
@@ -221,7 +222,15 @@ typedef struct sealpack_environment {
    * number, or a negative number. report_size is what the TEE of this type takes: 48 for "nitro", 32
    * for "tpm", "azure-sev-snp" and "azure-tdx", 64 for all others. */
   int64_t (*evidence)(void* context, const void* report_data, size_t report_size, void* out,
-                      size_t capacity);
+                      size_t capacity); /* NULL: no evidence, for an environment with device_key */
+  /* A key that hardware releases to this measured environment and to no other, such as a TPM's;
+   * role "device". NULL: none. */
+  const sealpack_public_key* device_key;
+  /* HPKE base mode (RFC 9180), single shot, with the private half of device_key. *plain_size is the
+   * room at `plain`, then what was written. 0, or a sealpack_code. The library wipes `plain`. */
+  int (*device_open)(void* context, const void* enc, size_t enc_size, const void* info,
+                     size_t info_size, const void* aad, size_t aad_size, const void* ciphertext,
+                     size_t ciphertext_size, void* plain, size_t* plain_size);
 } sealpack_environment;
 
 /* ---- Sessions ----------------------------------------------------------------------------- */
@@ -382,9 +391,19 @@ typedef struct sealpack_key_source {
   int64_t (*grant)(void* context, const void* request, size_t request_size, void* grant,
                    size_t capacity);
 } sealpack_key_source;
+/* A grant may be a lease: when it is over, nothing more is read or run. The same call on a bundle
+ * that a lease unlocked prolongs it; a refusal then leaves it as it was. */
 SEALPACK_API int sealpack_bundle_unlock_source(sealpack_bundle* bundle,
                                                const sealpack_key_source* source,
                                                sealpack_error* error);
+
+/* By the environment's device_key: opens attested slots, of a release whose policy lists an
+ * environment of this type. SEALPACK_UNSUPPORTED where the environment has no such key. */
+SEALPACK_API int sealpack_bundle_unlock_device(sealpack_bundle* bundle, sealpack_error* error);
+/* Seconds until the lease is over that the bundle was unlocked for; UINT64_MAX: no end. 0: it is
+ * over. SEALPACK_KEY_UNAVAILABLE before it is unlocked. Parallel. */
+SEALPACK_API int sealpack_bundle_lease_left(sealpack_bundle* bundle, uint64_t* seconds,
+                                            sealpack_error* error);
 
 /* ---- What the vendor says ----------------------------------------------------------------- */
 
