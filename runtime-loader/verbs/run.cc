@@ -12,6 +12,7 @@
 #include "runtime-loader/verbs/run_keys.h"
 #include "runtime-loader/verbs/run_report.h"
 #include "runtime-loader/verbs/run_rows.h"
+#include "runtime-loader/verbs/run_vm.h"
 #include "runtime-loader/verbs/verbs.h"
 
 namespace sealpack::loader {
@@ -85,7 +86,7 @@ class RunSession {
   // Up to a TEE that holds the key.
   Status open() {
     keys_ = TRY(make_key_provider(options_, bundle_.verified, terminal_));
-    backend_ = TRY(launch_process(options_, {bundle_.file->descriptor()}));
+    TRY(make_backend());
     client_.emplace(*backend_);
     TRY(launch());
     AddBundleMessage add;
@@ -95,7 +96,7 @@ class RunSession {
     add.role = "model";
     add.host_time = trust_.clock.unix_seconds.value_or(0);
     TRY(client_->add_bundle(add, *bundle_.file));
-    TRY(get_key());
+    TRY(unlock());
     workers_ = std::make_unique<tee::WorkerThreads>(backend_->capabilities().threads);
     model_.emplace(TRY(host::DividedModel::create(*client_, kBundle, bundle_.verified, *workers_)));
     return done();
@@ -122,7 +123,7 @@ class RunSession {
     figures_.rows = runner.rows();
     figures_.runs = runner.runs();
     figures_.counters = runner.counters();
-    return done();
+    return options_.vm.confirm ? client_->confirm(kBundle) : done();
   }
 
   Result<RunFigures> figures() {
@@ -144,8 +145,31 @@ class RunSession {
     rule_ = TRY(narrow(bundle_.verified.release().answer, config.answer));
     const LaunchedMessage launched = TRY(client_->launch(config));
     figures_.measurement = launched.measurement;
-    if (launched.measurement == backend_->expected_measurement(launched.launch)) return done();
+    if (launched.measurement == expected_measurement_(launched.launch)) return done();
     return Error(ErrorCode::kNotAuthentic, "the TEE's measurement is not that of its program");
+  }
+
+  Status make_backend() {
+    if (options_.tee == "vm") {
+      vm_ = TRY(VmWorld::open(options_, bundle_.file));
+      backend_ = &vm_->backend();
+      expected_measurement_ = [this](const Digest&) { return vm_->measurement(); };
+      return done();
+    }
+    process_ = TRY(launch_process(options_, {bundle_.file->descriptor()}));
+    backend_ = process_.get();
+    expected_measurement_ = [this](const Digest& launch) {
+      return process_->expected_measurement(launch);
+    };
+    return done();
+  }
+
+  // The device's key has served when this returns, whatever came of it.
+  Status unlock() {
+    if (vm_ == nullptr || !vm_->has_device_key()) return get_key();
+    const Status unlocked = client_->unlock_device(kBundle);
+    TRY(vm_->cap());
+    return unlocked;
   }
 
   // One exchange, also to prolong a lease.
@@ -220,7 +244,10 @@ class RunSession {
   std::chrono::steady_clock::duration lease_{};  // zero: the key has no end
   Instant ask_again_;
   Instant lease_end_;
-  std::unique_ptr<tee::ProcessBackend> backend_;
+  std::unique_ptr<tee::ProcessBackend> process_;  // either, behind backend_
+  std::unique_ptr<VmWorld> vm_;
+  tee::Backend* backend_ = nullptr;
+  std::function<Digest(const Digest&)> expected_measurement_;
   std::optional<host::TeeClient> client_;
   std::unique_ptr<tee::WorkerThreads> workers_;
   std::optional<host::DividedModel> model_;
@@ -322,10 +349,12 @@ Status run(const RunOptions& options, cli::Terminal& terminal) {
   HostBundle bundle = TRY(open_bundle(options.bundle, trust));
   std::vector<InputArray> inputs = TRY(open_inputs(options));
   std::vector<OutputArray> outputs = TRY(create_outputs(options, terminal));
-  terminal.warning(
-      options.broker.given()
-          ? "SIMULATED TEE: whoever is root here can read the model"
-          : "SIMULATED TEE: this host holds the key, and whoever is root here can read the model");
+  if (options.tee == "process") {
+    terminal.warning(options.broker.given()
+                         ? "SIMULATED TEE: whoever is root here can read the model"
+                         : "SIMULATED TEE: this host holds the key, and whoever is root here can "
+                           "read the model");
+  }
   RunSession session(options, trust, std::move(bundle), start, terminal);
   TRY(session.open().within(printable(options.bundle)));
   TRY(session.run(inputs, outputs, terminal).within(printable(options.bundle)));

@@ -40,12 +40,13 @@ class OwnKeys final : public KeyProvider {
   const unpacker::KeyOptions& keys_;
 };
 
-broker::ChallengeRequest challenge_request(const unpacker::VerifiedBundle& bundle) {
+broker::ChallengeRequest challenge_request(const unpacker::VerifiedBundle& bundle,
+                                           const std::string& tee) {
   broker::ChallengeRequest request;
   request.authority = bundle.content().authority;
   request.content = bundle.release().content_digest;
   request.release = bundle.release_digest();
-  request.tee = kSimulated;
+  request.tee = tee;
   return request;
 }
 
@@ -61,11 +62,11 @@ Status check_broker(const broker::ChallengeReply& reply, const Digest& pinned) {
 class OnlineBroker final : public KeyProvider {
  public:
   OnlineBroker(std::unique_ptr<broker::Client> client, const unpacker::VerifiedBundle& bundle,
-               const Digest& pinned)
-      : client_(std::move(client)), bundle_(bundle), pinned_(pinned) {}
+               std::string tee, const Digest& pinned)
+      : client_(std::move(client)), bundle_(bundle), tee_(std::move(tee)), pinned_(pinned) {}
 
   Result<Challenge> challenge() override {
-    broker::ChallengeReply reply = TRY(client_->challenge(challenge_request(bundle_)));
+    broker::ChallengeReply reply = TRY(client_->challenge(challenge_request(bundle_, tee_)));
     TRY(check_broker(reply, pinned_));
     return std::move(reply.challenge);
   }
@@ -76,6 +77,7 @@ class OnlineBroker final : public KeyProvider {
  private:
   std::unique_ptr<broker::Client> client_;
   const unpacker::VerifiedBundle& bundle_;
+  std::string tee_;
   Digest pinned_;
 };
 
@@ -84,14 +86,18 @@ class OnlineBroker final : public KeyProvider {
 class BrokerByFiles final : public KeyProvider {
  public:
   BrokerByFiles(std::filesystem::path folder, const unpacker::VerifiedBundle& bundle,
-                const Digest& pinned, cli::Terminal& terminal)
-      : folder_(std::move(folder)), bundle_(bundle), pinned_(pinned), terminal_(terminal) {}
+                std::string tee, const Digest& pinned, cli::Terminal& terminal)
+      : folder_(std::move(folder)),
+        bundle_(bundle),
+        tee_(std::move(tee)),
+        pinned_(pinned),
+        terminal_(terminal) {}
 
   Result<Challenge> challenge() override {
     TRY(choose_number());
-    const ByteVector answer =
-        TRY(exchange(broker::FileKind::kChallengeRequest,
-                     broker::serialize(challenge_request(bundle_)), broker::FileKind::kChallenge));
+    const ByteVector answer = TRY(exchange(broker::FileKind::kChallengeRequest,
+                                           broker::serialize(challenge_request(bundle_, tee_)),
+                                           broker::FileKind::kChallenge));
     broker::ChallengeReply reply = TRY(broker::parse_challenge_reply(answer));
     TRY(check_broker(reply, pinned_));
     return std::move(reply.challenge);
@@ -152,6 +158,7 @@ class BrokerByFiles final : public KeyProvider {
 
   std::filesystem::path folder_;
   const unpacker::VerifiedBundle& bundle_;
+  std::string tee_;
   Digest pinned_;
   cli::Terminal& terminal_;
   std::uint64_t number_ = 0;
@@ -165,15 +172,16 @@ Result<std::unique_ptr<KeyProvider>> make_key_provider(const RunOptions& options
   using Made = std::unique_ptr<KeyProvider>;
   if (!options.broker.given()) return Made(std::make_unique<OwnKeys>(bundle, options.keys));
   const auto pinned = TRY(pinned_broker(options.broker));
+  const std::string tee = options.tee == "vm" ? "tpm" : kSimulated;
   if (options.broker.url.empty()) {
-    return Made(
-        std::make_unique<BrokerByFiles>(options.broker.files, bundle, pinned->digest(), terminal));
+    return Made(std::make_unique<BrokerByFiles>(options.broker.files, bundle, tee, pinned->digest(),
+                                                terminal));
   }
   broker::ClientOptions how;
   how.url = options.broker.url;
   how.ca_file = options.broker.ca;
   auto client = TRY(broker::Client::create(how));
-  return Made(std::make_unique<OnlineBroker>(std::move(client), bundle, pinned->digest()));
+  return Made(std::make_unique<OnlineBroker>(std::move(client), bundle, tee, pinned->digest()));
 }
 
 Result<std::optional<crypto::VerifyingKey>> pinned_broker(const BrokerOptions& options) {

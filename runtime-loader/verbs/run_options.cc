@@ -21,11 +21,12 @@ void add_answer_options(CLI::App& verb, RunOptions& options) {
 }
 
 void add_tee_options(CLI::App& verb, RunOptions& options) {
-  verb.add_option(
-          "--tee", options.tee,
-          "Where the secure part runs; process is SIMULATED; none runs an ONNX file that is not "
-          "sealed, to compare with")
-      ->check(CLI::IsMember({"process", "none"}))
+  verb.add_option("--tee", options.tee,
+                  "Where the secure part runs; process is SIMULATED; vm is this machine, which was "
+                  "measured "
+                  "as it booted; none runs an ONNX file that is not "
+                  "sealed, to compare with")
+      ->check(CLI::IsMember({"process", "vm", "none"}))
       ->capture_default_str();
   verb.add_option("--tee-memory", options.tee_memory,
                   "Cap on its secure memory, all of it, such as 16MiB; default: none")
@@ -63,7 +64,50 @@ void add_broker_options(CLI::App& verb, RunOptions& options) {
       "Print the measurement that the TEE would have with these options, and run nothing");
 }
 
+void add_vm_options(CLI::App& verb, RunOptions& options) {
+  VmRunOptions& vm = options.vm;
+  verb.add_option("--tpm-key", vm.key,
+                  "With --tee vm: a key that a vendor sealed to this machine's TPM; no network is "
+                  "needed")
+      ->type_name("KEY.tpmkey");
+  verb.add_option("--tpm", vm.tcti, "The TPM as tpm2-tss names it; default: device:/dev/tpmrm0")
+      ->type_name("TCTI");
+  verb.add_option("--tpm-pcrs", vm.pcrs, "Which PCRs prove the machine to a broker; default: 0-14")
+      ->delimiter(',')
+      ->check(CLI::Range(0U, 23U));
+  verb.add_option("--tpm-event-log", vm.event_log, "What the firmware measured, for the broker too")
+      ->type_name("FILE");
+  verb.add_flag("--confirm", vm.confirm,
+                "After the run: this release is good, older ones do not open here any more");
+}
+
+Status check_vm(const RunOptions& options) {
+  const VmRunOptions& vm = options.vm;
+  if (options.tee != "vm") {
+    if (vm.key.empty() && vm.tcti.empty() && vm.event_log.empty() && !vm.confirm) return done();
+    return Error(ErrorCode::kUsage,
+                 "--tpm-key, --tpm, --tpm-event-log and --confirm go with --tee vm");
+  }
+  const bool broker = options.broker.given();
+  if (!options.keys.keys.empty() || broker == !vm.key.empty()) {
+    return Error(ErrorCode::kUsage,
+                 "--tee vm opens with either --tpm-key or a broker, not with --key");
+  }
+  if (vm.confirm && vm.key.empty()) {
+    return Error(ErrorCode::kUsage, "--confirm goes with --tpm-key: a broker keeps floors itself");
+  }
+  if (!options.broker.evidence_key.empty() || !options.tee_user.empty() || options.measure) {
+    return Error(ErrorCode::kUsage,
+                 "--evidence-key, --tee-user and --measure are for the process TEE");
+  }
+  return done();
+}
+
 Status check_key_source(const RunOptions& options) {
+  if (!options.vm.key.empty()) {
+    if (options.broker.key.empty()) return done();
+    return Error(ErrorCode::kUsage, "--broker-key goes with --broker or --broker-files");
+  }
   const BrokerOptions& broker = options.broker;
   if (options.keys.keys.empty() == !broker.given()) {
     return Error(ErrorCode::kUsage, options.keys.keys.empty()
@@ -126,6 +170,7 @@ void add_run_options(CLI::App& verb, RunOptions& options) {
   add_answer_options(verb, options);
   add_tee_options(verb, options);
   add_broker_options(verb, options);
+  add_vm_options(verb, options);
   unpacker::add_threads_option(verb, options.threads);
   verb.add_option("--counters", options.counters, "Write the counters as JSON to this file too")
       ->type_name("FILE");
@@ -145,6 +190,7 @@ Narrowing narrowing_of(const RunOptions& options, std::vector<std::string> outpu
 }
 
 Status check_options(const RunOptions& options, bool json) {
+  TRY(check_vm(options));
   TRY(check_world(options));
   if (options.measure) {
     const bool named =

@@ -17,11 +17,21 @@ struct BrokerOptions {
   bool given() const { return !url.empty() || !files.empty(); }
 };
 
+// Of a measured machine that is the TEE itself.
+struct VmRunOptions {
+  std::string key;                                                                  // --tpm-key
+  std::string tcti;                                                                 // --tpm
+  std::vector<unsigned> pcrs = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};  // --tpm-pcrs
+  std::string event_log;  // --tpm-event-log
+  bool confirm = false;   // --confirm
+};
+
 struct RunOptions {
   std::string bundle;
   unpacker::TrustOptions trust;
   unpacker::KeyOptions keys;
   BrokerOptions broker;
+  VmRunOptions vm;
   bool measure = false;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;

@@ -42,7 +42,8 @@ std::vector<HostMessage> host_messages() {
           ConfirmMessage{1},
           ReceiptRequestMessage{1, {9}},
           CloseMessage{0},
-          AbandonMessage{}};
+          AbandonMessage{},
+          UnlockDeviceMessage{1}};
 }
 
 std::vector<TeeMessage> tee_messages() {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime-loader/verbs/run_vm.h"
+
+#include <algorithm>
+
+#include "attest/evidence/collect/collect_tpm.h"
+
+namespace sealpack::loader {
+namespace {
+
+constexpr unsigned kMostThreads = 64;
+
+class TpmCollector final : public EvidenceCollector {
+ public:
+  TpmCollector(std::string tcti, tpm::PcrMask pcrs, std::string event_log)
+      : tcti_(std::move(tcti)), pcrs_(pcrs), event_log_(std::move(event_log)) {}
+
+  Result<ByteVector> collect(Bytes report_data) override {
+    return attest::serialize_evidence(
+        TRY(attest::collect_tpm({to_vector(report_data), tcti_, pcrs_, event_log_})));
+  }
+
+ private:
+  std::string tcti_;
+  tpm::PcrMask pcrs_;
+  std::string event_log_;
+};
+
+tpm::PcrMask mask_of(const std::vector<unsigned>& pcrs) {
+  tpm::PcrMask mask = 0;
+  for (const unsigned pcr : pcrs) mask |= 1U << pcr;
+  return mask;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<VmWorld>> VmWorld::open(const RunOptions& options,
+                                               std::shared_ptr<FileSource> bundle) {
+  std::unique_ptr<VmWorld> out(new VmWorld());
+  const VmRunOptions& vm = options.vm;
+  const tpm::PcrMask pcrs = mask_of(vm.pcrs);
+  tee::VmOptions backend;
+  if (!vm.key.empty()) {
+    out->device_ = TRY(provision::open_device(vm.key, vm.tcti));
+    out->measurement_ = tpm::digest_of(TRY(out->device_.tpm->read_pcrs(pcrs)));
+    backend.counters = out->device_.floors.get();
+    backend.device_key = &out->device_.key->decryptor();
+  } else {
+    const auto tpm = TRY(tpm::Tpm::open({vm.tcti, tpm::EndorsementKind::kP256, std::nullopt}));
+    out->measurement_ = tpm::digest_of(TRY(tpm->read_pcrs(pcrs)));
+    out->evidence_ = std::make_unique<TpmCollector>(vm.tcti, pcrs, vm.event_log);
+    backend.evidence = out->evidence_.get();
+  }
+  backend.measurement = out->measurement_;
+  backend.memory_limit = options.tee_memory;
+  backend.threads = std::min(unpacker::thread_count(options.threads), kMostThreads);
+  backend.open_source = [bundle = std::move(bundle)](
+                            BundleId,
+                            std::uint64_t size) -> Result<std::shared_ptr<const BlockSource>> {
+    if (bundle->size() != size) return Error(ErrorCode::kIo, "the bundle has another size");
+    return std::shared_ptr<const BlockSource>(bundle);
+  };
+  out->backend_ = std::make_unique<tee::VmBackend>(backend);
+  return out;
+}
+
+Status VmWorld::cap() {
+  return device_.key == nullptr ? done() : device_.key->cap();
+}
+
+}  // namespace sealpack::loader

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sealpack provision`: a vendor and a device with a TPM, from enrolment to a model that runs offline."""
+
+import shutil
+import unittest
+
+from run_case import RunCase, read_npy
+from sealpack_case import IO, NOT_AUTHENTIC, OK, REFUSED, USAGE
+from software_tpm import PROGRAM, SoftwareTpm
+
+POLICY = """
+[[environment]]
+tee = "tpm"
+[environment.claims]
+ek_name = { ignore = "every device of the product" }
+pcr_digest = { ignore = "boot policies say which" }
+pcr_selection = { ignore = "boot policies say which" }
+"""
+
+
+@unittest.skipUnless(PROGRAM, "swtpm is not installed")
+class Provision(RunCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        made = cls.folder
+        for role, name in (("grantor", "grantor"), ("grantor", "forger"), ("device", "product")):
+            cls.run_in(made, "keygen", role, "--type", "p256", "--out", name, "--no-passphrase")
+        (made / "tpm.toml").write_text(POLICY)
+        for name, counter in (("old.seal", 5), ("new.seal", 6)):
+            run = cls.run_in(made, "build", "net.onnx", "--out", name, "--signer", "vendor.key",
+                             "--to", "product.pub", "--policy", "tpm.toml",
+                             "--product", "camera", "--counter", counter)
+            assert run.status == OK, run.err
+
+    def setUp(self):
+        super().setUp()
+        self.tpm = self.make_tpm("tpm")
+
+    def make_tpm(self, name):
+        made = SoftwareTpm(self.folder.parent / (self.folder.name + "-" + name))
+        self.addCleanup(lambda: (made.stop(), shutil.rmtree(made.folder)))
+        return made
+
+    def vendor(self, verb, *arguments, grantor="grantor.key"):
+        return self.succeed("provision", verb, *arguments, "--grantor", grantor, "--authority",
+                            "vendor.pub", "--product", "camera", "--force")
+
+    def device(self, verb, *arguments, tpm=None):
+        return self.succeed("provision", verb, *arguments, "--tpm", (tpm or self.tpm).tcti)
+
+    def device_fails(self, status, pattern, verb, *arguments, tpm=None):
+        return self.fail_with(status, pattern, "provision", verb, *arguments,
+                              "--tpm", (tpm or self.tpm).tcti)
+
+    def enrol(self, *arguments, verb="enrol"):
+        self.device(verb, "--out", "dev.request", "--force")
+        name = self.succeed("provision", "show", "dev.request", "--json").json()["device"]
+        self.vendor("answer", "dev.request", "--key", "product.key", "--ek-name", name,
+                    "--out", "dev.answer", "--record", "dev.record", *arguments)
+        self.device("install", "dev.answer", "--key", "dev.tpmkey", "--grantor", "grantor.pub",
+                    "--proof", "dev.proof", "--force")
+
+    def boot_policy(self, number):
+        golden = self.device("pcrs", "--pcr", "4,9").out
+        (self.folder / "golden").write_text(golden)
+        self.vendor("policy", "--number", number, "--pcrs", "golden", "--out", f"boot-{number}")
+        return f"boot-{number}"
+
+    def ready(self):
+        self.enrol()
+        self.device("install", self.boot_policy(1), "--key", "dev.tpmkey")
+
+    def run_arguments(self, bundle="new.seal", *more):
+        return ("run", bundle, "--tee", "vm", "--tpm-key", "dev.tpmkey", "--tpm", self.tpm.tcti,
+                "--trust", "vendor.pub", "--input", "x.npy", "--output", "y.npy", "--force", *more)
+
+    def test_opens_offline_once_a_boot(self):
+        self.ready()
+        self.succeed("provision", "accept", "dev.proof", "--record", "dev.record")
+        self.assertNotIn("SIMULATED", self.succeed(*self.run_arguments()).err)
+        offline = read_npy((self.folder / "y.npy").read_bytes())
+        (self.folder / "y.npy").unlink()
+        self.fail_with(REFUSED, "PCR 15", *self.run_arguments())
+        self.tpm.restart()
+        self.succeed(*self.run_arguments())
+        self.assertEqual(read_npy((self.folder / "y.npy").read_bytes()), offline)
+        self.succeed(*self.arguments("--force"))  # the same network, with a key in hand
+        self.assertEqual(read_npy((self.folder / "y.npy").read_bytes()), offline)
+
+    def test_a_changed_machine_is_refused_and_told_why(self):
+        self.ready()
+        self.tpm.restart()
+        golden = (self.folder / "golden").read_text().replace("9 00", "9 01")
+        (self.folder / "golden").write_text(golden)
+        self.vendor("policy", "--number", 1, "--pcrs", "golden", "--out", "boot-1")
+        self.device("install", "boot-1", "--key", "dev.tpmkey")
+        (self.folder / "dev.tpmkey.policy").write_bytes((self.folder / "boot-1").read_bytes())
+        self.fail_with(REFUSED, "PCR 9 is 0000", *self.run_arguments())
+
+    def test_a_key_in_hand_does_not_open_it(self):
+        self.fail_with(REFUSED, "attested", "unseal", "new.seal", "--trust", "vendor.pub",
+                       "--key", "product.key", "--out", "plain")
+        self.ready()
+        self.fail_with(REFUSED, "measured machine", "unseal", "new.seal", "--trust", "vendor.pub",
+                       "--key", f"tpm:dev.tpmkey?tcti={self.tpm.tcti}", "--out", "plain")
+
+    def test_firmware_updates_go_forward_when_they_are_confirmed(self):
+        self.ready()
+        self.device("install", self.boot_policy(2), "--key", "dev.tpmkey")
+        self.succeed(*self.run_arguments())
+        self.device("confirm", "--key", "dev.tpmkey")
+        state = self.device("status", "--key", "dev.tpmkey", "--json").json()
+        self.assertEqual((state["confirmed"], state["alive"]), (2, True))
+        self.device_fails(REFUSED, "older than number 2", "install", "boot-1", "--key", "dev.tpmkey")
+        self.tpm.restart()
+        (self.folder / "dev.tpmkey.policy").write_bytes((self.folder / "boot-1").read_bytes())
+        self.fail_with(REFUSED, "older than number 2", *self.run_arguments())
+
+    def test_bundles_roll_back_until_a_run_is_confirmed(self):
+        self.ready()
+        for bundle, more in (("new.seal", ()), ("old.seal", ()), ("new.seal", ("--confirm",))):
+            self.succeed(*self.run_arguments(bundle, *more))
+            self.tpm.restart()
+        self.fail_with(REFUSED, "", *self.run_arguments("old.seal"))
+        self.tpm.restart()
+        self.succeed(*self.run_arguments("new.seal"))
+
+    def test_a_vendor_sets_a_floor_back_once(self):
+        self.ready()
+        self.succeed(*self.run_arguments("new.seal", "--confirm"))
+        self.device("status", "--key", "dev.tpmkey", "--out", "dev.request", "--force")
+        self.vendor("floors", "dev.request", "--floor", 5, "--out", "floors")
+        self.device("install", "floors", "--key", "dev.tpmkey")
+        self.tpm.restart()
+        self.succeed(*self.run_arguments("old.seal", "--confirm"))
+        self.device_fails(REFUSED, "counter", "install", "floors", "--key", "dev.tpmkey")
+
+    def test_a_removed_floor_file_opens_nothing(self):
+        self.ready()
+        (self.folder / "dev.tpmkey.floors").unlink()
+        self.fail_with(REFUSED, "floors", *self.run_arguments())
+
+    def test_revocation_is_for_good_and_said_twice(self):
+        self.ready()
+        self.device_fails(USAGE, "never", "revoke", "--key", "dev.tpmkey")
+        self.device("revoke", "--key", "dev.tpmkey", "--irrevocably")
+        self.fail_with(REFUSED, "epoch", *self.run_arguments())
+        self.enrol("--minimum-policy", 1, verb="re-enrol")
+        self.device("install", "boot-1", "--key", "dev.tpmkey")
+        self.tpm.restart()
+        self.succeed(*self.run_arguments())
+
+    def test_only_known_tpms_get_keys(self):
+        self.device("enrol", "--out", "dev.request")
+        run = self.fail_with(REFUSED, "provision.unknown-tpm", "provision", "answer", "dev.request",
+                             "--key", "product.key", "--grantor", "grantor.key", "--authority",
+                             "vendor.pub", "--product", "camera", "--out", "a", "--record", "r")
+        self.assertIn("--ek-root", run.err)
+
+    def test_answers_and_policies_of_others_are_refused(self):
+        self.ready()
+        golden = self.vendor("policy", "--number", 3, "--pcrs", "golden", "--out", "forged",
+                             grantor="forger.key")
+        self.assertIn("refuse all lower", golden.err)
+        self.device_fails(NOT_AUTHENTIC, "not by the grantor", "install", "forged", "--key",
+                          "dev.tpmkey")
+        self.device_fails(NOT_AUTHENTIC, "not by the grantor", "install", "dev.answer", "--key",
+                          "other.tpmkey", "--grantor", "forger.pub", "--proof", "p")
+        other = self.make_tpm("other")
+        self.device_fails(REFUSED, "another device", "install", "dev.answer", "--key",
+                          "other.tpmkey", "--grantor", "grantor.pub", "--proof", "p", tpm=other)
+        self.device_fails(NOT_AUTHENTIC, "another TPM", "status", "--key", "dev.tpmkey", tpm=other)
+
+    def test_enrolling_twice_says_so(self):
+        self.ready()
+        self.device("install", self.boot_policy(2), "--key", "dev.tpmkey")
+        self.device("confirm", "--key", "dev.tpmkey")
+        self.device_fails(REFUSED, "is enrolled", "enrol", "--out", "again")
+
+    def test_an_armored_file_that_was_changed_is_refused(self):
+        self.ready()
+        path = self.folder / "boot-1"
+        text = path.read_text()
+        for at in range(0, len(text), 97):
+            changed = text[:at] + ("B" if text[at] == "A" else "A") + text[at + 1:]
+            if changed == text:
+                continue
+            path.write_text(changed)
+            run = self.run_tool("provision", "install", "boot-1", "--key", "dev.tpmkey",
+                                "--tpm", self.tpm.tcti)
+            self.assertNotEqual(run.status, OK, f"byte {at}")
+
+    def test_the_tpm_that_is_not_there_is_named(self):
+        self.fail_with(IO, "cannot reach the TPM", "provision", "enrol", "--out", "r",
+                       "--tpm", "swtpm:path=/none")
+
+    def test_keys_made_in_the_tpm_serve_commands(self):
+        self.succeed("keygen", "recipient", "--tpm", self.tpm.tcti, "--out", "hard")
+        self.build("hard.seal", to="hard.pub")
+        key = f"tpm:hard.tpmkey?tcti={self.tpm.tcti}"
+        self.succeed("unseal", "hard.seal", "--trust", "vendor.pub", "--key", key, "--out", "plain")
+        self.assert_same_model(self.folder / "plain")
+        other = self.make_tpm("other")
+        self.fail_with(NOT_AUTHENTIC, "another TPM", "unseal", "hard.seal", "--trust", "vendor.pub",
+                       "--key", f"tpm:hard.tpmkey?tcti={other.tcti}", "--out", "again")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TPM in a process (swtpm) for tests."""
+
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+PROGRAM = shutil.which("swtpm")
+
+
+class SoftwareTpm:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir()
+        self.tcti = f"swtpm:path={self.folder}/tpm"
+        self.process = None
+        self.start()
+
+    def start(self):
+        path = self.folder / "tpm"
+        self.process = subprocess.Popen(
+            [PROGRAM, "socket", "--tpm2", "--tpmstate", f"dir={self.folder}",
+             "--server", f"type=unixio,path={path}", "--ctrl", f"type=unixio,path={path}.ctrl",
+             "--flags", "not-need-init,startup-clear"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with socket.socket(socket.AF_UNIX) as probe:
+                try:
+                    probe.connect(f"{path}.ctrl")
+                    return
+                except OSError:
+                    time.sleep(0.01)
+        raise RuntimeError("swtpm does not answer")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        for name in ("tpm", "tpm.ctrl"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def restart(self):
+        """Power off and on: PCRs are zero, what was in NV memory stays."""
+        self.stop()
+        self.start()
