@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "attest/evidence/event_log_padding.h"
 #include "attest/files/evidence_file.h"
 #include "formats/files/file_source.h"
 
@@ -34,7 +35,8 @@ Result<Contents> read_folder(const std::filesystem::path& folder) {
     if (contents.size() == kMaxFiles) {
       return Error(ErrorCode::kLimit, "more than 64 files in " + printable(folder.string()));
     }
-    contents[name] = TRY(load_file(entry->path(), kMaxEvidenceSize));
+    const bool is_log = name == "event_log";
+    contents[name] = TRY(load_file(entry->path(), is_log ? kMaxPaddedLog : kMaxEvidenceSize));
   }
   if (error) return io_error("cannot read " + printable(folder.string()), error.value());
   return contents;
@@ -70,7 +72,7 @@ Result<Evidence> from_tsm(const Contents& contents) {
     } else if (name == "auxblob") {
       TRY(set_item(evidence, "certificates", content));
     } else if (name == "event_log") {
-      TRY(set_item(evidence, "event-log", content));
+      TRY(set_item(evidence, "event-log", without_padding(content)));
     } else {
       return Error(ErrorCode::kMalformed, "a file " + printable(name) + " that does not belong");
     }

@@ -6,6 +6,7 @@
 #include "attest/evidence/collect/attribute.h"
 #include "attest/evidence/collect/nitro_device.h"
 #include "attest/evidence/collect/tsm_report.h"
+#include "attest/evidence/event_log_padding.h"
 
 namespace sealpack::attest {
 namespace {
@@ -75,7 +76,8 @@ Result<Evidence> collect_tdx(const CollectRequest& request) {
   if (!request.with_event_log) return evidence;
   const std::filesystem::path log =
       request.source.empty() ? std::filesystem::path(kEventLog) : request.source / "event_log";
-  evidence.items.push_back({"event-log", TRY(read_attribute(log, kMaxEvidenceSize))});
+  const ByteVector padded = TRY(read_attribute(log, kMaxPaddedLog));
+  evidence.items.push_back({"event-log", to_vector(without_padding(padded))});
   return evidence;
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "attest/evidence/event_log_padding.h"
 #include "tests/attest/verify/dcap/mint_dcap.h"
 #include "tests/attest/verify/tpm/minted_tpm.h"
 #include "tests/attest/verify/verdict_matchers.h"
@@ -78,6 +79,25 @@ TEST_F(TdxWithLog, IsRefusedWhenTypesWereChanged) {
                  testing::secure_boot_variable(1));
   relabelled.separator(1).separator(2).add(3, 13, "kernel_cmdline: quiet");
   EXPECT_THAT(run(relabelled.bytes()), Refused("eventlog.event-digest"));
+}
+
+TEST(PaddedLogs, AreCutAndStillRead) {
+  for (const std::uint8_t padding : ByteVector{0x00, 0xff}) {
+    MintedLog log({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+    // Data that end as the padding goes on.
+    log.separator(1).add(3, 13, ByteVector(40, padding));
+    ByteVector padded = log.bytes();
+    padded.resize(256U << 10U, padding);
+    const Bytes cut = without_padding(padded);
+    EXPECT_LE(cut.size(), log.bytes().size() + 256);
+    const auto read = parse_event_log(cut, EventLogKind::kCcel);
+    ASSERT_TRUE(read.ok()) << read.error().message();
+    EXPECT_EQ(read->events.size(), 2U);
+  }
+  MintedLog whole;
+  whole.boot(true);
+  EXPECT_EQ(to_vector(without_padding(whole.bytes())), whole.bytes());
+  EXPECT_TRUE(without_padding({}).empty());
 }
 
 }  // namespace
