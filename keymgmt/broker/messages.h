@@ -15,7 +15,7 @@ namespace sealpack::broker {
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::uint64_t kMaxChallengeSize = 1024;  // of request and reply
 inline constexpr std::uint64_t kMaxRequestSize = 512U << 10U;
-inline constexpr std::uint64_t kMaxRefusalSize = 64U << 10U;
+inline constexpr std::uint64_t kMaxRefusalSize = 80U << 10U;
 inline constexpr std::size_t kMaxReasons = 64;
 inline constexpr std::uint64_t kMaxReasonCode = 64;    // bytes, of a-z, 0-9, '-' and '.'
 inline constexpr std::uint64_t kMaxReasonText = 1024;  // bytes

@@ -110,7 +110,7 @@ TEST(BrokerMessages, ThatAreTooLongAreNotRead) {
   EXPECT_THAT(parse_challenge_request(ByteVector(1025)), Fails(ErrorCode::kLimit));
   EXPECT_THAT(parse_challenge_reply(ByteVector(1025)), Fails(ErrorCode::kLimit));
   EXPECT_THAT(parse_release_request(ByteVector((512U << 10U) + 1)), Fails(ErrorCode::kLimit));
-  EXPECT_THAT(parse_refusal(ByteVector((64U << 10U) + 1)), Fails(ErrorCode::kLimit));
+  EXPECT_THAT(parse_refusal(ByteVector((80U << 10U) + 1)), Fails(ErrorCode::kLimit));
   EXPECT_THAT(parse_log_entry(ByteVector((64U << 10U) + 1)), Fails(ErrorCode::kLimit));
 }
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Licences, leases, and a broker that was restored.
+#include "keymgmt/broker/log.h"
+#include "tests/keymgmt/broker/broker_setting.h"
+#include "tests/testing/result_matchers.h"
+
+namespace sealpack::broker {
+namespace {
+
+using sealpack::testing::Succeeds;
+using namespace testing;
+
+class Licences : public ::testing::Test {
+ protected:
+  Status license(
+      std::uint64_t instances, std::uint64_t lease_seconds,
+      const std::function<void(Licence&)>& edit = [](auto&) {}) {
+    Licence licence{setting_.release.authority, "test product", instances, 0, 0, lease_seconds, {}};
+    edit(licence);
+    return setting_.apply(PutLicence{licence});
+  }
+  Service& service() { return *setting_.service; }
+  // The lease of a new exchange.
+  loader::GrantFacts lease_of(Client& client) {
+    const Answer answer = exchange(service(), client);
+    EXPECT_EQ(codes_of(answer), "");
+    return client.open(answer.body)->facts;
+  }
+  std::string refused_for(Client& client) { return codes_of(exchange(service(), client)); }
+  std::string refused_for() {
+    Client client(setting_);
+    return refused_for(client);
+  }
+  Setting setting_;
+};
+
+TEST_F(Licences, GiveLeasesWithAnEnd) {
+  ASSERT_THAT(license(0, 3600), Succeeds());
+  setting_.start();
+  Client client(setting_);
+  const auto facts = lease_of(client);
+  EXPECT_EQ(facts.lease_until, kNow + 3600);
+  ASSERT_TRUE(facts.instance);
+  const auto leases = setting_.store->leases(kNow).value();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0].instance, *facts.instance);
+  const LogEntry entry = entries_of(*setting_.store).back();
+  EXPECT_EQ(entry.instance, facts.instance);
+  EXPECT_EQ(entry.lease_until, kNow + 3600);
+}
+
+TEST_F(Licences, EndLeasesWithTheLicence) {
+  ASSERT_THAT(license(0, 3600, [](Licence& licence) { licence.not_after = kNow + 100; }),
+              Succeeds());
+  setting_.start();
+  Client client(setting_);
+  EXPECT_EQ(lease_of(client).lease_until, kNow + 100);
+  *setting_.clock = kNow + 101;
+  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.licence-time");
+}
+
+TEST_F(Licences, BeginAtTheirTime) {
+  ASSERT_THAT(license(0, 0, [](Licence& licence) { licence.not_before = kNow + 10; }), Succeeds());
+  setting_.start();
+  Client client(setting_);
+  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.licence-time");
+  *setting_.clock = kNow + 10;
+  EXPECT_EQ(refused_for(), "");
+}
+
+TEST_F(Licences, CountInstances) {
+  ASSERT_THAT(license(2, 3600), Succeeds());
+  setting_.start();
+  EXPECT_EQ(refused_for(), "");
+  EXPECT_EQ(refused_for(), "");
+  Client client(setting_);
+  const Refusal refusal = refusal_in(exchange(service(), client));
+  EXPECT_EQ(refusal.reasons.at(0).code, "broker.licence-instances");
+  EXPECT_EQ(refusal.log_index, setting_.store->log_head()->size - 1);
+  *setting_.clock = kNow + 3600;  // both lapsed
+  EXPECT_EQ(refused_for(), "");
+}
+
+TEST_F(Licences, CountInstancesThatComeAtOnce) {
+  ASSERT_THAT(license(5, 3600), Succeeds());
+  setting_.start();
+  std::vector<std::promise<Answer>> promises(40);
+  for (auto& promise : promises) {
+    Client client(setting_);
+    service().release(client.release_request(challenge_of(service(), client.subject)),
+                      Transport::kOnline,
+                      [&](Answer answer) { promise.set_value(std::move(answer)); });
+  }
+  int grants = 0;
+  for (auto& promise : promises) {
+    grants += promise.get_future().get().kind == Answer::Kind::kGrant ? 1 : 0;
+  }
+  EXPECT_EQ(grants, 5);
+}
+
+TEST_F(Licences, ProlongALeaseWithFreshEvidence) {
+  ASSERT_THAT(license(1, 3600), Succeeds());
+  setting_.start();
+  Client client(setting_);
+  const auto facts = lease_of(client);
+  *setting_.clock = kNow + 1800;
+  client.terms.renews = facts.instance;
+  const auto renewed = lease_of(client);
+  EXPECT_EQ(renewed.instance, facts.instance);
+  EXPECT_EQ(renewed.lease_until, kNow + 1800 + 3600);
+  // Not without: what the TEE proved then is no proof now.
+  client.measurement = Digest{{9}};
+  EXPECT_EQ(refused_for(client), "policy.not-accepted");
+}
+
+TEST_F(Licences, ProlongNoLeaseThatWasNotGranted) {
+  ASSERT_THAT(license(5, 3600), Succeeds());
+  setting_.start();
+  Client client(setting_);
+  client.terms.renews = loader::Instance{1, 2, 3};
+  EXPECT_EQ(refused_for(client), "broker.lease-unknown");
+}
+
+TEST_F(Licences, AreNeededForALeaseToProlong) {
+  setting_.start();
+  Client client(setting_);
+  client.terms.renews = loader::Instance{1, 2, 3};
+  EXPECT_EQ(refused_for(client), "broker.lease-unknown");
+}
+
+TEST_F(Licences, NameDevicesThatTheEvidenceMustName) {
+  ASSERT_THAT(license(0, 0, [](Licence& licence) { licence.devices = {{1}, {2}}; }), Succeeds());
+  setting_.start();
+  // A simulated TEE is no device.
+  EXPECT_EQ(refused_for(), "broker.licence-device");
+}
+
+TEST_F(Licences, AreAppliedFromTheNextRequestOn) {
+  setting_.start();
+  Client client(setting_);
+  const auto reply = challenge_of(service(), client.subject);
+  ASSERT_THAT(license(0, 0, [](Licence& licence) { licence.not_after = kNow - 1; }), Succeeds());
+  EXPECT_EQ(codes_of(release_of(service(), client.release_request(reply))), "broker.licence-time");
+}
+
+class RestoredBrokers : public Licences {
+ protected:
+  // The store as it was `now`, in a new epoch `later` seconds on.
+  void restore(std::uint64_t later) {
+    ASSERT_THAT(setting_.store->backup(setting_.folder / "backup"), Succeeds());
+    *setting_.clock = kNow + later;
+    setting_.service.reset();
+    setting_.uri = (setting_.folder / "restored").string();
+    setting_.store =
+        Store::restore(setting_.folder / "backup", setting_.uri, *setting_.clock).value();
+    setting_.start();
+  }
+};
+
+TEST_F(RestoredBrokers, ReleaseNothingUntilTheyAreReconciled) {
+  restore(0);
+  Client client(setting_);
+  const Answer answer = service().challenge(serialize(client.subject), Transport::kOnline);
+  EXPECT_EQ(codes_of(answer), "broker.unreconciled");
+  EXPECT_EQ(refusal_in(answer).code, ErrorCode::kTryAgain);
+  Reconcile reconcile;
+  reconcile.revocations = {
+      {RevokedKind::kMeasurement, to_vector(setting_.measurement.bytes), "since the backup", 0}};
+  ASSERT_THAT(setting_.apply(reconcile), Succeeds());
+  EXPECT_EQ(refused_for(client), "broker.revoked-measurement");
+  ASSERT_THAT(setting_.apply(
+                  EndRevocation{RevokedKind::kMeasurement, to_vector(setting_.measurement.bytes)}),
+              Succeeds());
+  EXPECT_EQ(refused_for(client), "");
+}
+
+TEST_F(RestoredBrokers, RefuseAnAnswerToAChallengeFromBefore) {
+  setting_.start();
+  Client client(setting_);
+  const auto before = challenge_of(service(), client.subject);
+  restore(0);
+  ASSERT_THAT(setting_.apply(Reconcile{{}, {}, {}, true}), Succeeds());
+  const ByteVector request = client.release_request(before);
+  EXPECT_EQ(codes_of(release_of(service(), request)), "broker.nonce-forged");
+}
+
+TEST_F(RestoredBrokers, CountNoNewInstanceWhileLostLeasesMayRun) {
+  ASSERT_THAT(license(2, 1000), Succeeds());
+  setting_.start();
+  Client client(setting_);
+  const auto kept = lease_of(client).instance;
+  restore(100);
+  ASSERT_THAT(setting_.apply(Reconcile{}), Succeeds());
+  EXPECT_EQ(refused_for(), "broker.licence-restored");
+  // One that the backup knows goes on.
+  client.terms.renews = kept;
+  EXPECT_EQ(refused_for(client), "");
+  *setting_.clock = kNow + 100 + 1000;
+  EXPECT_EQ(refused_for(), "");
+}
+
+TEST_F(RestoredBrokers, CountOnWhereNoLeaseIsMissing) {
+  ASSERT_THAT(license(2, 1000), Succeeds());
+  setting_.start();
+  EXPECT_EQ(refused_for(), "");
+  restore(100);
+  ASSERT_THAT(setting_.apply(Reconcile{{}, {}, {}, true}), Succeeds());
+  EXPECT_EQ(refused_for(), "");
+  // The lease of the backup counts until its end.
+  EXPECT_EQ(refused_for(), "broker.licence-instances");
+}
+
+}  // namespace
+}  // namespace sealpack::broker
