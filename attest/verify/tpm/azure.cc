@@ -8,7 +8,7 @@ namespace sealpack::attest {
 std::optional<AzureItems> parse_azure_items(const VerifyInput& input, HclReportType type,
                                             std::vector<Reason>& reasons) {
   const ByteVector* report = require_item(input.evidence, "hcl-report", reasons);
-  auto hcl = report == nullptr ? std::nullopt : parse_hcl_item(*report, type, reasons);
+  auto hcl = report == nullptr ? std::nullopt : parse_hcl_item(*report, type, input.cache, reasons);
   auto quote = parse_quote_items(input.evidence, reasons);
   if (!hcl || !quote) return std::nullopt;
   return AzureItems{*std::move(hcl), *std::move(quote)};

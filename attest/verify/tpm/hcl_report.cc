@@ -35,6 +35,22 @@ bool is_zero(Bytes bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](auto byte) { return byte == 0; });
 }
 
+// The firmware writes them once, and sends them with every quote.
+class VariableDataMemory : public ChainCache::Memory {
+ public:
+  Result<HclVariableData> parse(Bytes json) {
+    const Digest digest = crypto::sha256(json);
+    if (auto known = data_.find(digest)) return *std::move(known);
+    HclVariableData data = TRY(parse_hcl_variable_data(json));
+    data_.put(digest, data);
+    return data;
+  }
+
+ private:
+  static constexpr std::size_t kCapacity = 1024;
+  Recent<HclVariableData> data_{kCapacity};
+};
+
 }  // namespace
 
 Result<HclReport> parse_hcl_report(Bytes bytes) {
@@ -82,7 +98,7 @@ void check_hcl_binding(const HclReport& report, Bytes report_data, std::vector<R
   }
 }
 
-std::optional<HclItem> parse_hcl_item(Bytes bytes, HclReportType type,
+std::optional<HclItem> parse_hcl_item(Bytes bytes, HclReportType type, ChainCache* cache,
                                       std::vector<Reason>& reasons) {
   const auto report = parse_hcl_report(bytes);
   if (!report.ok()) {
@@ -96,7 +112,9 @@ std::optional<HclItem> parse_hcl_item(Bytes bytes, HclReportType type,
                                                 std::to_string(static_cast<std::uint32_t>(type))});
     return std::nullopt;
   }
-  auto data = parse_hcl_variable_data(report->variable_data);
+  const Bytes json = report->variable_data;
+  auto data = cache != nullptr ? cache->memory<VariableDataMemory>().parse(json)
+                               : parse_hcl_variable_data(json);
   if (!data.ok()) {
     reasons.push_back({"azure.var-data", data.error().message()});
     return std::nullopt;

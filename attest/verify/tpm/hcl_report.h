@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attest/policy/claims.h"
+#include "attest/verify/chain_cache.h"
 #include "formats/base/reason.h"
 #include "keymgmt/crypto/device_signature.h"
 
@@ -38,11 +39,12 @@ Result<HclVariableData> parse_hcl_variable_data(Bytes json);
 void check_hcl_binding(const HclReport& report, Bytes report_data, std::vector<Reason>& reasons);
 
 // Both, with the reasons "azure.report", "azure.report-type" and "azure.var-data" where they fail.
+// Variable data that were read before are found in `cache`, where there is one.
 struct HclItem {
   HclReport report;
   HclVariableData data;
 };
-std::optional<HclItem> parse_hcl_item(Bytes bytes, HclReportType type,
+std::optional<HclItem> parse_hcl_item(Bytes bytes, HclReportType type, ChainCache* cache,
                                       std::vector<Reason>& reasons);
 
 }  // namespace sealpack::attest

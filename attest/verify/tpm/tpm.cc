@@ -22,24 +22,40 @@ struct AttestationKey {
   std::optional<TpmPublic> area;  // absent where the key alone is given
 };
 
-std::optional<AttestationKey> parse_key(Bytes bytes, std::vector<Reason>& reasons) {
+Result<AttestationKey> parse_key(Bytes bytes) {
   constexpr std::uint8_t kDerSequence = 0x30;
   if (!bytes.empty() && bytes[0] == kDerSequence) {
-    auto key = crypto::DeviceKey::from_spki(bytes);
-    if (key.ok()) {
-      const Digest digest = crypto::sha256(key->spki());
-      return AttestationKey{*std::move(key), digest, std::nullopt};
-    }
-    reasons.push_back({"tpm.ak-public", key.error().message()});
-    return std::nullopt;
+    crypto::DeviceKey key = TRY(crypto::DeviceKey::from_spki(bytes));
+    const Digest digest = crypto::sha256(key.spki());
+    return AttestationKey{std::move(key), digest, std::nullopt};
   }
-  auto area = parse_tpm_public(bytes);
-  if (!area.ok()) {
-    reasons.push_back({"tpm.ak-public", area.error().message()});
-    return std::nullopt;
+  TpmPublic area = TRY(parse_tpm_public(bytes));
+  const Digest digest = crypto::sha256(area.key.spki());
+  return AttestationKey{area.key, digest, std::move(area)};
+}
+
+// Keys that were read before: that takes longer than verifying a signature.
+class KeyMemory : public ChainCache::Memory {
+ public:
+  Result<AttestationKey> parse(Bytes bytes) {
+    const Digest digest = crypto::sha256(bytes);
+    if (auto known = keys_.find(digest)) return *std::move(known);
+    AttestationKey key = TRY(parse_key(bytes));
+    keys_.put(digest, key);
+    return key;
   }
-  const Digest digest = crypto::sha256(area->key.spki());
-  return AttestationKey{area->key, digest, *std::move(area)};
+
+ private:
+  static constexpr std::size_t kCapacity = 4096;
+  Recent<AttestationKey> keys_{kCapacity};
+};
+
+std::optional<AttestationKey> read_key(Bytes bytes, ChainCache* cache,
+                                       std::vector<Reason>& reasons) {
+  auto key = cache != nullptr ? cache->memory<KeyMemory>().parse(bytes) : parse_key(bytes);
+  if (key.ok()) return *std::move(key);
+  reasons.push_back({"tpm.ak-public", key.error().message()});
+  return std::nullopt;
 }
 
 void check_key(const AttestationKey& key, const TpmScheme& used, std::vector<Reason>& reasons) {
@@ -73,7 +89,7 @@ bool may_sign(const x509::Certificate& certificate) {
 bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<Reason>& reasons) {
   std::vector<x509::Certificate> pool;
   for (const ByteVector& der : input.endorsements.certificates) {
-    auto certificate = x509::Certificate::parse_der(der);
+    auto certificate = parse_certificate(der, input.cache);
     if (certificate.ok()) pool.push_back(*std::move(certificate));
   }
   std::vector<Reason> why_not;
@@ -124,7 +140,7 @@ Verdict verify_tpm(const VerifyInput& input) {
   Verdict verdict;
   check_items(input.evidence, kItems, verdict.reasons);
   const ByteVector* ak = require_item(input.evidence, "ak-public", verdict.reasons);
-  const auto key = ak == nullptr ? std::nullopt : parse_key(*ak, verdict.reasons);
+  const auto key = ak == nullptr ? std::nullopt : read_key(*ak, input.cache, verdict.reasons);
   std::optional<ByteVector> ek_name;
   if (key) ek_name = check_trusted(*key, input, verdict.reasons);
   const auto items = parse_quote_items(input.evidence, verdict.reasons);
