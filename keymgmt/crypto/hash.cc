@@ -5,16 +5,33 @@
 
 namespace sealpack::crypto {
 
+namespace {
+
+// Once a process: OpenSSL looks up what EVP_sha256() returns anew with every use.
+const EVP_MD* fetch(const char* name) {
+  const EVP_MD* algorithm = EVP_MD_fetch(nullptr, name, nullptr);
+  internal::require(algorithm != nullptr, "a hash algorithm is missing");
+  return algorithm;
+}
+
+}  // namespace
+
 const EVP_MD* internal::evp_of(HashAlgorithm algorithm) {
   switch (algorithm) {
-    case HashAlgorithm::kSha1:
-      return EVP_sha1();
+    case HashAlgorithm::kSha1: {
+      static const EVP_MD* const sha1 = fetch("SHA1");
+      return sha1;
+    }
     case HashAlgorithm::kSha256:
-      return EVP_sha256();
-    case HashAlgorithm::kSha384:
-      return EVP_sha384();
-    case HashAlgorithm::kSha512:
-      return EVP_sha512();
+      return sha256_algorithm();
+    case HashAlgorithm::kSha384: {
+      static const EVP_MD* const sha384 = fetch("SHA384");
+      return sha384;
+    }
+    case HashAlgorithm::kSha512: {
+      static const EVP_MD* const sha512 = fetch("SHA512");
+      return sha512;
+    }
   }
   die("unknown hash algorithm");
 }
