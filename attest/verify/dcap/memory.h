@@ -23,16 +23,20 @@ class Memory : public ChainCache::Memory {
 
   ReadEndorsements<Collateral>& collateral() { return collateral_; }
 
-  // By the SHA-256 of Quote::qe_vendor_id and Quote::certification.
-  SharedKey find(const Digest& certification);
-  void remember(const Digest& certification, SharedKey key);
+  // By Quote::attestation_key, qe_vendor_id and certification, byte for byte.
+  SharedKey find(const Quote& quote);
+  void remember(const Quote& quote, SharedKey key);
 
  private:
   static constexpr std::size_t kMaxKeys = 4096;
 
   ReadEndorsements<Collateral> collateral_;
   std::mutex mutex_;
-  std::map<Digest, SharedKey> keys_;
+  struct Certified {
+    ByteVector certification;  // behind the vendor's id
+    SharedKey key;
+  };
+  std::map<ByteVector, Certified> keys_;
 };
 
 }  // namespace sealpack::attest::dcap

@@ -5,7 +5,6 @@
 
 #include "attest/verify/dcap/memory.h"
 #include "attest/verify/dcap/tcb_evaluation.h"
-#include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::attest::dcap {
 namespace {
@@ -27,12 +26,6 @@ std::optional<Quote> read_quote(Bytes bytes, Tee tee, std::vector<Reason>& reaso
     return std::nullopt;
   }
   return *quote;
-}
-
-Digest digest_of(const Quote& quote) {
-  ByteVector bytes(quote.qe_vendor_id.begin(), quote.qe_vendor_id.end());
-  bytes.insert(bytes.end(), quote.certification.begin(), quote.certification.end());
-  return crypto::sha256(bytes);
 }
 
 void verify_pck_chain(const CertifiedKey& certified, const Collateral& collateral,
@@ -95,7 +88,6 @@ void judge_platform(const Collateral& collateral, const VerifyInput& input, Veri
 // Remembered, or found out now.
 struct Facts {
   Memory* memory = nullptr;
-  Digest certification;
   bool known_key = false;
   bool known_collateral = false;
   Memory::SharedKey key;
@@ -106,8 +98,7 @@ Facts find_facts(const Quote& quote, const VerifyInput& input, std::vector<Reaso
   Facts facts;
   if (input.cache != nullptr) {
     facts.memory = &input.cache->memory<Memory>();
-    facts.certification = digest_of(quote);
-    facts.key = facts.memory->find(facts.certification);
+    facts.key = facts.memory->find(quote);
     facts.collateral = facts.memory->collateral().find(input);
     facts.known_key = facts.key != nullptr;
     facts.known_collateral = facts.collateral != nullptr;
@@ -122,9 +113,9 @@ Facts find_facts(const Quote& quote, const VerifyInput& input, std::vector<Reaso
   return facts;
 }
 
-void remember(const Facts& facts, const VerifyInput& input) {
+void remember(const Facts& facts, const Quote& quote, const VerifyInput& input) {
   if (facts.memory == nullptr) return;
-  if (!facts.known_key) facts.memory->remember(facts.certification, facts.key);
+  if (!facts.known_key) facts.memory->remember(quote, facts.key);
   if (!facts.known_collateral) facts.memory->collateral().remember(input, facts.collateral);
 }
 
@@ -144,7 +135,7 @@ std::optional<VerifiedQuote> verify_quote(Bytes bytes, Tee tee, const VerifyInpu
   verify_pck_chain(*facts.key, *facts.collateral, input, reasons);
   judge_platform(*facts.collateral, input, out, reasons);
   if (reasons.size() != before) return std::nullopt;
-  remember(facts, input);
+  remember(facts, *quote, input);
   return out;
 }
 

@@ -45,6 +45,17 @@ TEST(DcapCollateral, ANewerDocumentThatDoesNotHoldLeavesTheOlder) {
   EXPECT_EQ(hex_of(verdict, "tcb_evaluation"), "0000000000000012");
 }
 
+TEST(DcapCollateral, AnIdentityThatWasChangedIsLeftOut) {
+  const MintDcap platform(Kind::kTdx4);
+  Endorsements endorsements = platform.endorsements();
+  const std::string document(as_text(endorsements.enclave_identities[0]));
+  const std::string newer =
+      edited(document, "\"tcbEvaluationDataNumber\":18", "\"tcbEvaluationDataNumber\":19");
+  endorsements.enclave_identities[0] = to_vector(as_bytes(newer));
+  EXPECT_THAT(verdict_of(platform, platform.quote(), endorsements),
+              RefusedAlsoFor("dcap.qe-identity-signature"));
+}
+
 TEST(DcapCollateral, TheSignatureIsOverTheBytesAsTheyStand) {
   const MintDcap platform(Kind::kTdx4);
   Endorsements endorsements = platform.endorsements();

@@ -393,5 +393,14 @@ TEST(DcapQuote, ManyPlatformsAndEndorsementsAreRemembered) {
   }
 }
 
+TEST(DcapQuote, OfAnUnknownVersionOrKeyIsRefused) {
+  MintDcap platform(Kind::kTdx4);
+  platform.version = 6;
+  EXPECT_THAT(verdict_of(platform), Refused("dcap.quote-unsupported"));
+  platform.version = 4;
+  platform.key_type = 3;
+  EXPECT_THAT(verdict_of(platform), Refused("dcap.quote-unsupported"));
+}
+
 }  // namespace
 }  // namespace sealpack::attest::dcap
