@@ -12,6 +12,7 @@ import folder_readmes
 import include_layers
 import loader_contents
 import optee_symbols
+import reason_codes
 import rule_ids
 import sizes
 
@@ -103,6 +104,49 @@ class FolderReadmes(Tree):
             self.assertIn(f"{lines} lines", self.found(folder_readmes.check))
         self.write("formats/base/README.md", "line\n" * 5)
         self.assertEqual(self.found(folder_readmes.check), "")
+
+
+class ReasonCodes(Tree):
+    PAGE = "| code | |\n|---|---|\n"
+
+    def setUp(self):
+        super().setUp()
+        self.write("attest/verify/snp/snp.cc", 'add("snp.size"); add("snp.key-" + kind);\n')
+        self.write("attest/verify/snp/kinds.cc", 'kind = "missing";\n')
+        self.write("docs/snp.md", self.PAGE + "| `snp.size`, `snp.key-missing` | it is wrong |\n")
+        self.write("tests/snp_test.cc", 'Refused("snp.size"); Refused("snp.key-missing");\n')
+
+    def test_documented_and_tested(self):
+        self.assertEqual(self.found(reason_codes.check), "")
+
+    def test_a_code_without_documentation(self):
+        self.write("attest/verify/snp/more.cc", 'add("snp.age");\n')
+        self.assertIn("snp.age is in no table", self.found(reason_codes.check))
+
+    def test_a_mention_outside_the_tables_is_no_documentation(self):
+        self.write("attest/verify/snp/more.cc", 'add("snp.age");\n')
+        self.write("docs/more.md", "`snp.age`\n\n| claim | |\n|---|---|\n| `snp.age` | |\n")
+        self.assertIn("snp.age is in no table", self.found(reason_codes.check))
+
+    def test_a_code_on_two_pages(self):
+        self.write("docs/more.md", self.PAGE + "| `snp.size` | once more |\n")
+        self.assertIn("snp.size is on 2 pages", self.found(reason_codes.check))
+
+    def test_documentation_of_no_code(self):
+        self.write("docs/more.md", self.PAGE + "| `snp.gone`, `.key-broken` | |\n")
+        found = self.found(reason_codes.check)
+        self.assertIn("snp.gone is given by no code", found)
+        self.assertIn("snp.key-broken is given by no code", found)
+
+    def test_a_code_that_no_test_expects(self):
+        self.write("tests/snp_test.cc", 'Refused("snp.size"); // snp.key-missing\n')
+        self.assertIn("snp.key-missing is expected by no test", self.found(reason_codes.check))
+
+    def test_a_family_that_is_not_known(self):
+        self.write("attest/verify/new/new.cc", 'add("new.size"); load("root.der");\n')
+        found = self.found(reason_codes.check)
+        self.assertIn("new.size is of no family", found)
+        self.assertNotIn("root.der", found)
 
 
 class RuleIds(Tree):
