@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bench/bundle and bench/loader/run share: running programs, the table, where it ran."""
+"""What bench/bundle, bench/loader/run and bench/attest/run share: running programs, the table, where it ran."""
 
 import datetime
 import os
@@ -105,16 +105,18 @@ class Place:
         self.load_before = os.getloadavg()[0]
         self.disturbed = self.load_before > (os.cpu_count() or 1) / 4
 
-    def description(self, command, programs, invalid):
+    def lines(self, command, detail, invalid):
         """`invalid` names the figures that other work on the machine makes invalid."""
-        engine = output_of(programs / "bundle_bench", "engine").strip()
         lines = [f"{datetime.date.today()}, `{command}`",
-                 f"{processor()}, {os.cpu_count() or 1} cores; Linux {platform.release()}; "
-                 f"engine {engine}",
+                 f"{processor()}, {os.cpu_count() or 1} cores; Linux {platform.release()}; {detail}",
                  f"load average {self.load_before:.1f} before, {os.getloadavg()[0]:.1f} after"]
         if self.disturbed:
             lines.append(f"**other work was running: {invalid} are not valid**")
-        return "\n".join(f"* {line}" for line in lines)
+        return lines
+
+    def description(self, command, programs, invalid):
+        engine = output_of(programs / "bundle_bench", "engine").strip()
+        return "\n".join(f"* {line}" for line in self.lines(command, f"engine {engine}", invalid))
 
 
 def write_section(name, text):
