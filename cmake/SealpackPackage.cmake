@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is installed, for whom, and as which Debian package. Components: `tool` (package sealpack),
-# `loader` (package libsealpack-loader1: the shared library of the C interface) and `dev` (package
+# `loader` (package libsealpack-loader1: the shared library of the C interface), `keysources` (package
+# libsealpack-key-sources1: brokers and machines, which need more libraries) and `dev` (package
 # libsealpack-dev: libraries and headers for programs that open bundles).
 include(CMakePackageConfigHelpers)
 include(SealpackContents)
@@ -64,6 +65,17 @@ file(RELATIVE_PATH loader_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /pref
 configure_file(cmake/sealpack-loader.pc.in ${PROJECT_BINARY_DIR}/sealpack-loader.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/sealpack-loader.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
+if(TARGET sealpack_key_sources)
+  set_target_properties(sealpack_key_sources PROPERTIES EXPORT_NAME key_sources)
+  install(TARGETS sealpack_key_sources EXPORT sealpack
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT keysources NAMELINK_COMPONENT dev)
+  install(FILES runtime-loader/include/sealpack/key_sources.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sealpack COMPONENT dev)
+  configure_file(cmake/sealpack-key-sources.pc.in ${PROJECT_BINARY_DIR}/sealpack-key-sources.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/sealpack-key-sources.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+endif()
+
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sealpack)
 install(EXPORT sealpack FILE sealpackTargets.cmake NAMESPACE sealpack:: DESTINATION ${package_folder} COMPONENT dev)
 configure_package_config_file(cmake/sealpackConfig.cmake.in ${PROJECT_BINARY_DIR}/sealpackConfig.cmake
@@ -77,6 +89,10 @@ install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/libsealpack-dev
 install(FILES CHANGELOG.md DESTINATION ${doc_folder}/libsealpack-dev COMPONENT dev)
 install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/libsealpack-loader1 COMPONENT loader)
 install(FILES CHANGELOG.md DESTINATION ${doc_folder}/libsealpack-loader1 COMPONENT loader)
+if(TARGET sealpack_key_sources)
+  install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/libsealpack-key-sources1 COMPONENT keysources)
+  install(FILES CHANGELOG.md DESTINATION ${doc_folder}/libsealpack-key-sources1 COMPONENT keysources)
+endif()
 if(TARGET sealpack)
   install(FILES LICENSE RENAME copyright DESTINATION ${doc_folder}/sealpack COMPONENT tool)
   install(FILES CHANGELOG.md DESTINATION ${doc_folder}/sealpack COMPONENT tool)
@@ -109,6 +125,9 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_ALL dev loader)
+if(TARGET sealpack_key_sources)
+  list(APPEND CPACK_COMPONENTS_ALL keysources)
+endif()
 if(TARGET sealpack)
   list(APPEND CPACK_COMPONENTS_ALL tool)
 endif()
@@ -125,10 +144,21 @@ set(CPACK_DEBIAN_LOADER_PACKAGE_NAME libsealpack-loader1)
 set(CPACK_DEBIAN_LOADER_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LOADER_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_LOADER_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_COMPONENT_KEYSOURCES_DESCRIPTION "Shared library that gets the keys of sealpack bundles from brokers, and proves to
+them what machine it runs on.")
+set(CPACK_DEBIAN_KEYSOURCES_PACKAGE_NAME libsealpack-key-sources1)
+set(CPACK_DEBIAN_KEYSOURCES_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_KEYSOURCES_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_KEYSOURCES_PACKAGE_DEPENDS "libsealpack-loader1 (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_KEYSOURCES_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/runtime-loader/capi)
 set(CPACK_COMPONENT_DEV_DESCRIPTION "Libraries and headers for programs that verify and open sealpack bundles.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libsealpack-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libssl-dev (>= 3.0), libsealpack-loader1 (= ${PROJECT_VERSION})")
+if(TARGET sealpack_key_sources)
+  string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", libsealpack-key-sources1 (= ${PROJECT_VERSION})")
+endif()
 if(IPSEC_MB_LIBRARY AND SEALPACK_IPSEC_MB)
   string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", libipsec-mb-dev")
 endif()
