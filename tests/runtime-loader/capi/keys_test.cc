@@ -412,6 +412,9 @@ TEST_F(UnlockingByDevice, RefusesAReleaseForOtherEnvironments) {
         release.policy = {};
         bundle::Environment enclave;
         enclave.tee = "sgx";
+        enclave.rules.emplace_back();
+        enclave.rules[0].claim = "mrenclave";
+        enclave.rules[0].accepted = {ByteVector(32, 1)};
         release.policy.environments = {enclave};
       });
   Machine machine(device_);
