@@ -61,6 +61,13 @@ TEST_F(Simulated, WorksWithEveryKindOfSigner) {
   }
 }
 
+TEST_F(Simulated, IsNotTakenForEvidenceOfATeeThatIsNotKnown) {
+  for (const char* tee : {"", "Simulated", "simulated ", "sev", "sev-snp2"}) {
+    evidence.tee = tee;
+    EXPECT_THAT(run(), Refused("evidence.tee")) << tee;
+  }
+}
+
 TEST_F(Simulated, IsNotBelievedWithoutARoot) {
   roots.simulated.clear();
   EXPECT_THAT(run(), Refused("simulated.root"));
