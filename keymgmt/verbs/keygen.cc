@@ -93,6 +93,33 @@ void report(const Options& options, Role role, crypto::KeyType type, const KeyPa
   if (files.digest) out << "digest       " << cli::json_digest(*files.digest) << '\n';
 }
 
+// P-256, which is what TPMs sign and agree with.
+Status keygen_in_tpm(const Options& options, Role role, cli::Terminal& terminal) {
+  if (!options.type.empty() && options.type != "p256") {
+    return Error(ErrorCode::kUsage, "keys in a TPM are of type p256");
+  }
+  if (!role_allows(role, signs(role) ? crypto::KeyType::kEcdsaP256 : crypto::KeyType::kEcdhP256)) {
+    return Error(ErrorCode::kUsage, std::string("keys of role ") + to_string(role) +
+                                        " are of other types than a TPM has");
+  }
+  const TpmKeyFiles files =
+      TRY(generate_tpm_key(role, *options.tpm, options.out, options.name,
+                           options.force ? Overwrite::kReplace : Overwrite::kRefuse));
+  if (terminal.json()) {
+    cli::print_json(terminal, {{"role", to_string(role)},
+                               {"type", "p256"},
+                               {"private_key", "tpm:" + files.key_path.string()},
+                               {"public_key", files.public_path.string()},
+                               {"digest", cli::json_digest(files.digest)}});
+  } else {
+    terminal.out() << "private key  tpm:" << printable(files.key_path.string()) << "\npublic key   "
+                   << printable(files.public_path.string()) << "\nrole         " << to_string(role)
+                   << ", p256\ndigest       " << cli::json_digest(files.digest) << '\n';
+  }
+  terminal.note("the key cannot leave this TPM: when the board is lost, so is the key");
+  return done();
+}
+
 Status keygen(const Options& options, cli::Terminal& terminal) {
   const std::optional<Role> role = parse_role(options.role);
   if (!role) {
@@ -101,6 +128,7 @@ Status keygen(const Options& options, cli::Terminal& terminal) {
             "authority, publisher, reviewer, grantor, grant-signer, log, simulated-root, "
             "recipient, escrow, broker or device");
   }
+  if (options.tpm) return keygen_in_tpm(options, *role, terminal);
   const crypto::KeyType type = TRY(chosen_type(*role, options.type));
   TerminalPassphrase prompt;
   FilePassphrase file(options.passphrase_file);
