@@ -2,8 +2,7 @@
 // The release decision, as a client meets it.
 #include "keymgmt/broker/log.h"
 #include "keymgmt/crypto/random.h"
-#include "tests/keymgmt/broker/broker_setting.h"
-#include "tests/testing/result_matchers.h"
+#include "tests/keymgmt/broker/release_setting.h"
 
 namespace sealpack::broker {
 namespace {
@@ -13,26 +12,7 @@ using sealpack::testing::make_key;
 using sealpack::testing::Succeeds;
 using namespace testing;
 
-class Releases : public ::testing::Test {
- protected:
-  void start() { setting_.start(); }
-  Service& service() { return *setting_.service; }
-  // What a whole exchange with a client like this is refused for.
-  std::string refused_for(Client& client) { return codes_of(exchange(service(), client)); }
-  std::string refused_for() {
-    Client client(setting_);
-    return refused_for(client);
-  }
-  // The challenge was had before `change`, the key is asked for after it.
-  std::string refused_after(const Change& change) {
-    start();
-    Client client(setting_);
-    const auto reply = challenge_of(service(), client.subject);
-    EXPECT_THAT(setting_.apply(change), Succeeds());
-    return codes_of(release_of(service(), client.release_request(reply)));
-  }
-  Setting setting_;
-};
+class Releases : public ReleaseTest {};
 
 TEST_F(Releases, BringTheKeyToAProvenEnvironment) {
   start();
@@ -279,115 +259,6 @@ TEST_F(Releases, StopWhereTheBrokersOwnRulesCannotBeRead) {
   start();
   Client client(setting_);
   EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.policy");
-}
-
-TEST_F(Releases, AreOfRegisteredBundlesAlone) {
-  start();
-  Client client(setting_);
-  client.subject.content = Digest{{1}};
-  client.subject.release = Digest{{2}};
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.unknown-bundle");
-}
-
-TEST_F(Releases, AreNotGuessedFromTheContent) {
-  start();
-  Client client(setting_);
-  client.subject.release = Digest{{2}};
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.unknown-release");
-}
-
-// Another authority that puts its own release around the same content gets nothing.
-TEST_F(Releases, AreOfTheContentsAuthority) {
-  start();
-  Client client(setting_);
-  client.subject.authority = Digest{{2}};
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.authority");
-  client.subject.release = Digest{{2}};
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.authority");
-}
-
-TEST_F(Releases, AreOfTheirContent) {
-  start();
-  Client client(setting_);
-  client.subject.content = Digest{{2}};
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.content");
-}
-
-TEST_F(Releases, AreOfTeesThatThePolicyNames) {
-  start();
-  Client client(setting_);
-  client.subject.tee = "tdx";
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.tee");
-}
-
-TEST_F(Releases, OfAnOlderReleaseEndWithTheNext) {
-  EXPECT_EQ(refused_after(AddRelease{setting_.make_release(8)}), "broker.superseded");
-  Client client(setting_);
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.superseded");
-}
-
-TEST_F(Releases, EndBelowTheFloor) {
-  EXPECT_EQ(refused_after(RaiseFloor{
-                {setting_.release.authority, "test product", loader::Floor{8, std::nullopt}}}),
-            "broker.below-floor");
-}
-
-TEST_F(Releases, EndWhereTheFloorIsAnotherReleaseOfTheSameCounter) {
-  EXPECT_EQ(refused_after(RaiseFloor{
-                {setting_.release.authority, "test product", loader::Floor{7, Digest{{5}}}}}),
-            "broker.below-floor");
-}
-
-TEST_F(Releases, CarryTheFloorOfTheProduct) {
-  const loader::Floor floor{5, Digest{{5}}};
-  ASSERT_THAT(setting_.apply(RaiseFloor{{setting_.release.authority, "test product", floor}}),
-              Succeeds());
-  start();
-  Client client(setting_);
-  EXPECT_EQ(client.open(exchange(service(), client).body)->facts.floor, floor);
-}
-
-TEST_F(Releases, EndWithTheRevocationOfTheBundle) {
-  EXPECT_EQ(refused_after(Revoke{
-                {RevokedKind::kContent, to_vector(setting_.release.content.bytes), "bad", 0}}),
-            "broker.revoked-content");
-}
-
-TEST_F(Releases, EndWithTheRevocationOfTheRelease) {
-  EXPECT_EQ(refused_after(Revoke{
-                {RevokedKind::kRelease, to_vector(setting_.release.release.bytes), "bad", 0}}),
-            "broker.revoked-release");
-}
-
-TEST_F(Releases, EndWithTheRevocationOfItsSigner) {
-  EXPECT_EQ(refused_after(Revoke{
-                {RevokedKind::kSigner, to_vector(setting_.release.signers[0].bytes), "leak", 0}}),
-            "broker.revoked-signer");
-}
-
-TEST_F(Releases, EndWithTheRevocationOfTheMeasurement) {
-  const Revocation revocation{RevokedKind::kMeasurement, to_vector(setting_.measurement.bytes),
-                              "hole", 0};
-  EXPECT_EQ(refused_after(Revoke{revocation}), "broker.revoked-measurement");
-  ASSERT_THAT(setting_.apply(EndRevocation{revocation.kind, revocation.value}), Succeeds());
-  EXPECT_EQ(refused_for(), "");
-}
-
-TEST_F(Releases, EndWithTheVendor) {
-  EXPECT_EQ(refused_after(RemoveVendor{"vendor"}), "broker.vendor");
-}
-
-TEST_F(Releases, EndWithTheValidityOfTheRelease) {
-  const auto limited =
-      setting_.make_release(8, [](bundle::Release& release) { release.not_after = kNow + 10; });
-  ASSERT_THAT(setting_.add(limited), Succeeds());
-  start();
-  Client client(setting_);
-  client.subject.content = limited.content;
-  client.subject.release = limited.release;
-  EXPECT_EQ(refused_for(client), "");
-  *setting_.clock = kNow + 11;
-  EXPECT_EQ(challenge_codes_of(service(), client.subject), "broker.validity");
 }
 
 TEST_F(Releases, AreSignedByTheKeyThatTheTeeBelieves) {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a service writes: nonces, leases, claims.
+
+#include "tests/keymgmt/broker/store_setting.h"
+
+namespace sealpack::broker {
+namespace {
+
+using sealpack::testing::Fails;
+using sealpack::testing::Succeeds;
+using namespace testing;
+
+class Commits : public StoreTest {};
+
+TEST_F(Commits, SpendANonceOnce) {
+  const auto first = commit({decision(1), decision(2), decision(1)});
+  EXPECT_EQ(first[0].kind, Outcome::Kind::kAccepted);
+  EXPECT_EQ(first[1].kind, Outcome::Kind::kAccepted);
+  EXPECT_EQ(first[1].index, first[0].index + 1);
+  EXPECT_EQ(first[2].kind, Outcome::Kind::kNotLogged);
+  EXPECT_EQ(first[2].reason.code, "broker.nonce-used");
+  EXPECT_EQ(code_of(decision(2)), "broker.nonce-used");
+  EXPECT_EQ(code_of(decision(3)), "");
+  EXPECT_EQ(store().log_head()->size, first[1].index + 2);
+}
+
+TEST_F(Commits, DecideNothingUnderAStateThatIsOver) {
+  const std::uint64_t generation = store().generation().value();
+  ASSERT_THAT(apply(Revoke{{RevokedKind::kDevice, {1}, "", 0}}), Succeeds());
+  const std::uint64_t size = store().log_head()->size;
+  const Decision one = decision(1);
+  EXPECT_TRUE(store().commit(generation, {&one, 1})->stale);
+  EXPECT_EQ(store().log_head()->size, size);
+  EXPECT_EQ(code_of(one), "");
+}
+
+TEST_F(Commits, ForgetNoncesAndNeverTakeThemAgain) {
+  EXPECT_EQ(code_of(decision(1, kNow + 10)), "");
+  EXPECT_EQ(code_of(decision(2, kNow + 90)), "");
+  ASSERT_THAT(store().forget(kNow + 10), Succeeds());
+  // A clock that was turned back does not bring the challenge back.
+  EXPECT_EQ(code_of(decision(1, kNow + 10)), "broker.nonce-expired");
+  EXPECT_EQ(code_of(decision(3, kNow + 9)), "broker.nonce-expired");
+  EXPECT_EQ(code_of(decision(2, kNow + 90)), "broker.nonce-used");
+  ASSERT_THAT(store().forget(kNow), Succeeds());
+  EXPECT_EQ(code_of(decision(1, kNow + 10)), "broker.nonce-expired");
+}
+
+TEST_F(Commits, CountInstances) {
+  const auto outcomes = commit({with_lease(1, 1, 2), with_lease(2, 2, 2), with_lease(3, 3, 2)});
+  EXPECT_EQ(outcomes[0].kind, Outcome::Kind::kAccepted);
+  EXPECT_EQ(outcomes[1].kind, Outcome::Kind::kAccepted);
+  EXPECT_EQ(outcomes[2].kind, Outcome::Kind::kRefused);
+  EXPECT_EQ(outcomes[2].reason.code, "broker.licence-instances");
+  const LogEntry entry = entries_of(store()).back();
+  EXPECT_EQ(entry.kind, EntryKind::kRefusal);
+  EXPECT_EQ(entry.codes, std::vector<std::string>{"broker.licence-instances"});
+  EXPECT_EQ(entry.instance, std::nullopt);
+  EXPECT_EQ(store().leases(kNow)->size(), 2U);
+  // Those of another product count for themselves.
+  Decision other = with_lease(4, 4, 2);
+  other.lease->lease.product = "other";
+  EXPECT_EQ(code_of(other), "");
+}
+
+TEST_F(Commits, CountInstancesUntilTheirLeasesLapse) {
+  EXPECT_EQ(code_of(with_lease(1, 1, 1)), "");
+  Decision later = with_lease(2, 2, 1);
+  later.lease->lease.since = kNow + 99;
+  EXPECT_EQ(code_of(later), "broker.licence-instances");
+  later = with_lease(3, 3, 1);
+  later.lease->lease.since = kNow + 100;
+  later.lease->lease.until = kNow + 200;
+  EXPECT_EQ(code_of(later), "");
+}
+
+TEST_F(Commits, ProlongALease) {
+  EXPECT_EQ(code_of(with_lease(1, 1, 1)), "");
+  Decision renewal = with_lease(2, 1, 1);
+  renewal.lease->renewal = true;
+  renewal.lease->lease.since = kNow + 50;
+  renewal.lease->lease.until = kNow + 150;
+  EXPECT_EQ(code_of(renewal), "");
+  const auto leases = store().leases(kNow + 120).value();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0].until, kNow + 150);
+  EXPECT_EQ(leases[0].renewals, 1U);
+  EXPECT_EQ(leases[0].since, kNow);
+}
+
+TEST_F(Commits, ProlongNoLeaseOfSomethingElse) {
+  EXPECT_EQ(code_of(with_lease(1, 1, 5)), "");
+  const std::vector<std::function<void(Lease&)>> others = {
+      [](Lease& lease) { lease.instance = loader::Instance{9}; },
+      [](Lease& lease) { lease.product = "other"; },
+      [](Lease& lease) { lease.authority = Digest{{9}}; },
+      [](Lease& lease) { lease.device = {8}; },
+  };
+  std::uint8_t nonce = 10;
+  for (const auto& change : others) {
+    Decision renewal = with_lease(nonce++, 1, 5);
+    renewal.lease->renewal = true;
+    change(renewal.lease->lease);
+    EXPECT_EQ(code_of(renewal), "broker.lease-unknown") << int{nonce};
+  }
+}
+
+TEST_F(Commits, CountALapsedLeaseAsANewInstance) {
+  EXPECT_EQ(code_of(with_lease(1, 1, 1)), "");
+  Decision other = with_lease(2, 2, 1);
+  other.lease->lease.since = kNow + 100;
+  other.lease->lease.until = kNow + 200;
+  EXPECT_EQ(code_of(other), "");
+  Decision renewal = with_lease(3, 1, 1);
+  renewal.lease->renewal = true;
+  renewal.lease->lease.since = kNow + 150;
+  renewal.lease->lease.until = kNow + 250;
+  EXPECT_EQ(code_of(renewal), "broker.licence-instances");
+}
+
+TEST_F(Commits, EndALeaseThatIsKnownToBeOver) {
+  EXPECT_EQ(code_of(with_lease(1, 1, 1)), "");
+  *setting_->clock = kNow + 10;
+  ASSERT_THAT(apply(EndLease{loader::Instance{1}}), Succeeds());
+  EXPECT_TRUE(store().leases(kNow + 10)->empty());
+  Decision next = with_lease(2, 2, 1);
+  next.lease->lease.since = kNow + 10;
+  EXPECT_EQ(code_of(next), "");
+}
+
+TEST_F(Commits, KeepClaimsOnce) {
+  Decision one = decision(1);
+  one.claims = {1, 2, 3};
+  one.entry.claims = Digest{{5}};
+  Decision two = one;
+  two.nonce = ByteVector(32, 2);
+  EXPECT_EQ(code_of(one), "");
+  EXPECT_EQ(code_of(two), "");
+  EXPECT_EQ(store().claims(Digest{{5}}).value(), one.claims);
+}
+
+TEST_F(Commits, AreSharedByReplicas) {
+  const auto other = Store::open(setting_->uri).value();
+  EXPECT_EQ(code_of(decision(1)), "");
+  const Decision again = decision(1);
+  const auto committed = other->commit(other->generation().value(), {&again, 1}).value();
+  EXPECT_EQ(committed.outcomes.at(0).reason.code, "broker.nonce-used");
+  ASSERT_THAT(other->apply(Revoke{{RevokedKind::kDevice, {1}, "", 0}}, kNow), Succeeds());
+  EXPECT_EQ(store().state().value()->revocations.size(), 1U);
+  EXPECT_TRUE(crypto::equal_constant_time(store().state().value()->challenge_key->reveal(),
+                                          other->state().value()->challenge_key->reveal()));
+  EXPECT_EQ(store().log_head()->root, other->log_head()->root);
+}
+
+TEST_F(Commits, AreMadeOnce) {
+  EXPECT_THAT(Store::create(setting_->uri, kNow), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(Store::open(setting_->uri), Succeeds());
+}
+
+}  // namespace
+}  // namespace sealpack::broker

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log of a store, its checkpoints and its backups.
+#include <sys/stat.h>
+
+#include "keymgmt/broker/log.h"
+#include "keymgmt/broker/merkle.h"
+#include "keymgmt/crypto/random.h"
+#include "tests/keymgmt/broker/store_setting.h"
+
+namespace sealpack::broker {
+namespace {
+
+using sealpack::testing::Fails;
+using sealpack::testing::FailsWith;
+using sealpack::testing::make_key;
+using sealpack::testing::Succeeds;
+using ::testing::HasSubstr;
+using namespace testing;
+
+class KeptLogs : public StoreTest {};
+
+TEST_F(KeptLogs, HaveALogThatVerifies) {
+  for (std::uint8_t i = 0; i < 40; ++i) EXPECT_EQ(code_of(decision(i)), "");
+  const auto signer = setting_->log_key.signer().value();
+  const auto old = make_checkpoint(store(), *signer).value();
+  std::vector<Decision> many;
+  for (int i = 0; i < 700; ++i) {
+    many.push_back(decision(0));
+    many.back().nonce = to_vector(crypto::random_array<32>());
+    many.back().entry.nonce = Digest{crypto::random_array<32>()};
+  }
+  commit(many);
+  const auto verified = verify_log(store(), {&old.text, 1}, {});
+  ASSERT_THAT(verified, Succeeds());
+  EXPECT_EQ(verified->grants, 740U);
+  const auto now = make_checkpoint(store(), *signer).value();
+  EXPECT_EQ(store().latest_checkpoint().value(), now.text);
+  const auto proof = consistency_proof(store(), old.head.size, now.head.size).value();
+  EXPECT_THAT(
+      merkle::verify_consistency(old.head.size, old.head.root, now.head.size, now.head.root, proof),
+      Succeeds());
+  const ByteVector entry = store().log_entries(300, 1)->at(0);
+  EXPECT_THAT(
+      merkle::verify_inclusion(merkle::leaf_hash(entry), 300, now.head.size,
+                               inclusion_proof(store(), 300, now.head.size).value(), now.head.root),
+      Succeeds());
+  EXPECT_THAT(inclusion_proof(store(), 0, now.head.size + 1), Fails(ErrorCode::kUsage));
+  EXPECT_THAT(consistency_proof(store(), 1, now.head.size + 1), Fails(ErrorCode::kUsage));
+}
+
+TEST_F(KeptLogs, VerifyTheirLogAgainstCheckpointsOfThisLogAlone) {
+  const auto signer = setting_->log_key.signer().value();
+  const LogHead head = store().log_head().value();
+  const auto state = store().state().value();
+  const auto sign = [&](const std::string& origin, LogHead as) {
+    return sign_checkpoint(origin, as, *signer)->text;
+  };
+  const auto fails = [&](const std::string& text, const char* why) {
+    EXPECT_THAT(verify_log(store(), {&text, 1}, {}),
+                FailsWith(ErrorCode::kNotAuthentic, HasSubstr(why)));
+  };
+  const std::string origin = log_origin(*state);
+  const std::string good = sign(origin, head);
+  EXPECT_THAT(verify_log(store(), {&good, 1}, {}), Succeeds());
+  fails(sign(origin, {head.size, Digest{{1}}}), "is not the one of the checkpoint");
+  fails(sign(origin, {head.size + 3, Digest{{1}}}), "3 are lost");
+  fails(sign("sealpack-log/00/1", head), "another log");
+  fails(sign(origin.substr(0, origin.size() - 1) + "2", head), "epoch 2");
+  const auto other = make_key(crypto::KeyType::kEd25519);
+  const std::string forged = sign_checkpoint(origin, head, *other.signer().value())->text;
+  fails(forged, "not signed by a key of the log");
+  const auto key = sealpack::testing::verifying_key(other);
+  EXPECT_THAT(verify_log(store(), {&forged, 1}, {&key, 1}), Succeeds());
+}
+
+TEST_F(KeptLogs, ComeBackFromABackupInANewEpoch) {
+  *setting_->clock = kNow;
+  ASSERT_THAT(apply(PutLicence{{authority(), kProduct, 2, 0, 0, 100, {}}}), Succeeds());
+  EXPECT_EQ(code_of(with_lease(1, 1, 2)), "");
+  const auto signer = setting_->log_key.signer().value();
+  const auto old = make_checkpoint(store(), *signer).value();
+  const auto backup = folder_ / "backup";
+  ASSERT_THAT(store().backup(backup), Succeeds());
+  struct stat status {};
+  ASSERT_EQ(::stat(backup.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  EXPECT_EQ(code_of(decision(2)), "");  // lost with the store
+  const auto lost = make_checkpoint(store(), *signer).value();
+
+  const auto restored = Store::restore(backup, new_uri(), kNow + 50).value();
+  const auto state = restored->state().value();
+  EXPECT_EQ(state->epoch, 2U);
+  EXPECT_FALSE(state->reconciled);
+  EXPECT_EQ(state->restored_at, kNow + 50);
+  EXPECT_EQ(state->releases.size(), 1U);
+  EXPECT_EQ(state->vendors.size(), 1U);
+  EXPECT_EQ(restored->leases(kNow)->size(), 1U);
+  EXPECT_FALSE(crypto::equal_constant_time(state->challenge_key->reveal(),
+                                           store().state().value()->challenge_key->reveal()));
+  const LogEntry entry = entries_of(*restored).back();
+  EXPECT_EQ(entry.kind, EntryKind::kOpened);
+  EXPECT_EQ(entry.epoch, 2U);
+  EXPECT_THAT(verify_log(*restored, {&old.text, 1}, {}), Succeeds());
+  EXPECT_THAT(verify_log(*restored, {&lost.text, 1}, {}),
+              FailsWith(ErrorCode::kNotAuthentic, HasSubstr("1 are lost")));
+}
+
+TEST_F(KeptLogs, AreReconciledOnce) {
+  EXPECT_EQ(code_of(with_lease(1, 1, 2)), "");
+  EXPECT_EQ(code_of(with_lease(2, 2, 2)), "");
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const auto restored = Store::restore(folder_ / "backup", new_uri(), kNow + 1).value();
+  Reconcile reconcile;
+  reconcile.revocations = {{RevokedKind::kDevice, {5}, "lost", 0}};
+  reconcile.floors = {{authority(), kProduct, {7, std::nullopt}}};
+  reconcile.ended = {loader::Instance{2}, loader::Instance{77}};
+  ASSERT_THAT(restored->apply(reconcile, kNow + 2), Succeeds());
+  const auto state = restored->state().value();
+  EXPECT_TRUE(state->reconciled);
+  EXPECT_EQ(state->restored_at, kNow + 1);
+  EXPECT_EQ(state->revocations.size(), 1U);
+  EXPECT_EQ(state->floors.size(), 1U);
+  EXPECT_EQ(restored->leases(kNow + 2)->size(), 1U);
+  EXPECT_THAT(restored->apply(reconcile, kNow + 2), Fails(ErrorCode::kRefused));
+}
+
+// From here into a file, from there into this kind of database.
+TEST_F(KeptLogs, AreRestoredFromBackupsOfEitherDatabase) {
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const auto one = Store::restore(folder_ / "backup", (folder_ / "file").string(), kNow).value();
+  EXPECT_EQ(one->state().value()->releases.at(0).head, setting_->release.head);
+  ASSERT_THAT(one->backup(folder_ / "again"), Succeeds());
+  const auto two = Store::restore(folder_ / "again", new_uri(), kNow).value();
+  EXPECT_EQ(two->state().value()->releases.at(0).head, setting_->release.head);
+  EXPECT_EQ(two->state().value()->epoch, 3U);
+  const auto entries = one->log_entries(0, 100).value();
+  auto prefix = two->log_entries(0, 100).value();
+  ASSERT_EQ(prefix.size(), entries.size() + 1);
+  prefix.pop_back();
+  EXPECT_EQ(prefix, entries);
+  EXPECT_THAT(verify_log(*two, {}, {}), Succeeds());
+}
+
+TEST_F(KeptLogs, AreNotOverwrittenByARestore) {
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  EXPECT_THAT(Store::restore(folder_ / "backup", setting_->uri, kNow), Fails(ErrorCode::kRefused));
+  EXPECT_THAT(Store::open(setting_->uri), Succeeds());
+  EXPECT_THAT(store().backup(folder_ / "backup"), Fails(ErrorCode::kRefused));
+}
+
+}  // namespace
+}  // namespace sealpack::broker
