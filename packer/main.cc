@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
       sealpack::unpacker::add_diff,    sealpack::packer::add_grant,
       sealpack::packer::add_reseal,    sealpack::loader::add_run,
       sealpack::attest::add_attest,    sealpack::attest::add_policy,
+      sealpack::broker::add_broker,
   };
   return sealpack::cli::run(argc, argv, "Seal ML models for trusted execution environments", kVerbs,
                             terminal);

@@ -14,3 +14,9 @@ namespace sealpack::provision {
 void add_provision(CLI::App& app, cli::Job& job);
 
 }  // namespace sealpack::provision
+
+namespace sealpack::broker {
+
+void add_broker(CLI::App& app, cli::Job& job);
+
+}  // namespace sealpack::broker

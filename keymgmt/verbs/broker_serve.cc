@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "keymgmt/broker/server/log_queries.h"
+#include "keymgmt/broker/server/server.h"
+#include "keymgmt/verbs/broker_folder.h"
+
+namespace sealpack::broker {
+namespace {
+
+using Level = EventLog::Level;
+
+struct Options {
+  std::string folder;
+  std::string listen;
+  std::string admin;
+  bool lab = false;
+};
+
+std::map<std::string, double> gauges(const Service& service) {
+  const ServiceStatistics statistics = service.statistics();
+  std::map<std::string, double> out = {
+      {"sealpack_broker_challenges", static_cast<double>(statistics.challenges)},
+      {"sealpack_broker_grants", static_cast<double>(statistics.grants)},
+      {"sealpack_broker_commits", static_cast<double>(statistics.commits)},
+      {"sealpack_broker_waiting", static_cast<double>(statistics.waiting)}};
+  double refusals = 0;
+  for (const auto& [code, count] : statistics.refusals) refusals += static_cast<double>(count);
+  out["sealpack_broker_refusals"] = refusals;
+  return out;
+}
+
+Status serve(const Options& options, cli::Terminal& terminal) {
+  const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
+  if (options.lab)
+    terminal.warning("--lab: SIMULATED evidence may be believed, which proves nothing");
+  EventLog events(write_to_standard_error);
+  ServiceOptions how = TRY(folder.service_options(options.lab));
+  how.report = [&](const Error& error) {
+    events.write(Level::kError, "store", {{"message", error.message()}});
+  };
+  const auto service = TRY(Service::create(folder.store, TRY(folder.keys()), std::move(how)));
+
+  ServerContent content;
+  content.log = log_queries(folder.store, TRY(folder.log_signer()));
+  content.keys = [&folder, lab = options.lab]() -> Result<std::string> {
+    return keys_json(*TRY(folder.state()), unix_time(), lab);
+  };
+  ServerOptions server;
+  server.listen = options.listen.empty() ? folder.config.listen : options.listen;
+  server.admin = options.admin.empty() ? folder.config.admin : options.admin;
+  server.certificate = folder.config.path(folder.config.certificate);
+  server.key = folder.config.path(folder.config.key);
+  server.threads = folder.config.threads;
+  server.limits = folder.config.limits;
+  server.gauges = [&service] { return gauges(*service); };
+  server.reload = [&]() -> Status {
+    service->set_endorsements(TRY(folder.endorsements()));
+    return done();
+  };
+  const auto running = TRY(Server::create(server, *service, std::move(content), events));
+  running->run(Server::Signals::kHandled);
+  service->stop();
+  return done();
+}
+
+}  // namespace
+
+void add_broker_serve(CLI::App& group, cli::Job& job) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = group.add_subcommand(
+      "serve",
+      "Answer over HTTPS; SIGHUP reads certificate and endorsements again, SIGTERM ends it");
+  add_folder_option(*verb, options->folder);
+  verb->add_option("--listen", options->listen, "ADDRESS:PORT instead of that of broker.toml");
+  verb->add_option("--admin", options->admin,
+                   "ADDRESS:PORT for /metrics instead of that of broker.toml");
+  verb->add_flag("--lab", options->lab,
+                 "Believe SIMULATED evidence under roots that a release names: for laboratories");
+  verb->footer(cli::exit_codes(
+      {{ErrorCode::kUsage, "wrong command line or address"},
+       {ErrorCode::kIo, "the port is taken, or a file or database cannot be reached"},
+       {ErrorCode::kMalformed, "broker.toml, the certificate or a key breaks its format"},
+       {ErrorCode::kRefused, "others may read the folder or a key, or the store is another's"}}));
+  verb->callback([options, &job] {
+    job = [options](cli::Terminal& terminal) { return serve(*options, terminal); };
+  });
+}
+
+}  // namespace sealpack::broker

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of `sealpack broker` share: a folder with a broker in it, a network whose policy
+names the simulated TEE of this build, and a server that runs."""
+
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+from run_case import RunCase
+from sealpack_case import TOOL
+
+POLICY = """
+[[environment]]
+tee = "simulated"
+[environment.claims]
+measurement = { accept = ["%s"] }
+root = { accept = ["%s"] }
+"""
+TRY_AGAIN = 15
+
+
+class Server:
+    """`sealpack broker serve` on ports of its own."""
+
+    def __init__(self, folder, *more):
+        self.log = open(folder / "serve.log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [TOOL, "broker", "serve", "--dir", "broker", "--listen", "127.0.0.1:0",
+             "--admin", "127.0.0.1:0", "--lab", *more],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
+        deadline = time.monotonic() + 60
+        self.port = None
+        while self.port is None:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server does not start: {self.text()}")
+            for event in self.events():
+                if event["event"] == "ready":
+                    self.port, self.admin_port = event["port"], event["admin_port"]
+            time.sleep(0.02)
+        self.url = f"https://127.0.0.1:{self.port}"
+
+    def text(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text(encoding="utf-8")
+
+    def events(self):
+        return [json.loads(line) for line in self.text().splitlines(True)
+                if line.startswith("{") and line.endswith("\n")]
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        status = self.process.wait(timeout=60)
+        self.log.close()
+        return status
+
+
+class BrokerCase(RunCase):
+    """A broker, its keys, and `a.seal`, which opens in the simulated TEE of this build alone."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        made = cls.folder
+
+        def tool(*arguments):
+            run = cls.run_in(made, *arguments)
+            if run.status != 0:
+                raise AssertionError(f"{arguments}: {run.err}")
+            return run
+
+        tool("broker", "init", "--dir", "broker", "-q")
+        tool("keygen", "simulated-root", "--out", "sim", "--no-passphrase", "-q")
+        cls.root = cls.digest_of(made / "sim.pub")
+        cls.measurement = cls.measure(tool)
+        (made / "sim.toml").write_text(POLICY % (cls.measurement, cls.root))
+        cls.build_release(tool, "a.seal", 100)
+        tool("broker", "add", "a.seal", "--dir", "broker", "--trust", "vendor.pub", "-q")
+
+    @staticmethod
+    def digest_of(path):
+        """SHA-256 of the SubjectPublicKeyInfo in a .pub file."""
+        block = re.search("-----BEGIN PUBLIC KEY-----(.*)-----END", path.read_text(), re.S)
+        return hashlib.sha256(base64.b64decode("".join(block.group(1).split()))).hexdigest()
+
+    @staticmethod
+    def measure(tool, *more):
+        return json.loads(tool("run", "--measure", "--json", "--trust", "vendor.pub",
+                               "--broker-key", "broker/grants.pub", "--tee-memory", "16MiB",
+                               *more).out)["measurement"]
+
+    @staticmethod
+    def build_release(tool, name, counter):
+        tool("build", "net.onnx", "--out", name, "--signer", "vendor.key", "--to",
+             "broker/broker.pub", "--product", "acme/clothes", "--counter", str(counter),
+             "--policy", "sim.toml", "-q")
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder / "broker", 0o700)
+        self.servers = []
+        self.addCleanup(lambda: [server.stop(signal.SIGKILL) for server in self.servers])
+
+    def serve(self, *more):
+        server = Server(self.folder, *more)
+        self.servers.append(server)
+        return server
+
+    def stop(self, server, how=signal.SIGTERM):
+        self.servers.remove(server)
+        return server.stop(how)
+
+    def broker(self, verb, *arguments):
+        return self.succeed("broker", *verb.split(), "--dir", "broker", *arguments)
+
+    @staticmethod
+    def asking(server, *more, bundle="a.seal", memory="16MiB", output="y.npy"):
+        """The command that runs a bundle with a key of the broker."""
+        return ("run", bundle, "--trust", "vendor.pub", "--broker", server.url, "--broker-key",
+                "broker/grants.pub", "--broker-ca", "broker/tls.crt", "--evidence-key", "sim.key",
+                "--tee-memory", memory, "--input", "x.npy", "--output", output, "--force", *more)
