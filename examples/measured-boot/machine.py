@@ -17,7 +17,7 @@ import tarfile
 HERE = pathlib.Path(__file__).resolve().parent
 FIRMWARE = pathlib.Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 COMMAND_LINE = "console=ttyS0 quiet panic=-1"
-NETWORK_MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
+NETWORK_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
                    "virtio_pci", "failover", "net_failover", "virtio_net")
 
 

@@ -206,10 +206,12 @@ Result<std::size_t> find_environment(tpm::Tpm& tpm, const BootPolicy& policy, bo
     if (differences.empty()) return i;
     if (i == 0) first = differences;
   }
-  return Error(ErrorCode::kRefused, "the machine did not boot as boot policy " +
-                                        std::to_string(policy.number) + " says: " + first)
-      .with_hint("PCR " + std::to_string(policy.cap_pcr) +
-                 " is extended when the key was used: reboot to use it again");
+  Error refusal(ErrorCode::kRefused, "the machine did not boot as boot policy " +
+                                         std::to_string(policy.number) + " says: " + first);
+  const std::string cap = "PCR " + std::to_string(policy.cap_pcr) + " is ";
+  if (!first.starts_with(cap)) return refusal;
+  return std::move(refusal).with_hint(cap +
+                                      "extended when the key was used: reboot to use it again");
 }
 
 Status confirm_policy(tpm::Tpm& tpm, const tpm::KeyBlob& key, const BootPolicy& policy) {

@@ -2,7 +2,6 @@
 #include "runtime-loader/core/grant.h"
 
 #include "formats/bundle/labels.h"
-#include "keymgmt/crypto/sha256.h"
 #include "tests/runtime-loader/core/core_testing.h"
 #include "tests/testing/result_matchers.h"
 
@@ -98,18 +97,6 @@ TEST(ReportData, IsTheHashThatTheTeeTakesWhole) {
   for (const char* tee : {"sev-snp", "tdx", "sgx", "psa", "cca", "simulated", "nvidia-gpu"}) {
     EXPECT_EQ(hex(tee), sha512) << tee;
   }
-}
-
-TEST(GpuNonce, BindsTheExchangeAndTheEvidenceBesideIt) {
-  const ByteVector data(64, 1);
-  const ByteVector evidence = {2, 3};
-  ByteVector joined = {'g', 'p', 'u'};
-  joined.insert(joined.end(), data.begin(), data.end());
-  const Digest digest = crypto::sha256(evidence);
-  joined.insert(joined.end(), digest.bytes.begin(), digest.bytes.end());
-  EXPECT_EQ(gpu_nonce_for(data, evidence), crypto::sha256(joined));
-  EXPECT_NE(gpu_nonce_for(data, evidence), gpu_nonce_for(ByteVector(64, 2), evidence));
-  EXPECT_NE(gpu_nonce_for(data, evidence), gpu_nonce_for(data, ByteVector{2, 4}));
 }
 
 TEST_F(Grants, CarryALeaseWithItsInstance) {

@@ -31,6 +31,10 @@ class DeviceKeys : public ::testing::Test {
     setting_.make_bundle([this](bundle::Release& release) {
       bundle::Environment environment;
       environment.tee = "tpm";
+      bundle::ClaimRule rule;
+      rule.claim = "pcr_digest";
+      rule.ignore_because = "a test";
+      environment.rules = {rule};
       release.policy.environments = {environment};
       release.policy.anyone_because.clear();
       binding_.content_digest = release.content_digest;
