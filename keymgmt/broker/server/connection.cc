@@ -102,6 +102,8 @@ class HttpConnection final : public Connection,
     parser_->header_limit(kMaxHeadSize);
     parser_->body_limit(kMaxRequestSize);
     if (buffer_.size() != 0) return read_head();
+    // A connection that waits does not keep the room that a large body took.
+    if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
     idle_ = true;
     expire_in(shared_->limits.idle_time);
     stream_.async_read_some(buffer_.prepare(kFirstRead), [self = this->shared_from_this()](
@@ -223,6 +225,7 @@ class HttpConnection final : public Connection,
   }
 
   static constexpr std::size_t kFirstRead = 4096;
+  static constexpr std::size_t kKeptBuffer = std::size_t{16} << 10U;
 
   std::shared_ptr<asio::ssl::context> tls_;  // what the stream refers to
   Stream stream_;

@@ -47,7 +47,10 @@ Result<std::string> entries(Store& store, std::uint64_t start, std::uint64_t end
   if (start >= end) return Error(ErrorCode::kUsage, "start is below end, which is not included");
   const std::uint64_t count = std::min(end - start, kMaxEntriesInAnswer);
   Json list = Json::array();
+  std::size_t size = 0;
   for (const ByteVector& entry : TRY(store.log_entries(start, count))) {
+    size += entry.size();
+    if (size > kMaxEntryBytesInAnswer && !list.empty()) break;
     list.push_back(to_hex(entry));
   }
   return Json{{"start", start}, {"entries", list}}.dump() + "\n";

@@ -10,8 +10,9 @@
 
 namespace sealpack::broker {
 
-// Entries in one answer.
+// Entries in one answer, and their bytes; one at least.
 inline constexpr std::uint64_t kMaxEntriesInAnswer = 256;
+inline constexpr std::size_t kMaxEntryBytesInAnswer = std::size_t{1} << 20U;
 
 // The log of a store as the server tells it. Digests and entries are hex. A checkpoint is signed
 // when somebody asks and the last one is older than `fresh`. The queries share what is passed.
