@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/evidence/gpu_nonce.h"
 #include "attest/verify/endorsements.h"
 #include "keymgmt/crypto/random.h"
 #include "keymgmt/crypto/sha256.h"
@@ -12,15 +13,6 @@ namespace sealpack::broker {
 namespace {
 
 constexpr std::size_t kMaxLoggedCodes = 64;
-
-// As the evidence would be sent without a GPU beside the TEE (LOADER-FORMATS.md [L-2.1.3]).
-ByteVector without_gpu(const attest::Evidence& evidence) {
-  attest::Evidence cpu{evidence.tee, {}};
-  for (const attest::EvidenceItem& item : evidence.items) {
-    if (!item.kind.starts_with("gpu-")) cpu.items.push_back(item);
-  }
-  return attest::serialize_evidence(cpu);
-}
 
 // One decision under way: reasons as they are found, and what is learnt of the environment.
 class Deciding {
@@ -91,11 +83,12 @@ class Deciding {
       attest::merge_endorsements(*merged, *more);
       endorsements = std::move(merged);
     }
-    const ByteVector data = loader::report_data_for(terms_.tee, loader::grant_transcript(terms_));
+    const ByteVector transcript = loader::grant_transcript(terms_);
+    const ByteVector data = loader::report_data_for(terms_.tee, transcript);
     attest::VerifyInput input{*evidence, *endorsements, served.roots, now_};
     input.report_data = data;
     if (evidence->find("gpu-report") != nullptr) {
-      input.gpu_nonce = to_vector(loader::gpu_nonce_for(data, without_gpu(*evidence)).bytes);
+      input.gpu_nonce = attest::gpu_nonce(transcript, *evidence);
     }
     input.minimum_tcb_evaluation = judges_.options.minimum_tcb_evaluation;
     input.cache = &judges_.cache;

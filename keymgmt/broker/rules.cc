@@ -13,8 +13,9 @@ namespace sealpack::broker {
 namespace {
 
 // Claims that name one device, most telling first. A TEE that makes none of them is anonymous.
-constexpr std::string_view kDeviceClaims[] = {
-    "chip_id", "ppid", "ek_name", "instance_id", "module_id", "platform_instance_id", "ueid"};
+constexpr std::string_view kDeviceClaims[] = {"chip_id",     "ppid",      "ek_name",
+                                              "instance_id", "module_id", "platform_instance_id",
+                                              "ueid",        "gpu_ueid"};
 
 bool names_device(std::string_view claim) {
   return std::find(std::begin(kDeviceClaims), std::end(kDeviceClaims), claim) !=
@@ -234,6 +235,7 @@ ByteVector serialize_claims(const attest::Claims& claims) {
   bundle::MessageWriter out;
   out.text(1, claims.tee);
   for (const attest::Claim& claim : claims.claims) {
+    if (claim.name == "gpu_nonce") continue;
     out.element(2, bundle::MessageWriter().text(1, claim.name).bytes(2, claim.value).take());
   }
   return out.take();

@@ -6,7 +6,6 @@
 #include "formats/bundle/message_writer.h"
 #include "keymgmt/crypto/dsse.h"
 #include "keymgmt/crypto/hash.h"
-#include "keymgmt/crypto/sha256.h"
 #include "runtime-loader/core/labels.h"
 #include "runtime-loader/core/names.h"
 
@@ -130,15 +129,6 @@ ByteVector report_data_for(std::string_view tee, Bytes statement) {
     return HashAlgorithm::kSha512;
   }();
   return crypto::hash(algorithm, statement);
-}
-
-Digest gpu_nonce_for(Bytes report_data, Bytes cpu_evidence) {
-  const Digest evidence = crypto::sha256(cpu_evidence);
-  return crypto::Sha256()
-      .update(as_bytes(kGpuNonceLabel))
-      .update(report_data)
-      .update(evidence.bytes)
-      .finish();
 }
 
 ByteVector serialize_key_request(const KeyRequest& request) {

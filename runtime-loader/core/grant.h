@@ -49,10 +49,6 @@ ByteVector grant_transcript(const GrantTerms& terms);
 // endorsement of a key): all of the field that its evidence has for that, nothing cut, nothing
 // padded. SHA-384 for Nitro, SHA-256 for TPM quotes (tpm, azure-*), SHA-512 for all others.
 ByteVector report_data_for(std::string_view tee, Bytes statement);
-// The nonce of a GPU's report beside the evidence of the CPU's TEE: SHA-256("gpu" || report data of
-// that evidence || SHA-256(that evidence)), where the evidence is as it is sent, without the GPU's
-// items. Thus a GPU's report belongs to one TEE and one exchange.
-Digest gpu_nonce_for(Bytes report_data, Bytes cpu_evidence);
 
 struct KeyRequest {
   GrantTerms terms;

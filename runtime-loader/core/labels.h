@@ -10,7 +10,6 @@ inline constexpr std::string_view kLaunchLabel = "sealpack/v1/launch";
 inline constexpr std::string_view kSimulatedMeasurementLabel = "sealpack/v1/simulated-measurement";
 inline constexpr std::string_view kGrantLabel = "sealpack/grant/v1";
 inline constexpr std::string_view kGrantFactsLabel = "sealpack/v1/grant-facts";
-inline constexpr std::string_view kGpuNonceLabel = "gpu";
 inline constexpr std::string_view kEndorseKeyLabel = "sealpack/v1/endorse-key";
 inline constexpr std::string_view kOutputKeyLabel = "sealpack/v1/output-key";
 inline constexpr std::string_view kOutputSegmentLabel = "sealpack/v1/output-segment";

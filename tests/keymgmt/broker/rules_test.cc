@@ -40,8 +40,8 @@ class RulesOfAState : public ::testing::Test {
 };
 
 TEST_F(RulesOfAState, KnowADeviceByEveryNameThatEvidenceHasForIt) {
-  for (const char* name :
-       {"chip_id", "ppid", "ek_name", "instance_id", "module_id", "platform_instance_id", "ueid"}) {
+  for (const char* name : {"chip_id", "ppid", "ek_name", "instance_id", "module_id",
+                           "platform_instance_id", "ueid", "gpu_ueid"}) {
     claims_.claims.clear();
     const ByteVector id = to_vector(as_bytes(name));
     claims_.add_bytes(name, id);
@@ -50,6 +50,16 @@ TEST_F(RulesOfAState, KnowADeviceByEveryNameThatEvidenceHasForIt) {
     ASSERT_THAT(revoke(RevokedKind::kDevice, id), Succeeds());
     EXPECT_EQ(judged(), "broker.revoked-device") << name;
   }
+}
+
+// Claims are kept beside the log once for each device, not for each request.
+TEST_F(RulesOfAState, KeepNothingOfTheExchangeInClaims) {
+  claims_.add_bytes("chip_id", ByteVector{1});
+  const ByteVector before = serialize_claims(claims_);
+  claims_.add_bytes("gpu_nonce", ByteVector(32, 1));
+  claims_.report_data = ByteVector(64, 2);
+  claims_.sort();
+  EXPECT_EQ(serialize_claims(claims_), before);
 }
 
 TEST_F(RulesOfAState, TakeAMaskedDeviceForNone) {
