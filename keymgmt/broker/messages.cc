@@ -114,6 +114,7 @@ Result<ChallengeReply> parse_challenge_reply(Bytes bytes) {
                         " bytes, not " + std::to_string(kNonceSize));
   }
   message.challenge.id = to_vector(TRY(in.bytes(3, "challenge id", kMaxChallengeIdSize)));
+  if (message.challenge.id.empty()) return in.malformed("no challenge id");
   message.expires = TRY(in.u64(4, "expiry"));
   message.broker = TRY(in.digest(5, "broker key"));
   TRY(in.finish());

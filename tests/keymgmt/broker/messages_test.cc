@@ -130,6 +130,14 @@ TEST(BrokerMessages, HaveNoncesOfOneSize) {
   }
 }
 
+TEST(BrokerMessages, HaveAChallengeIdOfBoundedSize) {
+  for (const std::size_t size : {0U, 257U}) {
+    ChallengeReply reply = kReply;
+    reply.challenge.id.resize(size);
+    EXPECT_THAT(parse_challenge_reply(serialize(reply)), Fails(ErrorCode::kMalformed)) << size;
+  }
+}
+
 TEST(Refusals, GiveAReasonWithACode) {
   Refusal refusal = kRefusal;
   refusal.reasons.clear();
