@@ -61,7 +61,15 @@ constexpr ClaimName kCca[] = {
     {"platform_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
     {"platform_measurement", ClaimKind::kBytesSet, kMandatory, kHashes},
     {"platform_profile", ClaimKind::kText, kOptional},
-    {"platform_signer_id", ClaimKind::kBytesSet, kOptional, kHashes},
+    {"platform_signer_id",
+     ClaimKind::kBytesSet,
+     kOptional,
+     kHashes,
+     {},
+     false,
+     false,
+     false,
+     kNeverEmpty},
     {"rem0", ClaimKind::kBytes, kMandatory, kHashes},
     {"rem1", ClaimKind::kBytes, kMandatory, kHashes},
     {"rem2", ClaimKind::kBytes, kMandatory, kHashes},
@@ -119,7 +127,7 @@ constexpr ClaimName kPsa[] = {
     {"measurement", ClaimKind::kBytesSet, kMandatory, kHashes},
     {"profile", ClaimKind::kText, kOptional},
     {"security_lifecycle", ClaimKind::kText, kMandatory, {}, kLifecycles},
-    {"signer_id", ClaimKind::kBytesSet, kOptional, kHashes},
+    {"signer_id", ClaimKind::kBytesSet, kOptional, kHashes, {}, false, false, false, kNeverEmpty},
 };
 
 constexpr ClaimName kSevSnp[] = {
@@ -312,12 +320,26 @@ constexpr std::array<ClaimName, N> relaxed(const ClaimName (&rows)[N],
   return out;
 }
 
+// The same rows, but that of `name` never ignored, unless `or_stated` is accepted by its values.
+template <std::size_t N>
+constexpr std::array<ClaimName, N> demanding(std::array<ClaimName, N> rows, std::string_view name,
+                                             std::string_view or_stated) {
+  for (ClaimName& row : rows) {
+    if (row.name != name) continue;
+    row.never_ignored = kNeverIgnored;
+    row.or_stated = or_stated;
+  }
+  return rows;
+}
+
 constexpr auto kTdx = merged(kTdxQuote, merged(kTdxLog, internal::kGpuBeside));
 constexpr auto kTpm = merged(kTpmDevice, kTpmQuote);
 
 // Azure's guests prove their virtual TPM by the report of the processor, and quote with it. What
 // the processor measured is Azure's firmware; the guest's own boot is in the PCRs. Fields of the
-// report that Azure leaves at zero, and the VMPL, which must be 0, need no rule.
+// report that Azure leaves at zero, and the VMPL, which must be 0, need no rule. That the firmware
+// is Azure's needs one: in any guest of any machine other firmware can name a TPM of its own
+// making, and quote whatever it likes.
 constexpr ClaimName kAzureHcl[] = {
     {"hcl_console_enabled", ClaimKind::kFlag, kMandatory},
     {"hcl_filtered_vpci_devices_allowed", ClaimKind::kFlag, kOptional},
@@ -331,9 +353,10 @@ constexpr ClaimName kAzureHcl[] = {
 };
 constexpr std::string_view kNotOnAzureSevSnp[] = {"host_data", "vmpl"};
 constexpr std::string_view kNotOnAzureTdx[] = {"mrconfigid", "rtmr0", "rtmr1", "rtmr2", "rtmr3"};
-constexpr auto kAzureSevSnp = merged(relaxed(kSevSnp, kNotOnAzureSevSnp),
-                                     merged(kAzureHcl, merged(internal::kGpuBeside, kTpmQuote)));
-constexpr auto kAzureTdx = merged(relaxed(kTdxQuote, kNotOnAzureTdx),
+constexpr auto kAzureSevSnp =
+    merged(demanding(relaxed(kSevSnp, kNotOnAzureSevSnp), "measurement", "id_key_digest"),
+           merged(kAzureHcl, merged(internal::kGpuBeside, kTpmQuote)));
+constexpr auto kAzureTdx = merged(demanding(relaxed(kTdxQuote, kNotOnAzureTdx), "mrtd", {}),
                                   merged(kAzureHcl, merged(internal::kGpuBeside, kTpmQuote)));
 constexpr auto kSevSnpAndGpu = merged(kSevSnp, internal::kGpuBeside);
 

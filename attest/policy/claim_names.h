@@ -35,10 +35,12 @@ struct ClaimName {
   // Evidence that makes the claim is refused where no rule is there for it: what it says is bad
   // news.
   bool bad_news = false;
-  // A rule that ignores it accepts nothing.
+  // A rule that ignores it accepts nothing, unless another accepts values of the claim `or_stated`,
+  // where there is one.
   bool never_ignored = false;
   // Of a set: a rule for it refuses evidence that does not state the claim at all.
   bool never_empty = false;
+  std::string_view or_stated = {};
 
   bool is_set() const { return kind == ClaimKind::kBytesSet || kind == ClaimKind::kTextSet; }
   bool is_bytes() const { return kind == ClaimKind::kBytes || kind == ClaimKind::kBytesSet; }

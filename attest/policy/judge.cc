@@ -86,14 +86,8 @@ class Judgement {
     const bundle::ClaimRule* rule = rule_for(claim.name);
     const std::vector<Bytes> values = values_of(claim.name);
     if (rule == nullptr) return judge_unstated(claim, values);
-    if (!rule->ignore_because.empty()) {
-      if (claim.never_ignored) {
-        refuse("policy.never-ignored",
-               std::string(claim.name) + " of " + environment_.tee +
-                   " evidence is never ignored: the policy has to name what it accepts");
-      }
-      return;
-    }
+    if (!has_one_form(*rule)) return refuse_rule(claim);
+    if (!rule->ignore_because.empty()) return judge_ignored(claim);
     if (values.empty()) {
       if (claim.is_set() && !claim.mandatory && !claim.never_empty) return;  // the empty set
       refuse("policy.claim-missing", "the evidence says nothing about " + std::string(claim.name) +
@@ -106,6 +100,33 @@ class Judgement {
       return;
     }
     for (const Bytes value : values) judge_value(claim, *rule, value);
+  }
+
+  // Of a rule that says two things only one would be looked at.
+  static bool has_one_form(const bundle::ClaimRule& rule) {
+    return int{!rule.accepted.empty()} + int{rule.minimum != 0} + int{rule.maximum != 0} +
+               int{!rule.ignore_because.empty()} ==
+           1;
+  }
+
+  void refuse_rule(const ClaimName& claim) {
+    refuse("policy.unknown-rule", "the policy has a rule for " + std::string(claim.name) +
+                                      " that this version cannot apply");
+  }
+
+  // Whether a rule names values that the claim must have. All zeros stand for none.
+  bool is_stated(std::string_view name) const {
+    const bundle::ClaimRule* rule = name.empty() ? nullptr : rule_for(name);
+    return rule != nullptr && !rule->accepted.empty() &&
+           std::none_of(rule->accepted.begin(), rule->accepted.end(), is_zero);
+  }
+
+  void judge_ignored(const ClaimName& claim) {
+    if (!claim.never_ignored || is_stated(claim.or_stated)) return;
+    refuse("policy.never-ignored",
+           std::string(claim.name) + " of " + environment_.tee +
+               " evidence is never ignored: the policy has to name what it accepts" +
+               (claim.or_stated.empty() ? "" : ", or of " + std::string(claim.or_stated)));
   }
 
   void judge_unstated(const ClaimName& claim, const std::vector<Bytes>& values) {
@@ -159,11 +180,7 @@ class Judgement {
 
   void judge_number(const ClaimName& claim, const bundle::ClaimRule& rule, Bytes value) {
     const std::string name(claim.name);
-    if (claim.kind != ClaimKind::kNumber || (rule.minimum == 0) == (rule.maximum == 0)) {
-      refuse("policy.unknown-rule",
-             "the policy has a rule for " + name + " that this version cannot apply");
-      return;
-    }
+    if (claim.kind != ClaimKind::kNumber) return refuse_rule(claim);
     const std::uint64_t number = parse_number_value(value);
     if (rule.minimum != 0 && number < rule.minimum) {
       refuse("policy.below-minimum", name + " is " + std::to_string(number) + ", at least " +

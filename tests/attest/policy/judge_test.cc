@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 #include "attest/policy/claim_names.h"
 #include "attest/policy/policy_file.h"
 #include "tests/testing/result_matchers.h"
@@ -282,6 +284,46 @@ TEST(Judge, NeverIgnoresTheRootOfASimulatedEnvironment) {
   EXPECT_THAT(judge_text(claims, text + "{ accept = [\"" + hex(32, "cd") + "\"] }\n"), IsEmpty());
 }
 
+// Whoever runs other firmware in his own guest names a TPM of his own making in its report.
+TEST(Judge, NeverIgnoresTheFirmwareThatMakesAzuresTpm) {
+  const TeeClaims& snp = *find_tee("azure-sev-snp");
+  bundle::Environment environment = full_environment(snp);
+  rule_of(environment, "measurement") = {"measurement", {}, 0, "Azure changes it"};
+  EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}), IsEmpty());  // by its signer
+  rule_of(environment, "id_key_digest").accepted = {ByteVector(48, 0xab), ByteVector(48, 0)};
+  EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}),
+              ElementsAre(reason("policy.never-ignored", "or of id_key_digest")));
+  rule_of(environment, "id_key_digest") = {"id_key_digest", {}, 0, "a test"};
+  EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}),
+              ElementsAre(has_code("policy.never-ignored")));
+  remove_rule(environment, "id_key_digest");
+  EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}),
+              ElementsAre(has_code("policy.never-ignored")));
+
+  const TeeClaims& tdx = *find_tee("azure-tdx");
+  environment = full_environment(tdx);
+  rule_of(environment, "mrtd") = {"mrtd", {}, 0, "Azure changes it"};
+  EXPECT_THAT(judge(full_claims(tdx), {{}, {environment}}),
+              ElementsAre(reason("policy.never-ignored", "mrtd of azure-tdx")));
+}
+
+// A device may state that nothing was measured: then nobody signed what runs.
+TEST(Judge, DemandsASignerWhereThePolicyNamesSigners) {
+  for (const auto& [name, measurement, signer] :
+       {std::tuple("psa", "measurement", "signer_id"),
+        std::tuple("cca", "platform_measurement", "platform_signer_id")}) {
+    const TeeClaims& tee = *find_tee(name);
+    bundle::Environment environment = full_environment(tee);
+    rule_of(environment, measurement) = {measurement, {}, 0, "its signer decides"};
+    attest::Claims claims = full_claims(tee);
+    remove_claim(claims, measurement);
+    EXPECT_THAT(judge(claims, {{}, {environment}}), IsEmpty());
+    remove_claim(claims, signer);
+    EXPECT_THAT(judge(claims, {{}, {environment}}),
+                ElementsAre(reason("policy.claim-missing", signer)));
+  }
+}
+
 TEST(Judge, RefusesTeesThatThePolicyDoesNotAdmit) {
   attest::Claims claims = sgx_claims();
   claims.tee = "tdx";
@@ -319,6 +361,15 @@ TEST(Judge, RefusesRulesAndValuesOfTheWrongForm) {
   rule_of(environment, "mrenclave") = {"mrenclave", {}, 0, {}};
   EXPECT_THAT(judge(full_claims(sgx), {{}, {environment}}),
               ElementsAre(has_code("policy.unknown-rule")));
+  // Of two forms only one would be looked at.
+  const ByteVector svn = value_of(*find_claim(sgx, "isv_svn"));
+  environment = full_environment(sgx);
+  rule_of(environment, "isv_svn") = {"isv_svn", {svn}, 100, {}};
+  EXPECT_THAT(judge(full_claims(sgx), {{}, {environment}}),
+              ElementsAre(reason("policy.unknown-rule", "isv_svn")));
+  rule_of(environment, "isv_svn") = {"isv_svn", {svn}, 0, "a test"};
+  EXPECT_THAT(judge(full_claims(sgx), {{}, {environment}}),
+              ElementsAre(reason("policy.unknown-rule", "isv_svn")));
   attest::Claims claims = full_claims(sgx);
   for (attest::Claim& claim : claims.claims) {
     if (claim.name == "debug") claim.value = {2};
