@@ -103,6 +103,15 @@ Status add_pem(Bytes content, Endorsements& out) {
   return done();
 }
 
+// A tag of SoftwareIdentity (ISO/IEC 19770-2) somewhere; what else is in it is for the verifier.
+Status add_manifest(Bytes content, Endorsements& out) {
+  if (as_text(content).find("SoftwareIdentity") == std::string_view::npos) {
+    return not_known("XML that is no reference manifest");
+  }
+  out.reference_manifests.push_back(to_vector(content));
+  return done();
+}
+
 // NVIDIA's service wraps a manifest in JSON: {"id", "rim": base64, "rim_format", …}.
 Status add_wrapped_manifest(Bytes content, Endorsements& out) {
   models::JsonReader in(content, "reference manifest");
@@ -112,7 +121,7 @@ Status add_wrapped_manifest(Bytes content, Endorsements& out) {
       TRY(in.skip_value());
       continue;
     }
-    out.reference_manifests.push_back(TRY(decode_base64(TRY(in.string("rim")))));
+    TRY(add_manifest(TRY(decode_base64(TRY(in.string("rim")))), out));
   }
   return in.finish();
 }
@@ -147,12 +156,10 @@ Status add_json(Bytes content, Endorsements& out) {
 }
 
 Status add_text(std::string_view text, Endorsements& out) {
-  if (text.find("-----BEGIN ") != text.npos) return add_pem(as_bytes(text), out);
+  // JSON may have PEM inside.
   if (text.starts_with('{')) return add_json(as_bytes(text), out);
-  if (text.starts_with('<')) {
-    out.reference_manifests.push_back(to_vector(as_bytes(text)));
-    return done();
-  }
+  if (text.starts_with('<')) return add_manifest(as_bytes(text), out);
+  if (text.find("-----BEGIN ") != text.npos) return add_pem(as_bytes(text), out);
   const auto bytes = decode_hex_text(text);
   if (bytes.ok() && !bytes->empty()) return add_der(*bytes, out);
   return not_known("text of no known kind");

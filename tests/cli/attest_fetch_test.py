@@ -112,7 +112,7 @@ class Fetch(FetchCase):
 
     def test_bounds_what_it_takes(self):
         Service.answers[self.vcek] = [(200, {}, b"x" * (5 << 20))]
-        self.fail_with(LIMIT, "4 MiB", *self.fetch())
+        self.fail_with(LIMIT, "4.0 MiB", *self.fetch())
 
     def test_goes_without_tls_to_a_mirror_alone(self):
         for url in ("ftp://127.0.0.1", "file:///etc", "gopher://x", "HTTP://127.0.0.1:1"):

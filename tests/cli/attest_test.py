@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sealpack attest`: evidence proven, shown and collected, as its users run it."""
 
+import hashlib
 import json
 import os
 import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import time
 import unittest
 
 from evidence_maker import Laboratory, envelope, sigstruct, snp_report
@@ -116,7 +122,7 @@ class Verify(AttestCase):
                       ("--item", "report"), ("--item", "letter=e.bin"), ("--gpu-nonce", "q")):
             run = self.run_tool(*self.verify_simulated, "--lab", *extra)
             self.assertEqual(run.status, USAGE, extra)
-        self.fail_with(USAGE, "attest", "attest")
+        self.fail_with(USAGE, "subcommand", "attest")
         self.fail_with(IO, "absent", "attest", "verify", "absent", "--policy", "policy.toml")
 
     def test_refuses_endorsements_that_are_none_and_names_them(self):
@@ -271,6 +277,52 @@ class Collect(AttestCase):
         self.fail_with(USAGE, "no PCR", "attest", "collect", "--tee", "tpm", "--report-data", "ab", "--out", "x")
 
 
+@unittest.skipUnless(shutil.which("swtpm"), "no swtpm here")
+class CollectFromTpm(AttestCase):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "tpm").mkdir()
+        path = self.folder / "s"
+        server = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.folder}/tpm",
+                                   "--ctrl", f"type=unixio,path={path}.ctrl", "--server", f"type=unixio,path={path}",
+                                   "--flags", "not-need-init,startup-clear"])
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        for _ in range(1000):
+            if path.exists():
+                break
+            time.sleep(0.01)
+        self.tcti = f"swtpm:path={path}"
+        for pcr in (0, 1, 7):  # what firmware does: PCRs that nobody measured into are refused
+            self.extend(path, pcr)
+
+    def extend(self, path, pcr):
+        """TPM2_PCR_Extend of the SHA-256 bank, with the empty password."""
+        session = struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
+        body = struct.pack(">I", pcr) + session + struct.pack(">IH", 1, 0x0b) + bytes([pcr + 1]) * 32
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            connection.sendall(struct.pack(">HII", 0x8002, 10 + len(body), 0x182) + body)
+            self.assertEqual(connection.recv(4096)[6:10], bytes(4))
+
+    def test_a_quote_is_believed_once_its_key_is_enrolled(self):
+        self.succeed("attest", "collect", "--tee", "tpm", "--tcti", self.tcti, "--pcrs", "0,1,7", "--nonce", BOUND.hex(),
+                     "--out", "quote.bin")
+        shown = self.succeed("attest", "show", "quote.bin", "--json").json()
+        fields = {(item["kind"], field["name"]): field["value"] for item in shown["items"] for field in item["fields"]}
+        self.assertEqual(fields["tpm-quote", "extra_data"], BOUND.hex())
+        key = hashlib.sha256(bytes.fromhex(fields["ak-public", "key"])).hexdigest()
+        proof = ("--report-data", BOUND.hex(), "--roots", "tpm.toml")
+        self.put("tpm.toml", 'tpm_attestation_keys = []\n')
+        self.put("p.toml", self.lab.policy(MEASUREMENT))
+        self.fail_with(NOT_AUTHENTIC, "reason: ", "attest", "verify", "quote.bin", *proof, "--policy", "p.toml")
+        self.put("tpm.toml", f'tpm_attestation_keys = ["sha256:{key}"]\n')
+        self.succeed("policy", "init", "--from", "quote.bin", *proof, "--out", "made.toml")
+        self.succeed("attest", "verify", "quote.bin", *proof, "--policy", "made.toml")
+        self.fail_with(NOT_AUTHENTIC, "reason: ", "attest", "verify", "quote.bin", "--report-data", "00" * 64, "--roots",
+                       "tpm.toml", "--policy", "made.toml")
+
+
 class Measure(AttestCase):
     def test_sgx(self):
         content, mrsigner = sigstruct(MEASUREMENT)
@@ -312,7 +364,7 @@ class Measure(AttestCase):
                        "--append", "quiet")
         self.fail_with(IO, "absent", "attest", "measure", "snp", "--firmware", "absent", "--cpu", "EPYC-Milan")
         self.fail_with(MALFORMED, "e.bin", "attest", "measure", "snp", "--firmware", "e.bin", "--cpu", "EPYC-Milan-v2")
-        self.fail_with(USAGE, "", "attest", "measure", "snp", "--firmware", "e.bin", "--cpu", "8086")
+        self.fail_with(USAGE, "8086", "attest", "measure", "snp", "--firmware", "e.bin", "--cpu", "8086")
 
     def test_wants_a_subject(self):
         self.assertEqual(self.run_tool("attest", "measure").status, USAGE)

@@ -130,11 +130,25 @@ TEST(EndorsementFile, KeepsIntelsDocumentsAsTheyAre) {
   EXPECT_FALSE(read(R"({"tcbInfo":{},"tcbInfo":{},"signature":")" + kSignature + R"("})").ok());
 }
 
+TEST(EndorsementFile, ReadsCollateralWithPemInside) {
+  const Made made;
+  std::string pem(as_text(pem_of(made.certificate)));
+  for (std::size_t at = 0; (at = pem.find('\n', at)) != pem.npos; at += 2)
+    pem.replace(at, 1, "\\n");
+  const auto found =
+      read("{\"qe_identity_issuer_chain\": \"" + pem +
+           "\", \"qe_identity\": \"{}\", \"qe_identity_signature\": \"" + kSignature + "\"}");
+  ASSERT_THAT(found, Succeeds());
+  EXPECT_EQ(found->certificates.size(), 1U);
+  EXPECT_EQ(found->enclave_identities.size(), 1U);
+}
+
 TEST(EndorsementFile, ReadsManifestsAndTheirWrapping) {
   EXPECT_EQ(read("<SoftwareIdentity/>")->reference_manifests.size(), 1U);
-  const auto wrapped = read(R"({"id":"X","rim":"PFNvZnQvPg==","rim_format":"TEXT"})");
+  const auto wrapped =
+      read(R"({"id":"X","rim":"PFNvZnR3YXJlSWRlbnRpdHkvPg==","rim_format":"TEXT"})");
   ASSERT_THAT(wrapped, Succeeds());
-  EXPECT_EQ(as_text(wrapped->reference_manifests.at(0)), "<Soft/>");
+  EXPECT_EQ(as_text(wrapped->reference_manifests.at(0)), "<SoftwareIdentity/>");
 }
 
 TEST(EndorsementFile, ReadsAMessageOfEndorsements) {
@@ -148,7 +162,8 @@ TEST(EndorsementFile, ReadsAMessageOfEndorsements) {
 }
 
 TEST(EndorsementFile, RefusesEverythingElse) {
-  for (const char* text : {"", "hello", "{}", "[]", "{\"a\":1}", "deadbeef", "08"}) {
+  for (const char* text :
+       {"", "hello", "<!DOCTYPE html>", "{}", "[]", "{\"a\":1}", "deadbeef", "08"}) {
     EXPECT_FALSE(read(text).ok()) << text;
   }
   EXPECT_FALSE(read(ByteVector{0xff, 0x00}).ok());
@@ -198,8 +213,8 @@ TEST(EndorsementFolder, RefusesWhatIsNoEndorsementAndNamesIt) {
 TEST(EndorsementFolder, IsBoundedInAll) {
   const testing::TemporaryFolder folder;
   const std::string half(kMaxEndorsementsSize / 2 + 1, ' ');
-  folder.put("a.xml", "<a>" + half);
-  folder.put("b.xml", "<a>" + half);
+  folder.put("a.xml", "<SoftwareIdentity>" + half);
+  folder.put("b.xml", "<SoftwareIdentity>" + half);
   EXPECT_THAT(load_endorsements(folder.path()), Fails(ErrorCode::kLimit));
 }
 
