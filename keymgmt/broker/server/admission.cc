@@ -73,6 +73,7 @@ std::uint32_t RateLimiter::take(const ClientAddress& address, Instant now) {
 }
 
 struct Quota::State {
+  State(std::uint64_t in_all, std::uint64_t for_each) : total(in_all), per_address(for_each) {}
   std::uint64_t total;
   std::uint64_t per_address;
   mutable std::mutex mutex;
