@@ -191,6 +191,10 @@ class BrokerReleases(BrokerCase):
         self.assertEqual(len(self.broker("list", "--json").json()["leases"]), 1)
         run = self.run_tool(*self.asking(server))
         self.assertNotEqual(run.status, OK)
+        instance = self.broker("list", "--json").json()["leases"][0]["instance"]
+        self.fail_with(USAGE, "16 bytes", "broker", "revoke", "lease", "aa", "--dir", "broker")
+        self.broker("revoke", "lease", instance)
+        self.succeed(*self.asking(server))
         self.broker("licence", "acme/clothes", "--not-after", "2001-01-01")
         self.assertEqual(self.run_tool(*self.asking(server)).status, REFUSED)
         self.broker("licence", "acme/clothes", "--remove")
