@@ -85,7 +85,7 @@ class Deciding {
     }
     const ByteVector transcript = loader::grant_transcript(terms_);
     const ByteVector data = loader::report_data_for(terms_.tee, transcript);
-    attest::VerifyInput input{*evidence, *endorsements, served.roots, now_};
+    attest::VerifyInput input{*evidence, *endorsements, rules_.roots_for(served, terms_.tee), now_};
     input.report_data = data;
     if (evidence->find("gpu-report") != nullptr) {
       input.gpu_nonce = attest::gpu_nonce(transcript, *evidence);

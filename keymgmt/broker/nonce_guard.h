@@ -11,7 +11,8 @@
 namespace sealpack::broker {
 
 // Nonces that this process has seen answered, so that a replay costs no verification. The store
-// alone decides; this only spares work, and forgets when it is full. For several threads.
+// alone decides; this only spares work, and forgets when it is full. Nonces are the broker's own
+// random bytes, so their first 16 tell them apart. For several threads.
 class NonceGuard {
  public:
   explicit NonceGuard(std::size_t capacity = 1U << 20U) : capacity_(capacity) {}
@@ -25,10 +26,16 @@ class NonceGuard {
   std::size_t size() const;
 
  private:
+  using Name = std::array<std::uint8_t, 16>;
+  struct HashOfName {
+    std::size_t operator()(const Name& name) const;
+  };
+  static Name name_of(Bytes nonce);
+
   std::size_t capacity_;
   mutable std::mutex mutex_;
-  std::unordered_set<std::string> nonces_;
-  std::map<std::uint64_t, std::vector<std::string>> by_end_;
+  std::unordered_set<Name, HashOfName> nonces_;
+  std::map<std::uint64_t, std::vector<Name>> by_end_;
 };
 
 }  // namespace sealpack::broker

@@ -22,14 +22,6 @@ bool names_device(std::string_view claim) {
          std::end(kDeviceClaims);
 }
 
-template <typename Record>
-const Record* of_product(const std::vector<Record>& records, const RegisteredRelease& release) {
-  for (const Record& record : records) {
-    if (record.authority == release.authority && record.product == release.product) return &record;
-  }
-  return nullptr;
-}
-
 // Roots of simulated TEEs that the release itself names.
 std::vector<Digest> simulated_roots(const bundle::MeasurementPolicy& policy) {
   std::vector<Digest> roots;
@@ -59,55 +51,68 @@ Result<std::shared_ptr<const Rules>> Rules::create(std::shared_ptr<const State> 
   std::shared_ptr<Rules> rules(new Rules);
   rules->state_ = std::move(state);
   rules->lab_ = options.lab;
+  rules->roots_ = options.roots;
+  rules->roots_.simulated.clear();
+  for (const TpmDevice& device : rules->state_->tpm_devices) {
+    rules->roots_.tpm_enrolments.push_back(
+        {device.attestation_key, device.ak_name, device.ek_name});
+  }
+  rules->index();
   for (const RegisteredRelease& registered : rules->state_->releases) {
-    TRY(rules->add(registered, options).within("release " + to_hex(registered.release.bytes)));
+    rules->releases_.emplace(registered.release,
+                             TRY(rules->serve(registered, options)
+                                     .within("release " + to_hex(registered.release.bytes))));
   }
   return std::shared_ptr<const Rules>(std::move(rules));
 }
 
-Status Rules::add(const RegisteredRelease& registered, const ServiceOptions& options) {
+void Rules::index() {
+  for (const Revocation& one : state_->revocations) revoked_.emplace(one.kind, one.value);
+  for (const ProductFloor& one : state_->floors) floors_[{one.authority, one.product}] = one.floor;
+  for (const Licence& one : state_->licences) licences_[{one.authority, one.product}] = &one;
+  for (const ProductPolicy& one : state_->policies) policies_[{one.authority, one.product}] = &one;
+  for (const BrokerKey& one : state_->keys) keys_.push_back({one.digest(), &one});
+  for (const RegisteredRelease& one : state_->releases) {
+    std::uint64_t& highest = highest_[{one.authority, one.product}];
+    highest = std::max(highest, one.counter);
+  }
+}
+
+Result<ServedRelease> Rules::serve(const RegisteredRelease& registered,
+                                   const ServiceOptions& options) const {
+  const Product product{registered.authority, registered.product};
   ServedRelease served;
   served.registered = &registered;
   served.release = TRY(bundle::parse_release(registered.head.release.payload));
   served.floor.counter = 1;
-  if (const auto* floor = of_product(state_->floors, registered)) served.floor = floor->floor;
-  served.licence = of_product(state_->licences, registered);
-  if (const auto* own = of_product(state_->policies, registered)) {
-    auto parsed = policy::parse_policy(own->text, "the broker's policy");
+  if (const auto floor = floors_.find(product); floor != floors_.end()) {
+    served.floor = floor->second;
+  }
+  if (const auto licence = licences_.find(product); licence != licences_.end()) {
+    served.licence = licence->second;
+  }
+  if (const auto own = policies_.find(product); own != policies_.end()) {
+    auto parsed = policy::parse_policy(own->second->text, "the broker's policy");
     served.broken_policy = !parsed.ok();
     if (parsed.ok()) served.own_policy = std::move(parsed->policy);
   }
-  served.roots = options.roots;
-  served.roots.simulated =
-      options.lab ? simulated_roots(served.release.policy) : std::vector<Digest>();
-  for (const TpmDevice& device : state_->tpm_devices) {
-    served.roots.tpm_enrolments.push_back({device.attestation_key, device.ak_name, device.ek_name});
-  }
+  if (options.lab) served.laboratories.simulated = simulated_roots(served.release.policy);
   served.listed_vendor =
       std::any_of(state_->vendors.begin(), state_->vendors.end(),
                   [&](const Vendor& vendor) { return vendor.name == registered.vendor; });
-  served.highest = std::none_of(
-      state_->releases.begin(), state_->releases.end(), [&](const RegisteredRelease& other) {
-        return other.authority == registered.authority && other.product == registered.product &&
-               other.counter > registered.counter;
-      });
-  releases_.emplace(registered.release, std::move(served));
-  return done();
+  served.highest = highest_.at(product) == registered.counter;
+  return served;
 }
 
 bool Rules::is_listed(KeyUse use, const Digest& key, std::uint64_t now) const {
-  return std::any_of(state_->keys.begin(), state_->keys.end(), [&](const BrokerKey& one) {
-    return one.use == use && one.not_before <= now && (one.not_after == 0 || now < one.not_after) &&
-           one.digest() == key;
+  return std::any_of(keys_.begin(), keys_.end(), [&](const ListedKey& one) {
+    return one.digest == key && one.key->use == use && one.key->not_before <= now &&
+           (one.key->not_after == 0 || now < one.key->not_after);
   });
 }
 
 bool Rules::is_revoked(RevokedKind kind, Bytes value) const {
-  const auto& revocations = state_->revocations;
-  return std::any_of(revocations.begin(), revocations.end(), [&](const Revocation& one) {
-    return one.kind == kind &&
-           std::equal(one.value.begin(), one.value.end(), value.begin(), value.end());
-  });
+  return !revoked_.empty() && revoked_.contains({kind, to_vector(value)});
 }
 
 Reason Rules::why_unknown(const ChallengeRequest& subject) const {

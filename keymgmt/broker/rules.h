@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "attest/verify/verify.h"
 #include "formats/bundle/release.h"
@@ -20,7 +21,7 @@ struct ServedRelease {
   // The broker's own policy for the product; `broken_policy`: there is one that does not parse.
   std::optional<bundle::MeasurementPolicy> own_policy;
   bool broken_policy = false;
-  attest::Roots roots;  // for its evidence
+  attest::Roots laboratories;  // for simulated evidence: those that the release names
   bool listed_vendor = false;
   bool highest = false;  // no higher counter is registered for the product
 };
@@ -46,12 +47,25 @@ class Rules {
   };
   Judged judge(const ServedRelease& release, const attest::Claims& claims) const;
 
+  // What chains and signatures of evidence for this TEE may end in.
+  const attest::Roots& roots_for(const ServedRelease& release, std::string_view tee) const {
+    return tee == "simulated" ? release.laboratories : roots_;
+  }
+
   // The key for this use with this digest, if it is in use.
   bool is_listed(KeyUse use, const Digest& key, std::uint64_t now) const;
 
  private:
+  using Product = std::pair<Digest, std::string>;  // of an authority
+  struct ListedKey {
+    Digest digest;
+    const BrokerKey* key = nullptr;
+  };
+
   Rules() = default;
-  Status add(const RegisteredRelease& registered, const ServiceOptions& options);
+  void index();
+  Result<ServedRelease> serve(const RegisteredRelease& registered,
+                              const ServiceOptions& options) const;
   bool is_revoked(RevokedKind kind, Bytes value) const;
   void judge_registered(const ServedRelease& served, std::uint64_t now,
                         std::vector<Reason>& reasons) const;
@@ -59,7 +73,14 @@ class Rules {
 
   std::shared_ptr<const State> state_;
   bool lab_ = false;
+  attest::Roots roots_;                       // of manufacturers, and enrolled TPMs
   std::map<Digest, ServedRelease> releases_;  // by release digest
+  std::set<std::pair<RevokedKind, ByteVector>> revoked_;
+  std::map<Product, std::uint64_t> highest_;  // counter that is registered
+  std::map<Product, loader::Floor> floors_;
+  std::map<Product, const Licence*> licences_;
+  std::map<Product, const ProductPolicy*> policies_;
+  std::vector<ListedKey> keys_;
 };
 
 // Value of the claim that names the device; empty where the evidence names none.

@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kMaxBatch = 512;
 constexpr unsigned kMaxWorkers = 256;
 constexpr std::uint32_t kMaxOnlineLifetime = 120;
-constexpr std::uint64_t kForgetEvery = 60;  // seconds
+constexpr std::uint64_t kPurgeEvery = 5;    // seconds: what this process remembers
+constexpr std::uint64_t kForgetEvery = 60;  // seconds: what the store remembers
 // How long a nonce is remembered after its challenge ended: clocks of replicas differ by less.
 constexpr std::uint64_t kForgetAfter = 15 * 60;
 
@@ -108,6 +109,7 @@ class BrokerService final : public Service {
   std::vector<Pending> pending_;
   bool committer_ends_ = false;
 
+  std::uint64_t purged_at_ = 0;  // the committer's
   std::uint64_t forgot_at_ = 0;
   std::vector<std::thread> workers_;
   std::thread committer_;
@@ -352,9 +354,12 @@ void BrokerService::decide_again(std::vector<Pending> batch) {
 }
 
 void BrokerService::forget(std::uint64_t now) {
+  if (now >= purged_at_ + kPurgeEvery) {
+    purged_at_ = now;
+    nonces_.purge(now);
+  }
   if (now < forgot_at_ + kForgetEvery) return;
   forgot_at_ = now;
-  nonces_.purge(now);
   if (now > kForgetAfter) static_cast<void>(store_->forget(now - kForgetAfter).ok());
 }
 

@@ -112,13 +112,16 @@ TEST_F(RulesOfAState, BelieveEnrolledTpms) {
   const auto rules = Rules::create(setting_.store->state().value(), options).value();
   const auto found = rules->find(Client(setting_).subject, kNow);
   ASSERT_NE(found.release, nullptr);
-  const attest::Roots& roots = found.release->roots;
+  const attest::Roots& roots = rules->roots_for(*found.release, "tpm");
   ASSERT_EQ(roots.tpm_enrolments.size(), 1U);
   EXPECT_EQ(roots.tpm_enrolments[0].ak_key, Digest{{7}});
   EXPECT_EQ(roots.tpm_enrolments[0].ak_name, (ByteVector{1, 2}));
   EXPECT_EQ(roots.tpm_enrolments[0].ek_name, (ByteVector{3, 4}));
   // Laboratories come from the release's policy, never from elsewhere.
-  EXPECT_EQ(roots.simulated, std::vector<Digest>{digest_of(setting_.lab)});
+  EXPECT_TRUE(roots.simulated.empty());
+  const attest::Roots& laboratories = rules->roots_for(*found.release, "simulated");
+  EXPECT_EQ(laboratories.simulated, std::vector<Digest>{digest_of(setting_.lab)});
+  EXPECT_TRUE(laboratories.tpm_enrolments.empty());
 }
 
 TEST_F(RulesOfAState, BelieveNoLaboratoryWithoutTheOption) {
