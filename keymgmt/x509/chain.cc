@@ -15,6 +15,8 @@ namespace sealpack::x509 {
 namespace {
 
 constexpr std::size_t kMaxLists = 16;
+// Bounds on work for certificates that somebody else supplies: of one name, at each step up.
+constexpr std::size_t kMaxCandidates = 64;
 
 using crypto::internal::QuietErrors;
 
@@ -51,7 +53,6 @@ class Walk {
       : pool_(pool), rules_(rules), reasons_(reasons), before_(reasons.size()) {}
 
   std::optional<std::vector<Certificate>> run(const Certificate& leaf) {
-    parse_lists();
     std::vector<Certificate> chain{leaf};
     while (!is_root(chain.back())) {
       judge(chain.back(), chain.size() - 1);
@@ -61,10 +62,14 @@ class Walk {
       }
       const Certificate* issuer = find_issuer(chain);
       if (issuer == nullptr) return std::nullopt;
-      judge_revocation(chain.back(), *issuer, chain.size() > 1);
       chain.push_back(*issuer);
     }
     judge(chain.back(), chain.size() - 1);
+    // Lists are large: nobody has them read for a chain of his own making.
+    parse_lists();
+    for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
+      judge_revocation(chain[i], chain[i + 1], i > 0);
+    }
     if (reasons_.size() != before_) return std::nullopt;
     return chain;
   }
@@ -94,12 +99,18 @@ class Walk {
   // that is valid.
   const Certificate* find_issuer(const std::vector<Certificate>& chain) {
     const Certificate& subject = chain.back();
-    bool named = false;
+    const ByteVector name = subject.issuer_name();
+    std::size_t named = 0;
     int best = -1;
     const Certificate* found = nullptr;
     for (const Certificate& candidate : pool_) {
-      if (candidate.subject_name() != subject.issuer_name()) continue;
-      named = true;
+      if (candidate.subject_name() != name) continue;
+      if (++named > kMaxCandidates) {
+        add("chain.issuer",
+            "more than " + std::to_string(kMaxCandidates) + " certificates were supplied of " +
+                printable(subject.issuer_common_name()) + ", the issuer of " + name_of(subject));
+        return nullptr;
+      }
       if (std::find(chain.begin(), chain.end(), candidate) != chain.end()) continue;
       if (!is_signed_by(subject, candidate)) continue;
       const int rank = (is_root(candidate) ? 2 : 0) + (is_valid_now(candidate) ? 1 : 0);
@@ -107,7 +118,7 @@ class Walk {
       best = rank;
       found = &candidate;
     }
-    if (found == nullptr) add_no_issuer(subject, named);
+    if (found == nullptr) add_no_issuer(subject, named > 0);
     return found;
   }
 

@@ -22,13 +22,15 @@ struct ChainRules {
   // A list counts if it is signed by the issuer and thisUpdate <= now < nextUpdate, both there. One
   // that names a certificate refuses it, required or not.
   Revocation revocation = Revocation::kAll;
-  std::span<const ByteVector> revocation_lists = {};  // DER; at most 16, each must parse
+  // DER; at most 16, each must parse. Read once the chain leads to a root.
+  std::span<const ByteVector> revocation_lists = {};
   // Critical extensions that the caller judges itself, as dotted OIDs.
   std::span<const std::string_view> judged_by_caller = {};
   std::size_t longest = 6;
 };
 
-// Finds the issuers of `leaf` among `pool` (by name and by signature), and checks all the way up:
+// Finds the issuers of `leaf` among `pool` (by name, of which at most 64 certificates may be there,
+// and by signature), and checks all the way up:
 // signatures (RSA-PSS parameters too), names, CA flags, path lengths, critical extensions that are
 // not known (refused), validity at `now`, CRLs. Adds its reasons with codes "chain.…" that name the
 // certificate. Returns the chain from leaf to root, or nothing.

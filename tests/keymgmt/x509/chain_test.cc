@@ -74,6 +74,11 @@ class Chain : public ::testing::Test {
     reasons.clear();
     return verify_chain(certificate, pool, rules, reasons);
   }
+  void use_rsa(bool pss) {
+    root_key = rsa_key();
+    roots = {rsa_key().digest()};
+    root.pss = middle.pss = root_list.pss = pss;
+  }
   void expect_accepted() {
     const auto chain = run();
     EXPECT_TRUE(chain.has_value()) << text_of(reasons);
@@ -343,11 +348,21 @@ TEST_F(Chain, RefusesMoreListsThanAnybodyNeeds) {
   EXPECT_FALSE(run().has_value());
   EXPECT_THAT(reasons, HasReason("chain.revocation-list"));
 }
+TEST_F(Chain, ReadsNoListsBeforeItLeadsToARoot) {
+  roots = {key(5).digest()};
+  lists = {{1, 2, 3}};
+  expect_refused("chain.root");
+}
+TEST_F(Chain, RefusesMoreIssuersOfOneNameThanAnybodyNeeds) {
+  more.resize(63, parsed(mint(middle, key(3), &root, root_key)));
+  expect_accepted();
+  more.push_back(more.front());
+  expect_refused("chain.issuer");
+}
 TEST_F(Chain, CountsACurrentListBesideAStaleOne) {
   lists = {mint_list({.next_update = kNow - 1}, middle, middle_key)};
   expect_accepted();
 }
-
 TEST_F(Chain, ToleratesSerialNumberZero) {
   leaf.serial = 0;
   expect_accepted();
@@ -361,23 +376,17 @@ TEST_F(Chain, FindsARevokedSerialNumberZero) {
 TEST_F(Chain, AcceptsRsaInBothPaddings) {
   for (const bool pss : {false, true}) {
     lists.clear();
-    root_key = rsa_key();
-    roots = {rsa_key().digest()};
-    root.pss = middle.pss = root_list.pss = pss;
+    use_rsa(pss);
     expect_accepted();
   }
 }
 TEST_F(Chain, RefusesPssWithAWeakHash) {
-  root_key = rsa_key();
-  roots = {rsa_key().digest()};
-  root.pss = middle.pss = root_list.pss = true;
+  use_rsa(true);
   middle.hash = HashAlgorithm::kSha1;
   expect_refused("chain.signature");
 }
 TEST_F(Chain, RefusesPssWithAnotherHashInItsMask) {
-  root_key = rsa_key();
-  roots = {rsa_key().digest()};
-  root.pss = middle.pss = root_list.pss = true;
+  use_rsa(true);
   middle.mask_hash = HashAlgorithm::kSha384;
   expect_accepted();
   for (const HashAlgorithm mask : {HashAlgorithm::kSha1, HashAlgorithm::kSha256}) {
@@ -387,9 +396,7 @@ TEST_F(Chain, RefusesPssWithAnotherHashInItsMask) {
   }
 }
 TEST_F(Chain, RefusesARootOverPssWithAWeakHash) {
-  root_key = rsa_key();
-  roots = {rsa_key().digest()};
-  root.pss = true;
+  use_rsa(true);
   root.hash = HashAlgorithm::kSha1;
   expect_refused("chain.root");
 }
