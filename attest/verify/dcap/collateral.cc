@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "attest/verify/chain_cache.h"
 #include "formats/base/utc_text.h"
@@ -112,7 +114,7 @@ class Choice {
     check_signers(candidate.signers);
     check_header(candidate.document.header);
     if (reasons_.size() != before) return;
-    if (best_ == nullptr || candidate.document.header.evaluation > best_->header.evaluation) {
+    if (best_ == nullptr || is_newer(candidate.document.header, best_->header)) {
       best_ = &candidate.document;
     }
   }
@@ -141,23 +143,38 @@ class Choice {
     reasons_.push_back({code_ + what, what_ + " " + std::move(text)});
   }
 
-  // One of them must be Intel's.
-  void check_signers(const std::vector<std::shared_ptr<const Signer>>& signers) {
+  static bool is_newer(const DocumentHeader& a, const DocumentHeader& b) {
+    return std::tie(a.evaluation, a.issue_date) > std::tie(b.evaluation, b.issue_date);
+  }
+
+  // Why a signer is not Intel's; found out once, however many documents it signed.
+  const std::vector<Reason>& why_not(const std::shared_ptr<const Signer>& signer) {
+    const auto known = judged_.find(signer.get());
+    if (known != judged_.end()) return known->second;
     const x509::ChainRules rules{.now = input_.now,
                                  .roots = input_.roots.intel,
                                  .revocation = x509::Revocation::kAll,
                                  .revocation_lists = input_.endorsements.revocation_lists,
                                  .judged_by_caller = {},
                                  .longest = kChainSize + 1};
+    std::vector<Reason>& refused = judged_[signer.get()];
+    const auto chain =
+        verify_chain(signer->certificate, signer->issuers, rules, input_.cache, refused);
+    const bool fits = chain && chain->size() == kChainSize && !signer->certificate.is_authority();
+    if (!fits && refused.empty()) {
+      refused.push_back({code_ + "-signature", what_ + " is signed by an authority, or by a "
+                                                       "certificate that is not the root's"});
+    }
+    return refused;
+  }
+
+  // One of them must be Intel's.
+  void check_signers(const std::vector<std::shared_ptr<const Signer>>& signers) {
     std::vector<Reason> refused;
     for (const auto& signer : signers) {
-      const auto chain =
-          verify_chain(signer->certificate, signer->issuers, rules, input_.cache, refused);
-      if (chain && chain->size() == kChainSize && !signer->certificate.is_authority()) return;
-      if (chain) {
-        refused.push_back({code_ + "-signature", what_ + " is signed by an authority, or by a "
-                                                         "certificate that is not the root's"});
-      }
+      const std::vector<Reason>& why = why_not(signer);
+      if (why.empty()) return;
+      refused.insert(refused.end(), why.begin(), why.end());
     }
     reasons_.insert(reasons_.end(), refused.begin(), refused.end());
   }
@@ -183,6 +200,7 @@ class Choice {
   std::string code_;
   std::string what_;
   const Document* best_ = nullptr;
+  std::map<const Signer*, std::vector<Reason>> judged_;
   std::vector<Reason> reasons_;
 };
 

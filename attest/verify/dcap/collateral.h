@@ -45,8 +45,9 @@ struct Collateral {
 Collateral read_collateral(const Endorsements& endorsements);
 
 // What quotes are judged by, valid at input.now and not below input.minimum_tcb_evaluation: of
-// several documents that are about the same, that with the highest evaluation number. nullptr with
-// reasons "dcap.tcb-info-…", "dcap.qe-identity-…" and "chain.…".
+// several documents that are about the same, that with the highest evaluation number, of these the
+// one that was issued last. nullptr with reasons "dcap.tcb-info-…", "dcap.qe-identity-…" and
+// "chain.…".
 const TcbInfo* choose_tcb_info(const Collateral& collateral, Tee tee, const Array<6>& fmspc,
                                const Array<2>& pce_id, const VerifyInput& input,
                                std::vector<Reason>& reasons);

@@ -7,6 +7,8 @@ namespace {
 ByteVector certification_of(const Quote& quote) {
   ByteVector bytes(quote.qe_vendor_id.begin(), quote.qe_vendor_id.end());
   bytes.insert(bytes.end(), quote.certification.begin(), quote.certification.end());
+  // Version 3 lays the same bytes out differently.
+  bytes.push_back(quote.version == 3 ? 1 : 0);
   return bytes;
 }
 

@@ -23,7 +23,7 @@ class Memory : public ChainCache::Memory {
 
   ReadEndorsements<Collateral>& collateral() { return collateral_; }
 
-  // By Quote::attestation_key, qe_vendor_id and certification, byte for byte.
+  // By Quote::attestation_key, qe_vendor_id, layout and certification, byte for byte.
   SharedKey find(const Quote& quote);
   void remember(const Quote& quote, SharedKey key);
 
@@ -33,7 +33,7 @@ class Memory : public ChainCache::Memory {
   ReadEndorsements<Collateral> collateral_;
   std::mutex mutex_;
   struct Certified {
-    ByteVector certification;  // behind the vendor's id
+    ByteVector certification;  // between the vendor's id and its layout
     SharedKey key;
   };
   std::map<ByteVector, Certified> keys_;

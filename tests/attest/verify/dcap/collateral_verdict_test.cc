@@ -122,6 +122,42 @@ TEST(DcapCollateral, ASelfMadeSignerIsNotBelieved) {
   EXPECT_THAT(verdict_of(platform, platform.quote(), endorsements), Refused("chain.root"));
 }
 
+// Whoever has no platform could otherwise have each document checked against each of his signers.
+TEST(DcapCollateral, ASignerIsJudgedOnceHoweverMuchItSigned) {
+  const MintDcap platform(Kind::kTdx4);
+  Endorsements endorsements = platform.endorsements();
+  endorsements.certificates = {platform.root_der()};
+  for (std::uint64_t serial = 1; serial <= 8; ++serial) {
+    auto signing = platform.signing;
+    signing.serial = serial;
+    endorsements.certificates.push_back(
+        testing::mint(signing, mint_dcap_keys().signing, nullptr, mint_dcap_keys().signing));
+  }
+  endorsements.tcb_infos.resize(50, endorsements.tcb_infos[0]);
+  ChainCache cache;
+  EXPECT_THAT(verdict_of(platform, platform.quote(), endorsements, 0, kDcapNow, &cache),
+              RefusedAlsoFor("chain.root"));
+  EXPECT_LE(cache.counts().misses, 8U + 8U + 1U);  // of TCB infos, of identities, of the PCK
+}
+
+TEST(DcapCollateral, OfTwoOfOneEvaluationTheLaterCounts) {
+  const MintDcap platform(Kind::kTdx4);
+  Endorsements endorsements = platform.endorsements();
+  std::string later = edited(platform.tcb_info, "2025-06-01T00:00:00Z", "2025-06-02T00:00:00Z");
+  const auto status = later.find("UpToDate");
+  ASSERT_NE(status, std::string::npos);
+  for (auto at = status; at != std::string::npos; at = later.find("UpToDate", at)) {
+    later.replace(at, 8, "OutOfDate");
+  }
+  const ByteVector earlier = endorsements.tcb_infos[0];
+  const ByteVector newer = MintDcap::sign_document("tcbInfo", later);
+  for (const auto& order : {std::vector{earlier, newer}, std::vector{newer, earlier}}) {
+    endorsements.tcb_infos = order;
+    EXPECT_EQ(text_of(verdict_of(platform, platform.quote(), endorsements), "tcb_status"),
+              "OutOfDate");
+  }
+}
+
 TEST(DcapCollateral, TcbInfoHas16ComponentsOfEachKind) {
   for (const char* kind : {"sgxtcbcomponents", "tdxtcbcomponents"}) {
     for (const bool fewer : {true, false}) {
