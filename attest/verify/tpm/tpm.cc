@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/items.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr std::string_view kItems[] = {"tpm-quote", "tpm-signature", "tpm-pcrs", "ak-public",
                                        "event-log"};
 constexpr std::string_view kKeyUsage = "2.5.29.15";
+// A bound on work for certificates that somebody else supplies.
+constexpr std::size_t kMaxCertificates = 8;
 // The subject of a TPM's certificate lies in its alternative name alone, which then is critical.
 constexpr std::string_view kJudgedHere[] = {"2.5.29.17"};
 
@@ -84,6 +87,27 @@ bool may_sign(const x509::Certificate& certificate) {
          ((*usage)[3] & kDigitalSignature) != 0;
 }
 
+// Makers certify other keys of their TPMs as well: those of a device's identity (IDevID) sign
+// whatever they are given, forged quotes too. Such a certificate says what the maker verified about
+// the key (TCG "TPM 2.0 Keys for Device Identity and Attestation", 2.23.133.11.1): of a quoting key
+// that it is restricted. Others say nothing of the kind.
+bool may_quote(const x509::Certificate& certificate) {
+  constexpr std::string_view kPolicies = "2.5.29.32";
+  constexpr std::array<std::uint8_t, 7> kVerified{0x06, 0x06, 0x67, 0x81, 0x05, 0x0b, 0x01};
+  constexpr std::uint8_t kRestricted = 0x03;
+  const auto policies = certificate.extension(kPolicies);
+  if (!policies) return true;
+  bool stated = false;
+  auto at = policies->begin();
+  while ((at = std::search(at, policies->end(), kVerified.begin(), kVerified.end())) !=
+         policies->end()) {
+    stated = true;
+    at += kVerified.size();
+    if (at != policies->end() && *at == kRestricted) return true;
+  }
+  return !stated;
+}
+
 // Whether a certificate of the key leads to a root. The reasons are those of the first that does
 // not, and stay out if another does.
 bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<Reason>& reasons) {
@@ -93,11 +117,18 @@ bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<
     if (certificate.ok()) pool.push_back(*std::move(certificate));
   }
   std::vector<Reason> why_not;
+  std::size_t tried = 0;
   for (const x509::Certificate& leaf : pool) {
     if (leaf.key_digest() != key.digest) continue;
-    if (!may_sign(leaf)) {
-      why_not.push_back(
-          {"tpm.ak-certificate", "the certificate of the attestation key is not one for signing"});
+    if (++tried > kMaxCertificates) {
+      why_not.push_back({"tpm.ak-certificate", "the attestation key has more certificates than " +
+                                                   std::to_string(kMaxCertificates) +
+                                                   ", others are not looked at"});
+      break;
+    }
+    if (!may_sign(leaf) || !may_quote(leaf)) {
+      why_not.push_back({"tpm.ak-certificate",
+                         "the certificate of the attestation key is not one for signing quotes"});
       continue;
     }
     const x509::ChainRules rules{.now = input.now,

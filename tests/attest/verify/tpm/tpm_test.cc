@@ -381,6 +381,36 @@ TEST_F(CertifiedKeys, AreRefusedWhenTheCertificateIsNotForSigning) {
   EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
 }
 
+// Its key signs what it is given: a quote, if whoever has the machine writes one.
+TEST_F(CertifiedKeys, AreRefusedWhenTheMakerSaysTheyAreNotRestricted) {
+  const auto policies = [](std::vector<std::uint8_t> capabilities) {
+    ByteVector out{0x30, static_cast<std::uint8_t>(10 * capabilities.size())};
+    for (const std::uint8_t one : capabilities) {
+      const std::uint8_t policy[] = {0x30, 0x08, 0x06, 0x06, 0x67, 0x81, 0x05, 0x0b, 0x01, one};
+      out.insert(out.end(), std::begin(policy), std::end(policy));
+    }
+    return out;
+  };
+  leaf.extensions.push_back({"2.5.29.32", false, policies({1, 2})});  // resident, fixed: an IDevID
+  certify();
+  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
+  leaf.extensions.back().value = policies({1, 3});
+  certify();
+  EXPECT_THAT(verify_fields(), Accepted());
+}
+
+TEST_F(CertifiedKeys, AreRefusedBehindMoreCertificatesThanAKeyHas) {
+  certify();
+  for (std::uint64_t serial = 100; serial < 108; ++serial) {
+    MintCertificate forged = leaf;
+    forged.serial = serial;
+    endorsements.certificates.insert(endorsements.certificates.begin(),
+                                     mint(forged, tpm.key(), &root, tpm.key()));
+    EXPECT_EQ(verify_fields().accepted(), serial < 107) << serial;
+  }
+  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
+}
+
 TEST_F(CertifiedKeys, AreRefusedWhenTheCertificateIsOfAnotherKey) {
   certify();
   const MintKey other = MintKey::generate(MintKeyType::kP256);
