@@ -11,6 +11,10 @@
 namespace sealpack::attest {
 namespace {
 
+// Anybody can have certificates parsed: thousands of the largest would fill the memory. Makers' are
+// smaller.
+constexpr std::size_t kMaxRemembered = 4096;
+
 // Everything that the answer depends on but the time.
 Digest question_of(const x509::Certificate& leaf, std::span<const x509::Certificate> pool,
                    const x509::ChainRules& rules) {
@@ -90,6 +94,7 @@ std::optional<std::vector<x509::Certificate>> ChainCache::verify(
 }
 
 Result<x509::Certificate> ChainCache::parse(Bytes der) {
+  if (der.size() > kMaxRemembered) return x509::Certificate::parse_der(der);
   const Digest digest = crypto::sha256(der);
   if (auto certificate = certificates_.find(digest)) return std::move(*certificate);
   x509::Certificate certificate = TRY(x509::Certificate::parse_der(der));

@@ -59,6 +59,7 @@ std::optional<std::string> vbios_text(Bytes bytes) {
 class PemMemory : public ChainCache::Memory {
  public:
   Result<std::vector<x509::Certificate>> parse(Bytes pem) {
+    if (pem.size() > kMaxRemembered) return x509::Certificate::parse_pem(pem);
     const Digest digest = crypto::sha256(pem);
     if (auto known = chains_.find(digest)) return std::move(*known);
     auto chain = TRY(x509::Certificate::parse_pem(pem));
@@ -68,6 +69,7 @@ class PemMemory : public ChainCache::Memory {
 
  private:
   static constexpr std::size_t kCapacity = 1024;
+  static constexpr std::size_t kMaxRemembered = 16384;  // anybody can send larger ones
   Recent<std::vector<x509::Certificate>> chains_{kCapacity};
 };
 

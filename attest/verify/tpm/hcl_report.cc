@@ -39,6 +39,7 @@ bool is_zero(Bytes bytes) {
 class VariableDataMemory : public ChainCache::Memory {
  public:
   Result<HclVariableData> parse(Bytes json) {
+    if (json.size() > kMaxRemembered) return parse_hcl_variable_data(json);
     const Digest digest = crypto::sha256(json);
     if (auto known = data_.find(digest)) return *std::move(known);
     HclVariableData data = TRY(parse_hcl_variable_data(json));
@@ -48,6 +49,7 @@ class VariableDataMemory : public ChainCache::Memory {
 
  private:
   static constexpr std::size_t kCapacity = 1024;
+  static constexpr std::size_t kMaxRemembered = 8192;  // anybody can send larger ones
   Recent<HclVariableData> data_{kCapacity};
 };
 

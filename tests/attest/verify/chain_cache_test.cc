@@ -181,6 +181,18 @@ TEST_F(Cache, ParsesTheSameCertificateAndKeyOnce) {
   EXPECT_EQ(cache.key_of(pool[0])->spki(), root_key.spki());
 }
 
+// Thousands of the largest certificates would fill the memory, and anybody can send some.
+TEST_F(Cache, RemembersNoCertificatesLargerThanMakers) {
+  const auto is_remembered = [&](std::size_t size) {
+    const ByteVector der =
+        mint({.subject = "Large", .extensions = {{"1.2.3.4", false, ByteVector(size)}}}, root_key,
+             nullptr, root_key);
+    return cache.parse(der)->der().data() == cache.parse(der)->der().data();
+  };
+  EXPECT_TRUE(is_remembered(2000));
+  EXPECT_FALSE(is_remembered(5000));
+}
+
 TEST_F(Cache, DoesNotParseWhatNobodyDoes) {
   ByteVector der = to_vector(pool[0].der());
   ASSERT_TRUE(cache.parse(der).ok());
