@@ -10,7 +10,7 @@ foreach(file IN LISTS installed)
   cmake_path(GET file PARENT_PATH folder)
   # From inside include/sealpack, libexec/sealpack, lib/cmake/sealpack or share/doc/*sealpack* up to
   # that folder.
-  while(folder MATCHES "/(include|cmake|doc|libexec)/(lib)?sealpack(-dev|-loader[0-9]+)?(/|$)" AND IS_DIRECTORY ${folder})
+  while(folder MATCHES "/(include|cmake|doc|libexec)/(lib)?sealpack(-dev|-loader[0-9]+|-key-sources[0-9]+)?(/|$)" AND IS_DIRECTORY ${folder})
     file(GLOB left LIST_DIRECTORIES ON ${folder}/*)
     if(left)
       break()

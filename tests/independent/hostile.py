@@ -86,7 +86,7 @@ def policy_cases(p):
             ("F-6.3.2 minimum and maximum", [message(f1=b"c", f3=1, f5=300)], BAD),
             ("F-6.3.2 maximum and accepted", [message(f1=b"c", f2=[b"a"], f5=300)], BAD),
             ("F-6.3.2 maximum and reason", [message(f1=b"c", f4=b"because", f5=300)], BAD),
-            ("F-2.1 maximum of 0", [message(f1=b"c", f3=1) + b"\x28\x00"], BAD),
+            ("F-2.1.4 maximum of 0", [message(f1=b"c", f3=1) + b"\x28\x00"], BAD),
             ("F-6.3 accepted is empty", [message(f1=b"c", f2=[b""])], BAD),
             ("F-6.3 accepted of 1025 bytes", [message(f1=b"c", f2=[b"a" * 1025])], BAD),
             ("F-1.3.1 accepted out of order", [message(f1=b"c", f2=[b"b", b"a"])], BAD),

@@ -123,10 +123,10 @@ class HttpConnection final : public Connection,
   void on_head(error_code failed) {
     count_if_late(failed);
     if (failed == http::error::header_limit) return turn_away(431, "server.head", "the head");
+    if (failed == http::error::body_limit) return turn_away(413, "server.size", "the body");
     if (failed && failed.category() == http::make_error_code(http::error{}).category() &&
         failed != http::error::end_of_stream && failed != http::error::partial_message) {
-      return turn_away(failed == http::error::body_limit ? 413 : 400, "server.http",
-                       failed.message());
+      return turn_away(400, "server.http", failed.message());
     }
     if (failed) return;
     const auto now = RateLimiter::Instant::clock::now();
@@ -136,7 +136,6 @@ class HttpConnection final : public Connection,
     }
     if (parser_->chunked()) return turn_away(411, "server.http", "a body has its length");
     const std::uint64_t size = parser_->content_length().value_or(0);
-    if (size > kMaxRequestSize) return turn_away(413, "server.size", "the body");
     if (size != 0) {
       body_place_ = shared_->bodies.take(peer_.address, size);
       if (!body_place_) {

@@ -119,6 +119,13 @@ IntegerPtr integer(std::uint64_t value) {
   return result;
 }
 
+IntegerPtr serial_of(const MintCertificate& what) {
+  if (what.long_serial.empty()) return integer(what.serial);
+  const std::unique_ptr<BIGNUM, FreeWith<BN_free>> number(
+      BN_bin2bn(what.long_serial.data(), static_cast<int>(what.long_serial.size()), nullptr));
+  return IntegerPtr(BN_to_ASN1_INTEGER(number.get(), nullptr));
+}
+
 TimePtr time_of(std::uint64_t seconds) {
   TimePtr result(ASN1_TIME_set(nullptr, static_cast<std::time_t>(seconds)));
   require(result != nullptr, "not a time of certificates");
@@ -230,7 +237,7 @@ ByteVector mint(const MintCertificate& what, const MintKey& key, const MintCerti
                 const MintKey& issuer_key) {
   const X509Ptr x509(X509_new());
   require_one(X509_set_version(x509.get(), X509_VERSION_3));
-  require_one(X509_set_serialNumber(x509.get(), integer(what.serial).get()));
+  require_one(X509_set_serialNumber(x509.get(), serial_of(what).get()));
   require_one(X509_set_subject_name(x509.get(), name_of(what).get()));
   require_one(X509_set_issuer_name(x509.get(), name_of(issuer == nullptr ? what : *issuer).get()));
   require_one(X509_set1_notBefore(x509.get(), time_of(what.not_before).get()));

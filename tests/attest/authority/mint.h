@@ -52,6 +52,7 @@ struct MintCertificate {
   bool pss = false;  // of an RSA issuer
   // Of the mask function of PSS; that of the message where it is not stated.
   std::optional<crypto::HashAlgorithm> mask_hash = {};
+  ByteVector long_serial = {};  // big-endian, in place of `serial` where it is not empty
 };
 
 // DER of a certificate for `key` (public part), signed by `issuer_key` under the name in `issuer`

@@ -216,11 +216,11 @@ TEST_F(SoftHsm, RefusesUrisThatAreNone) {
   }
 }
 
-TEST(KeyRef, SendsTpmKeysToTheLoader) {
+TEST(KeyRef, TakesAKeyInATpmByItsFile) {
   Nobody nobody;
-  EXPECT_THAT(open_signer("tpm:0x81000001", {}, nobody),
-              FailsWith(ErrorCode::kUnsupported, HasSubstr("opened by the loader")));
-  EXPECT_THAT(open_unwrapper("tpm:0x81000001", {}, nobody), Fails(ErrorCode::kUnsupported));
+  EXPECT_THAT(open_signer("tpm:nowhere.key", {}, nobody),
+              FailsWith(ErrorCode::kIo, HasSubstr("nowhere.key")));
+  EXPECT_THAT(open_unwrapper("tpm:nowhere.key", {}, nobody), Fails(ErrorCode::kIo));
   EXPECT_THAT(open_signer("", {}, nobody), Fails(ErrorCode::kUsage));
 }
 

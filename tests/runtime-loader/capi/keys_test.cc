@@ -1,54 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unlocking, counters and grants through the C interface.
-#include <chrono>
-#include <thread>
-
 #include "formats/bundle/encode.h"
 #include "keymgmt/slots/slots.h"
 #include "runtime-loader/capi/counter_file.h"
 #include "runtime-loader/core/grant.h"
 #include "runtime-loader/core/receipt.h"
-#include "tests/runtime-loader/capi/capi_testing.h"
+#include "tests/runtime-loader/capi/unlocking.h"
 #include "tests/testing/temporary_folder.h"
 
 namespace sealpack::testing {
 namespace {
-
-class Unlocking : public ::testing::Test {
- protected:
-  // A bundle with other slots, made by `slots` from its binding.
-  using MakeSlots = std::function<std::vector<bundle::Slot>(const slots::Binding&)>;
-  void use(const MakeSlots& make_slots, const std::function<void(bundle::Release&)>& edit = {}) {
-    Recipe recipe = model_.recipe();
-    if (edit) recipe.edit_release = edit;
-    TestBundle made = build(keys_, recipe);
-    binding_ = {made.content.uuid, made.release.content_digest, made.content.authority};
-    if (make_slots) made.head.slots = make_slots(binding_);
-    memory_.bytes = with_head(made.bytes(), made.head);
-  }
-  void open(sealpack_session_options options = SEALPACK_INIT(sealpack_session_options)) {
-    session_ = session_with(options, trust_.get());
-    bundle_ = open_in(session_.get(), memory_);
-  }
-  bool reads() {
-    ByteVector out(100);
-    return sealpack_file_pread(bundle_.get(), 1, 0, out.data(), out.size(), nullptr) == SEALPACK_OK;
-  }
-  bundle::Slot slot_for(const crypto::PrivateKey& key, bundle::SlotClass slot_class,
-                        const slots::Binding& binding) const {
-    return slots::wrap_for(crypto::EncryptionKey::from_spki(key.spki()).value(), slot_class,
-                           binding, keys_.content)
-        .value();
-  }
-
-  TestModel model_;
-  TestKeys keys_ = make_keys();
-  slots::Binding binding_;
-  MemoryBundle memory_;
-  Owned<sealpack_trust> trust_ = trust_for(keys_);
-  Owned<sealpack_session> session_;
-  Owned<sealpack_bundle> bundle_;
-};
 
 TEST_F(Unlocking, TakesAnotherKeyAfterAWrongOne) {
   use({});
@@ -152,34 +113,6 @@ TEST_F(Unlocking, AsksForThePassphraseOfAnEncryptedKeyAlone) {
 
 // ---- Key sources
 
-// Somebody who holds the content key and seals it to whoever asks.
-struct Supervisor {
-  const TestKeys* keys = nullptr;
-  const crypto::Signer* broker = nullptr;
-  loader::GrantFacts facts;
-  std::function<void(loader::KeyRequest&)> edit = [](auto&) {};
-  int fail_with = 0;
-
-  sealpack_key_source source() {
-    sealpack_key_source source = SEALPACK_INIT(sealpack_key_source);
-    source.context = this;
-    source.grant = [](void* context, const void* request, std::size_t size, void* grant,
-                      std::size_t capacity) -> std::int64_t {
-      auto* self = static_cast<Supervisor*>(context);
-      if (self->fail_with != 0) return -self->fail_with;
-      auto parsed =
-          loader::parse_key_request({static_cast<const std::uint8_t*>(request), size}).value();
-      self->edit(parsed);
-      const ByteVector made = loader::serialize_key_grant(
-          loader::make_key_grant(parsed, self->keys->content, self->facts, self->broker).value());
-      EXPECT_LE(made.size(), capacity);
-      std::copy(made.begin(), made.end(), static_cast<std::uint8_t*>(grant));
-      return static_cast<std::int64_t>(made.size());
-    };
-    return source;
-  }
-};
-
 TEST_F(Unlocking, OpensThroughAKeySource) {
   use({});
   open();
@@ -270,173 +203,6 @@ TEST_F(Unlocking, WantsTheSignatureOfTheBrokerItPins) {
   const sealpack_key_source source = supervisor.source();
   EXPECT_CODE(SEALPACK_OK, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
   EXPECT_TRUE(reads());
-}
-
-// ---- Leases
-
-TEST_F(Unlocking, ReadsNothingWhenTheLeaseIsOverUntilItIsProlonged) {
-  use({});
-  open();
-  std::uint64_t left = 0;
-  EXPECT_CODE(SEALPACK_KEY_UNAVAILABLE, sealpack_bundle_lease_left(bundle_.get(), &left, &error));
-  Supervisor supervisor{&keys_, nullptr, {}};
-  supervisor.facts.unix_seconds = 1000;
-  supervisor.facts.lease_until = 1001;
-  supervisor.facts.instance = loader::Instance{7};
-  const sealpack_key_source source = supervisor.source();
-  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
-  do {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    EXPECT_CODE(SEALPACK_OK, sealpack_bundle_lease_left(bundle_.get(), &left, &error));
-    ASSERT_LE(left, 1U);
-  } while (left != 0);
-  EXPECT_FALSE(reads());
-
-  std::optional<loader::Instance> renewed;
-  supervisor.edit = [&](loader::KeyRequest& request) { renewed = request.terms.renews; };
-  supervisor.fail_with = SEALPACK_REFUSED;
-  EXPECT_CODE(SEALPACK_REFUSED, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
-  EXPECT_FALSE(reads());
-  supervisor.fail_with = 0;
-  supervisor.facts.lease_until = 5000;
-  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
-  EXPECT_EQ(renewed, loader::Instance{7});
-  EXPECT_TRUE(reads());
-  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_lease_left(bundle_.get(), &left, &error));
-  EXPECT_GT(left, 3000U);
-}
-
-TEST_F(Unlocking, WithoutALeaseThereIsNoEndAndNothingToProlong) {
-  use({});
-  open();
-  Supervisor supervisor{&keys_, nullptr, {}};
-  const sealpack_key_source source = supervisor.source();
-  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
-  std::uint64_t left = 0;
-  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_lease_left(bundle_.get(), &left, &error));
-  EXPECT_EQ(left, UINT64_MAX);
-  EXPECT_CODE(SEALPACK_USAGE, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
-  EXPECT_TRUE(reads());
-}
-
-// ---- Keys of devices
-
-// A machine whose hardware gives it a key.
-struct Machine {
-  std::unique_ptr<crypto::Decryptor> key;
-  sealpack_public_key public_half = SEALPACK_INIT(sealpack_public_key);
-  int fail_with = 0;
-
-  explicit Machine(const crypto::PrivateKey& device) : key(device.decryptor().value()) {
-    public_half.data = key->public_key().spki().data();
-    public_half.data_size = key->public_key().spki().size();
-  }
-  sealpack_environment environment() {
-    sealpack_environment out = SEALPACK_INIT(sealpack_environment);
-    out.context = this;
-    out.tee = "tpm";
-    out.device_key = &public_half;
-    out.device_open = [](void* context, const void* enc, std::size_t enc_size, const void* info,
-                         std::size_t info_size, const void* aad, std::size_t aad_size,
-                         const void* sealed, std::size_t sealed_size, void* plain,
-                         std::size_t* plain_size) -> int {
-      const auto* self = static_cast<Machine*>(context);
-      if (self->fail_with != 0) return self->fail_with;
-      const auto bytes = [](const void* data, std::size_t size) {
-        return Bytes(static_cast<const std::uint8_t*>(data), size);
-      };
-      const auto opened = self->key->hpke_open(bytes(enc, enc_size), bytes(info, info_size),
-                                               bytes(aad, aad_size), bytes(sealed, sealed_size));
-      if (!opened.ok()) return static_cast<int>(opened.error().code());
-      EXPECT_LE(opened->size(), *plain_size);
-      *plain_size = opened->size();
-      std::copy(opened->reveal().begin(), opened->reveal().end(),
-                static_cast<std::uint8_t*>(plain));
-      return SEALPACK_OK;
-    };
-    return out;
-  }
-};
-
-class UnlockingByDevice : public Unlocking {
- protected:
-  void use_slot(bundle::SlotClass slot_class) {
-    use([&](const slots::Binding& binding) {
-      return std::vector{slot_for(device_, slot_class, binding)};
-    });
-  }
-  void open_on(Machine& machine) {
-    const sealpack_environment environment = machine.environment();
-    sealpack_session_options options = SEALPACK_INIT(sealpack_session_options);
-    options.environment = &environment;
-    open(options);
-  }
-  const crypto::PrivateKey device_ = make_key(crypto::KeyType::kEcdhP256);
-};
-
-TEST_F(UnlockingByDevice, OpensAnAttestedSlotWithTheKeyOfTheHardware) {
-  use_slot(bundle::SlotClass::kAttested);
-  Machine machine(device_);
-  open_on(machine);
-  machine.fail_with = SEALPACK_IO;
-  EXPECT_CODE(SEALPACK_IO, sealpack_bundle_unlock_device(bundle_.get(), &error));
-  machine.fail_with = 0;
-  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_unlock_device(bundle_.get(), &error));
-  EXPECT_TRUE(reads());
-}
-
-TEST_F(UnlockingByDevice, RefusesDirectSlotsAndKeysOfOthers) {
-  use_slot(bundle::SlotClass::kDirect);
-  Machine machine(device_);
-  open_on(machine);
-  EXPECT_NE(sealpack_bundle_unlock_device(bundle_.get(), nullptr), SEALPACK_OK);
-  use_slot(bundle::SlotClass::kAttested);
-  Machine other(make_key(crypto::KeyType::kEcdhP256));
-  open_on(other);
-  EXPECT_CODE(SEALPACK_KEY_UNAVAILABLE, sealpack_bundle_unlock_device(bundle_.get(), &error));
-  EXPECT_FALSE(reads());
-}
-
-TEST_F(UnlockingByDevice, HasNoKeyWithoutAnEnvironment) {
-  use_slot(bundle::SlotClass::kAttested);
-  open();
-  EXPECT_CODE(SEALPACK_UNSUPPORTED, sealpack_bundle_unlock_device(bundle_.get(), &error));
-}
-
-TEST_F(UnlockingByDevice, RefusesAReleaseForOtherEnvironments) {
-  use(
-      [&](const slots::Binding& binding) {
-        return std::vector{slot_for(device_, bundle::SlotClass::kAttested, binding)};
-      },
-      [](bundle::Release& release) {
-        release.policy = {};
-        bundle::Environment enclave;
-        enclave.tee = "sgx";
-        enclave.rules.emplace_back();
-        enclave.rules[0].claim = "mrenclave";
-        enclave.rules[0].accepted = {ByteVector(32, 1)};
-        release.policy.environments = {enclave};
-      });
-  Machine machine(device_);
-  open_on(machine);
-  EXPECT_CODE(SEALPACK_REFUSED, sealpack_bundle_unlock_device(bundle_.get(), &error));
-  EXPECT_FALSE(reads());
-}
-
-TEST(Environment, WantsAWayToProveItselfAndWholeDeviceKeys) {
-  const TestKeys keys = make_keys();
-  const auto trust = trust_for(keys);
-  sealpack_environment environment = SEALPACK_INIT(sealpack_environment);
-  environment.tee = "tpm";
-  sealpack_session_options options = SEALPACK_INIT(sealpack_session_options);
-  options.trust = trust.get();
-  options.environment = &environment;
-  sealpack_session* session = nullptr;
-  EXPECT_CODE(SEALPACK_USAGE, sealpack_session_create(&options, &session, &error));
-  const crypto::PrivateKey key = make_key(crypto::KeyType::kEcdhP256);
-  const sealpack_public_key device = public_key(key, nullptr);
-  environment.device_key = &device;
-  EXPECT_CODE(SEALPACK_USAGE, sealpack_session_create(&options, &session, &error));
 }
 
 // ---- Counters

@@ -66,6 +66,13 @@ TEST_F(Gpu, ProvesWhatTheReportSays) {
   EXPECT_EQ(verdict.claims->find("revocation_checked")->value, ByteVector{0});
 }
 
+TEST_F(Gpu, RefusesASerialNumberThatIsNoUeid) {
+  gpu.leaf.long_serial = ByteVector(32, 0x11);
+  EXPECT_THAT(run(), Accepted());
+  gpu.leaf.long_serial = ByteVector(33, 0x11);
+  EXPECT_THAT(run(), Refused("nvidia.ueid"));
+}
+
 TEST_F(Gpu, KnowsBlackwellByItsBootRomsCertificate) {
   gpu.boot_rom.subject = "GB20X A01 GSP BROM";
   gpu.leaf.extensions = {{"2.23.133.5.4.1.1", false, testing::dice_tcb_info(gpu.fwid)}};

@@ -159,13 +159,13 @@ TEST(Servers, RefuseLargeHeadsAndBodiesBeforeTheyReadThem) {
   TlsClient head(server.port());
   ASSERT_TRUE(head.shake_hands());
   EXPECT_THAT(head.ask("GET /healthz HTTP/1.1\r\nHost: " + std::string(10000, 'x') + "\r\n\r\n"),
-              StartsWith("HTTP/1.1 431"));
+              AllOf(StartsWith("HTTP/1.1 431"), HasSubstr("server.head")));
   EXPECT_TRUE(head.is_cut());
   TlsClient body(server.port());
   ASSERT_TRUE(body.shake_hands());
   EXPECT_THAT(body.ask("POST /v1/release HTTP/1.1\r\nHost: x\r\nContent-Type: "
                        "application/x-protobuf\r\nContent-Length: 524289\r\n\r\n"),
-              StartsWith("HTTP/1.1 413"));
+              AllOf(StartsWith("HTTP/1.1 413"), HasSubstr("server.size")));
   EXPECT_TRUE(body.is_cut());
   EXPECT_TRUE(server.service.releases.empty());
 }
@@ -195,7 +195,7 @@ TEST(Servers, RefuseBodiesWithoutALengthAndNonsense) {
        }) {
     TlsClient client(server.port());
     ASSERT_TRUE(client.shake_hands());
-    EXPECT_THAT(client.ask(text), StartsWith(status)) << text;
+    EXPECT_THAT(client.ask(text), AllOf(StartsWith(status), HasSubstr("server.http"))) << text;
     EXPECT_TRUE(client.is_cut());
   }
   EXPECT_TRUE(server.service.releases.empty());
@@ -211,8 +211,9 @@ TEST(Servers, TellFastClientsToWait) {
   ASSERT_TRUE(client.shake_hands());
   EXPECT_THAT(client.ask(post("/v1/release", "1")), StartsWith(kOk));
   EXPECT_THAT(client.ask(post("/v1/release", "2")), StartsWith(kOk));
-  EXPECT_THAT(client.ask(post("/v1/release", "3")),
-              AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("Retry-After: 1\r\n")));
+  EXPECT_THAT(
+      client.ask(post("/v1/release", "3")),
+      AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("Retry-After: 1\r\n"), HasSubstr("server.rate")));
   EXPECT_EQ(server.service.releases.size(), 2U);
   // Another address is not held back.
   TlsClient other(server.port(), "127.0.0.2");
