@@ -55,6 +55,19 @@ std::string missing_claims(const TeeClaims& tee, const bundle::Environment& envi
   return missing;
 }
 
+bool may_ignore(const ClaimName& claim, const bundle::Environment& environment) {
+  if (!claim.never_ignored) return true;
+  if (claim.or_stated.empty()) return false;
+  const auto is_zero = [](const ByteVector& value) {
+    return std::all_of(value.begin(), value.end(), [](auto byte) { return byte == 0; });
+  };
+  return std::any_of(environment.rules.begin(), environment.rules.end(),
+                     [&](const bundle::ClaimRule& rule) {
+                       return rule.claim == claim.or_stated && !rule.accepted.empty() &&
+                              std::none_of(rule.accepted.begin(), rule.accepted.end(), is_zero);
+                     });
+}
+
 ByteVector number_value(std::uint64_t number) {
   ByteVector out(8);
   for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<std::uint8_t>(number >> (56U - 8U * i));

@@ -14,6 +14,10 @@ std::string why_not_a_value(const ClaimName& claim, Bytes value);
 // Names of the mandatory claims without a rule: "debug, measurement"; empty when none is missing.
 std::string missing_claims(const TeeClaims& tee, const bundle::Environment& environment);
 
+// Whether a rule may ignore the claim: some never, or only where the policy names values of another
+// (ClaimName::or_stated) that are not all zeros, which stand for none.
+bool may_ignore(const ClaimName& claim, const bundle::Environment& environment);
+
 // A number as ClaimRule::accepted holds it, and back.
 ByteVector number_value(std::uint64_t number);
 std::uint64_t parse_number_value(Bytes value);

@@ -114,15 +114,8 @@ class Judgement {
                                       " that this version cannot apply");
   }
 
-  // Whether a rule names values that the claim must have. All zeros stand for none.
-  bool is_stated(std::string_view name) const {
-    const bundle::ClaimRule* rule = name.empty() ? nullptr : rule_for(name);
-    return rule != nullptr && !rule->accepted.empty() &&
-           std::none_of(rule->accepted.begin(), rule->accepted.end(), is_zero);
-  }
-
   void judge_ignored(const ClaimName& claim) {
-    if (!claim.never_ignored || is_stated(claim.or_stated)) return;
+    if (internal::may_ignore(claim, environment_)) return;
     refuse("policy.never-ignored",
            std::string(claim.name) + " of " + environment_.tee +
                " evidence is never ignored: the policy has to name what it accepts" +

@@ -89,6 +89,20 @@ Result<bundle::ClaimRule> parse_rule(const ClaimName& claim, TomlTable table) {
   return rule;
 }
 
+Status check_ignored(const TomlTable& table, const TeeClaims& tee,
+                     const bundle::Environment& environment) {
+  for (const bundle::ClaimRule& rule : environment.rules) {
+    const ClaimName& claim = *find_claim(tee, rule.claim);
+    if (rule.ignore_because.empty() || internal::may_ignore(claim, environment)) continue;
+    const std::string unless =
+        claim.or_stated.empty() ? "" : " unless the policy names " + std::string(claim.or_stated);
+    return table.error_at(
+        ErrorCode::kUsage, "tee",
+        rule.claim + " of " + environment.tee + " evidence is never ignored" + unless);
+  }
+  return done();
+}
+
 Result<bundle::Environment> parse_environment(TomlTable table) {
   const auto tee_name = TRY(table.text("tee"));
   const TeeClaims* tee = tee_name ? find_tee(*tee_name) : nullptr;
@@ -121,6 +135,7 @@ Result<bundle::Environment> parse_environment(TomlTable table) {
         .with_hint(
             "what is not stated accepts nothing; write a rule, or { ignore = \"because …\" }");
   }
+  TRY(check_ignored(table, *tee, environment));
   return environment;
 }
 

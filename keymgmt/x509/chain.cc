@@ -14,7 +14,8 @@
 namespace sealpack::x509 {
 namespace {
 
-constexpr std::size_t kMaxLists = 16;
+// A broker has those of every maker that it knows.
+constexpr std::size_t kMaxLists = 128;
 // Bounds on work for certificates that somebody else supplies: of one name, at each step up.
 constexpr std::size_t kMaxCandidates = 64;
 
@@ -189,7 +190,8 @@ class Walk {
   void parse_lists() {
     if (rules_.revocation_lists.size() > kMaxLists) {
       add("chain.revocation-list", std::to_string(rules_.revocation_lists.size()) +
-                                       " revocation lists, at most 16 are read");
+                                       " revocation lists, at most " + std::to_string(kMaxLists) +
+                                       " are read");
       return;
     }
     for (const ByteVector& der : rules_.revocation_lists) {

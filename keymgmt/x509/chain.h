@@ -22,7 +22,7 @@ struct ChainRules {
   // A list counts if it is signed by the issuer and thisUpdate <= now < nextUpdate, both there. One
   // that names a certificate refuses it, required or not.
   Revocation revocation = Revocation::kAll;
-  // DER; at most 16, each must parse. Read once the chain leads to a root.
+  // DER; at most 128, each must parse. Read once the chain leads to a root.
   std::span<const ByteVector> revocation_lists = {};
   // Critical extensions that the caller judges itself, as dotted OIDs.
   std::span<const std::string_view> judged_by_caller = {};

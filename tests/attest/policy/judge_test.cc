@@ -277,7 +277,10 @@ TEST(Judge, NeverIgnoresTheRootOfASimulatedEnvironment) {
   const std::string text =
       "[[environment]]\ntee = \"simulated\"\n[environment.claims]\nmeasurement = { accept = [\"" +
       hex(32) + "\"] }\nroot = ";
-  EXPECT_THAT(judge_text(claims, text + "{ ignore = \"a test\" }\n"),
+  // No file says so, but a release might.
+  auto policy = parse_policy(text + "{ accept = [\"" + hex(32) + "\"] }\n", "p.toml")->policy;
+  rule_of(policy.environments[0], "root") = {"root", {}, 0, "a test"};
+  EXPECT_THAT(judge(claims, policy),
               ElementsAre(reason("policy.never-ignored", "root of simulated")));
   EXPECT_THAT(judge_text(claims, text + "{ accept = [\"" + hex(32) + "\"] }\n"),
               ElementsAre(has_code("policy.not-accepted")));

@@ -297,5 +297,17 @@ TEST(PolicyFile, ChecksMaximaOfReleases) {
   EXPECT_THAT(check_policy(policy->policy), Fails(ErrorCode::kRefused));
 }
 
+TEST(PolicyFile, IgnoresNoRootOfSimulatedEvidence) {
+  const std::string text = R"([[environment]]
+tee = "simulated"
+[environment.claims]
+measurement = { ignore = "any program" }
+root = { ignore = "any laboratory" }
+)";
+  EXPECT_THAT(
+      parse_policy(text, "policy.toml"),
+      FailsWith(ErrorCode::kUsage, HasSubstr("root of simulated evidence is never ignored")));
+}
+
 }  // namespace
 }  // namespace sealpack::policy

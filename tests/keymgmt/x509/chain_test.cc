@@ -344,7 +344,7 @@ TEST_F(Chain, RefusesRevocationListsThatCannotBeRead) {
   expect_refused("chain.revocation-list");
 }
 TEST_F(Chain, RefusesMoreListsThanAnybodyNeeds) {
-  for (int i = 0; i < 15; ++i) lists.push_back(mint_list(root_list, root, root_key));
+  for (int i = 0; i < 127; ++i) lists.push_back(mint_list(root_list, root, root_key));
   EXPECT_FALSE(run().has_value());
   EXPECT_THAT(reasons, HasReason("chain.revocation-list"));
 }
