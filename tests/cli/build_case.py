@@ -29,8 +29,8 @@ POLICY = """
 tee = "simulated"
 [environment.claims]
 measurement = { accept = ["%s"] }
-root = { ignore = "a test" }
-""" % ("ab" * 32)
+root = { accept = ["%s"] }
+""" % ("ab" * 32, "cd" * 32)
 
 
 def key_file(role, label, der):

@@ -26,7 +26,7 @@ std::string hex(std::size_t size, const char* byte = "ab") {
 
 const std::string kSimulated =
     "[[environment]]\ntee = \"simulated\"\n[environment.claims]\nmeasurement = { accept = [\"" +
-    hex(32) + "\"] }\nroot = { ignore = \"a test\" }\n";
+    hex(32) + "\"] }\nroot = { accept = [\"" + hex(32, "cd") + "\"] }\n";
 
 // A valid rule for any claim.
 std::string rule_for(const ClaimName& claim) {
@@ -56,9 +56,8 @@ std::string full_environment(const TeeClaims& tee, std::string_view without = {}
 }
 
 std::string simulated_with(const std::string& measurement_rule) {
-  return "[[environment]]\ntee = \"simulated\"\n[environment.claims]\nroot = { ignore = \"a test\" "
-         "}\nmeasurement = " +
-         measurement_rule + "\n";
+  return "[[environment]]\ntee = \"simulated\"\n[environment.claims]\nroot = { accept = [\"" +
+         hex(32, "cd") + "\"] }\nmeasurement = " + measurement_rule + "\n";
 }
 
 TEST(PolicyFile, KeepsEveryClaimOfEveryTeeOnItsWayThroughText) {
@@ -213,7 +212,10 @@ TEST(PolicyFile, ExplainsSimulationAloud) {
   ASSERT_EQ(lines.size(), 3U);
   EXPECT_THAT(lines[0], HasSubstr("SIMULATED"));
   EXPECT_THAT(lines[1], HasSubstr("measurement: \"" + hex(32)));
-  EXPECT_THAT(lines[2], HasSubstr("root: anything, because 'a test'"));
+  EXPECT_THAT(lines[2], HasSubstr("root: \"" + hex(32, "cd")));
+  const auto ignored =
+      explain(parse_policy(simulated_with("{ ignore = \"a test\" }"), "p")->policy);
+  EXPECT_THAT(ignored.at(1), HasSubstr("measurement: anything, because 'a test'"));
   EXPECT_EQ(explain(bundle::MeasurementPolicy{}).at(0), "nobody");
 }
 
