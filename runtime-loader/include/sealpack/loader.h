@@ -219,8 +219,8 @@ typedef struct sealpack_environment {
   const char* tee; /* as in release policies: "sev-snp", "tdx", "tpm" … */
   uint8_t measurement[32];
   /* Writes at most `capacity` bytes of evidence that binds exactly `report_data` and gives their
-   * number, or a negative number. report_size is what the TEE of this type takes: 48 for "nitro", 32
-   * for "tpm", "azure-sev-snp" and "azure-tdx", 64 for all others. */
+   * number, or a negative number. report_size is what the TEE of this type takes: 48 for "nitro",
+   * 32 for "tpm", "azure-sev-snp" and "azure-tdx", 64 for all others. */
   int64_t (*evidence)(void* context, const void* report_data, size_t report_size, void* out,
                       size_t capacity); /* NULL: no evidence, for an environment with device_key */
   /* A key that hardware releases to this measured environment and to no other, such as a TPM's;
