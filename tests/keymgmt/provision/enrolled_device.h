@@ -66,8 +66,8 @@ class Device {
   const TemporaryFolder& folder() const { return folder_; }
 
   Result<provision::EnrolRequest> request(bool new_epoch = false) {
-    return provision::make_request(
-        *tpm_, kind_, {}, new_epoch ? provision::Epoch::kNew : provision::Epoch::kKeep);
+    return provision::make_request(*tpm_, kind_, {},
+                                   new_epoch ? provision::Epoch::kNew : provision::Epoch::kKeep);
   }
   // All of it, with floors at `floors()`.
   Result<provision::Installed> enrol(const Vendor& vendor, bool new_epoch = false,
