@@ -146,6 +146,7 @@ Status open_epoch(Database& database, std::uint64_t now) {
   ++head.epoch;
   head.reconciled = false;
   head.restored_at = now;
+  head.forgotten = 0;  // no challenge of before is taken anyway
   TRY(insert_challenge_key(database));
   return append_opened(database, head, now,
                        "restore: epoch " + std::to_string(head.epoch) + " from a backup of " +

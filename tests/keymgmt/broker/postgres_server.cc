@@ -82,10 +82,15 @@ bool PostgresServer::start(const std::string& binaries) {
   make.push_back("--pgdata=" + folder + "/data");
   int status = 0;
   if (::waitpid(spawn(make), &status, 0) < 0 || status != 0) return false;
+  binaries_ = binaries;
+  return serve();
+}
 
-  std::vector<std::string> serve = user;
+bool PostgresServer::serve() {
+  const std::string folder = folder_->path().string();
+  std::vector<std::string> serve = as_another_user();
   for (const std::string& part :
-       {binaries + "/postgres", std::string("-D"), folder + "/data", std::string("-k"), folder,
+       {binaries_ + "/postgres", std::string("-D"), folder + "/data", std::string("-k"), folder,
         std::string("-c"), std::string("listen_addresses="), std::string("-c"),
         std::string("shared_buffers=32MB")}) {
     serve.push_back(part);
@@ -102,6 +107,12 @@ PostgresServer::~PostgresServer() {
   if (process_ <= 0) return;
   ::kill(process_, SIGQUIT);  // at once: nobody reads its files again
   ::waitpid(process_, nullptr, 0);
+}
+
+void PostgresServer::crash_and_restart() {
+  ::kill(process_, SIGQUIT);
+  ::waitpid(process_, nullptr, 0);
+  ASSERT_TRUE(serve());
 }
 
 std::string PostgresServer::uri() const {

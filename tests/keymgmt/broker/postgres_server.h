@@ -18,13 +18,17 @@ class PostgresServer {
   ~PostgresServer();
   // URI of a new, empty place for a store: a schema, which is made faster than a database.
   std::string new_database();
+  // As after a power failure: every connection is lost, the server recovers from its log.
+  void crash_and_restart();
 
  private:
   PostgresServer() = default;
   bool start(const std::string& binaries);
+  bool serve();
   std::string uri() const;
 
   std::unique_ptr<sealpack::testing::TemporaryFolder> folder_;
+  std::string binaries_;
   pid_t process_ = -1;
   int databases_ = 0;
 };

@@ -157,5 +157,25 @@ TEST_F(Commits, AreMadeOnce) {
   EXPECT_THAT(Store::open(setting_->uri), Succeeds());
 }
 
+#ifdef BROKER_TEST_POSTGRES
+TEST_F(Commits, GoOnAfterTheDatabaseCrashed) {
+  EXPECT_EQ(code_of(decision(1)), "");
+  const std::uint64_t generation = store().generation().value();
+  PostgresServer::get()->crash_and_restart();
+  const Decision next = decision(2);
+  // The connection is gone: whoever asks now is told to try again, and then it is there.
+  bool failed = false;
+  for (int i = 0; i < 3 && !failed; ++i) {
+    const auto committed = store().commit(generation, {&next, 1});
+    failed = !committed.ok() && committed.error().code() == ErrorCode::kTryAgain;
+  }
+  EXPECT_TRUE(failed);
+  for (int i = 0; i < 3 && !store().generation().ok(); ++i) {
+  }
+  EXPECT_EQ(code_of(decision(1)), "broker.nonce-used");
+  EXPECT_EQ(code_of(decision(2)), "");
+}
+#endif
+
 }  // namespace
 }  // namespace sealpack::broker

@@ -105,6 +105,15 @@ TEST_F(KeptLogs, ComeBackFromABackupInANewEpoch) {
               FailsWith(ErrorCode::kNotAuthentic, HasSubstr("1 are lost")));
 }
 
+// The way back after a clock that was years ahead had all nonces up to then forgotten.
+TEST_F(KeptLogs, TakeChallengesOfTheNewEpochWhateverWasForgotten) {
+  ASSERT_THAT(store().forget(kNow + 1000000), Succeeds());
+  EXPECT_EQ(code_of(decision(1)), "broker.nonce-expired");
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  setting_->store = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  EXPECT_EQ(code_of(decision(1)), "");
+}
+
 TEST_F(KeptLogs, AreReconciledOnce) {
   EXPECT_EQ(code_of(with_lease(1, 1, 2)), "");
   EXPECT_EQ(code_of(with_lease(2, 2, 2)), "");

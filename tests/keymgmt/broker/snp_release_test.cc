@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Releases to a real kind of TEE: reports of a minted AMD processor, through the whole broker.
+#include <map>
+
+#include "attest/policy/claim_names.h"
+#include "attest/verify/endorsements.h"
+#include "tests/attest/verify/snp/snp_lab.h"
+#include "tests/keymgmt/broker/broker_setting.h"
+#include "tests/testing/result_matchers.h"
+
+namespace sealpack::broker {
+namespace {
+
+using sealpack::testing::SnpLab;
+using sealpack::testing::Succeeds;
+using namespace testing;
+
+constexpr std::size_t kReportData = 0x50;
+constexpr std::size_t kMeasurement = 0x90;
+
+// Accepts exactly what these claims say.
+bundle::MeasurementPolicy policy_for(const attest::Claims& claims) {
+  bundle::Environment environment{claims.tee, {}};
+  std::map<std::string, std::set<ByteVector>> values;
+  for (const attest::Claim& claim : claims.claims) {
+    const auto* name = policy::find_claim(*policy::find_tee(claims.tee), claim.name);
+    const bool needed = name != nullptr && (name->mandatory || name->bad_news);
+    if (needed) values[claim.name].insert(claim.value);
+  }
+  for (const auto& [name, accepted] : values) {
+    bundle::ClaimRule& rule = environment.rules.emplace_back();
+    rule.claim = name;
+    rule.accepted.assign(accepted.begin(), accepted.end());
+  }
+  return {{}, {environment}};
+}
+
+class SnpReleases : public ::testing::Test {
+ protected:
+  SnpReleases() {
+    *setting_.clock = SnpLab::kNow;
+    const auto verdict = lab_.run();
+    EXPECT_TRUE(verdict.accepted());
+    claims_ = *verdict.claims;
+    for (const ByteVector& der : {lab_.ark_der(), lab_.authority_der(), lab_.leaf_der()}) {
+      endorsements_.certificates.push_back(der);
+    }
+    endorsements_.revocation_lists = lab_.more.revocation_lists;
+    const auto release =
+        setting_.make_release(8, [&](bundle::Release& made) { made.policy = policy_for(claims_); });
+    EXPECT_THAT(setting_.add(release), Succeeds());
+    setting_.release = release;
+  }
+  void start(bool with_endorsements = true) {
+    setting_.start([&](ServiceOptions& options) {
+      options.lab = false;
+      options.roots = lab_.roots;
+      if (with_endorsements) options.endorsements = endorsements_;
+    });
+  }
+  ByteVector device() const { return claims_.find("chip_id")->value; }
+
+  // A request with a report over it; `evidence` may change it afterwards.
+  ByteVector request(
+      const std::function<void(loader::KeyRequest&)>& change = [](auto&) {},
+      const ByteVector& endorsements = {}) {
+    client_.emplace(setting_);
+    client_->subject.tee = "sev-snp";
+    loader::KeyRequest made = client_->request(challenge_of(*setting_.service, client_->subject));
+    lab_.set_bytes(kReportData,
+                   loader::report_data_for("sev-snp", loader::grant_transcript(made.terms)));
+    made.evidence = attest::serialize_evidence({"sev-snp", {{"report", lab_.signed_report()}}});
+    change(made);
+    return serialize(ReleaseRequest{loader::serialize_key_request(made), endorsements});
+  }
+  Answer ask(
+      const std::function<void(loader::KeyRequest&)>& change = [](auto&) {},
+      const ByteVector& endorsements = {}) {
+    return release_of(*setting_.service, request(change, endorsements));
+  }
+
+  SnpLab lab_{"Milan"};
+  Setting setting_;
+  attest::Claims claims_;
+  attest::Endorsements endorsements_;
+  std::optional<Client> client_;
+};
+
+TEST_F(SnpReleases, BringTheKeyWithTheBrokersEndorsements) {
+  start();
+  const Answer answer = ask();
+  expect_key(setting_, *client_, answer);
+  EXPECT_EQ(entries_of(*setting_.store).back().device, device());
+}
+
+TEST_F(SnpReleases, BringTheKeyWithEndorsementsThatTheClientSends) {
+  start(false);
+  EXPECT_NE(codes_of(ask()), "");
+  const Answer answer = ask([](auto&) {}, attest::serialize_endorsements(endorsements_));
+  expect_key(setting_, *client_, answer);
+}
+
+TEST_F(SnpReleases, BringTheKeyOnceTheEndorsementsAreThere) {
+  start(false);
+  EXPECT_NE(codes_of(ask()), "");
+  setting_.service->set_endorsements(endorsements_);
+  EXPECT_EQ(codes_of(ask()), "");
+}
+
+TEST_F(SnpReleases, RefuseAReportOfAnotherExchange) {
+  start();
+  const ByteVector recorded = [&] {
+    ByteVector evidence;
+    request([&](loader::KeyRequest& made) { evidence = made.evidence; });
+    return evidence;
+  }();
+  EXPECT_EQ(codes_of(ask([&](loader::KeyRequest& made) { made.evidence = recorded; })),
+            "snp.report-data");
+}
+
+TEST_F(SnpReleases, RefuseAnotherMeasurement) {
+  start();
+  lab_.set_u8(kMeasurement, 0xff);
+  EXPECT_EQ(codes_of(ask()), "policy.not-accepted");
+}
+
+TEST_F(SnpReleases, EndWithTheRevocationOfTheProcessor) {
+  start();
+  EXPECT_EQ(codes_of(ask()), "");
+  ASSERT_THAT(setting_.apply(Revoke{{RevokedKind::kDevice, device(), "stolen", 0}}), Succeeds());
+  EXPECT_EQ(codes_of(ask()), "broker.revoked-device");
+}
+
+TEST_F(SnpReleases, AreForTheProcessorsOfTheLicence) {
+  const auto license = [&](const ByteVector& licensed) {
+    return setting_.apply(
+        PutLicence{{setting_.release.authority, "test product", 1, 0, 0, 3600, {licensed}}});
+  };
+  start();
+  ByteVector other = device();
+  other[0] ^= 1;
+  ASSERT_THAT(license(other), Succeeds());
+  EXPECT_EQ(codes_of(ask()), "broker.licence-device");
+  ASSERT_THAT(license(device()), Succeeds());
+  EXPECT_EQ(codes_of(ask()), "");
+  EXPECT_EQ(setting_.store->leases(SnpLab::kNow)->at(0).device, device());
+}
+
+}  // namespace
+}  // namespace sealpack::broker
