@@ -148,14 +148,23 @@ Status FloorStore::raise(const Digest& authority, const std::string& product,
     }
     place = next.entries.insert(place, {scope, {}});
   }
-  if (place->floor == floor) return done();
   if (place->floor.counter > floor.counter) {
     return Error(ErrorCode::kRefused,
                  "floors do not sink: " + std::to_string(place->floor.counter) + " to " +
                      std::to_string(floor.counter));
   }
+  if (place->floor == floor || (place->floor.counter == floor.counter && place->floor.release)) {
+    return done();  // never another release in place of one
+  }
   place->floor = floor;
-  ++next.value;
+  // A rise that was cut off leaves a file for the counter's next value, which could later be put in
+  // the place of what that value came to mean. So the counter first goes on with the floors as they
+  // are: for the value after that nobody has a file.
+  FloorTable same = table_;
+  ++same.value;
+  TRY(store(same));
+  table_ = std::move(same);
+  next.value = table_.value + 1;
   TRY(store(next));
   table_ = std::move(next);
   return done();

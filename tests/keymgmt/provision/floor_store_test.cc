@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fstream>
 
+#include "keymgmt/crypto/kdf.h"
 #include "tests/keymgmt/provision/enrolled_device.h"
 
 namespace sealpack::provision {
@@ -42,6 +43,16 @@ class FloorStoreTest : public ::testing::Test {
     const auto store = open();
     EXPECT_THAT(store, Succeeds());
     return *(*store)->floor(kScope.authority, kScope.product);
+  }
+  // Floors by this device, for the value that the counter has next.
+  void write_for_next_value(std::uint64_t counter, const std::filesystem::path& path) {
+    const std::uint32_t index = Counters{}.floor_index;
+    FloorFile file;
+    file.payload = serialize_floors({tpm::name_of(device_->tpm().endorsement_key()), index,
+                                     **device_->tpm().read_counter(index) + 1,
+                                     {{kScope, {counter, kRelease}}}});
+    file.mac = crypto::hmac_sha256(floor_key_.reveal(), file.payload);
+    std::ofstream(path, std::ios::binary) << as_text(serialize_floor_file(file));
   }
   void copy(const std::filesystem::path& from, const std::filesystem::path& to) {
     std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
@@ -123,6 +134,25 @@ TEST_F(FloorStoreTest, SurvivesAPowerCutAtAnyStep) {
   ASSERT_THAT(raise(9), Succeeds());
   copy(before, next);
   EXPECT_EQ(floor().counter, 9U);
+}
+
+// What a rise leaves on the disk when the power goes before the counter rose fits its next value.
+TEST_F(FloorStoreTest, ARiseThatWasCutOffIsNoWayBackLater) {
+  ASSERT_THAT(raise(7), Succeeds());
+  const auto kept = device_->folder() / "kept";
+  write_for_next_value(8, kept);
+  ASSERT_THAT(raise(9), Succeeds());
+  copy(kept, device_->floors());
+  EXPECT_THAT(open(), Fails(ErrorCode::kRefused));
+}
+
+TEST_F(FloorStoreTest, NoReleaseTakesThePlaceOfAnotherWithItsCounter) {
+  ASSERT_THAT(raise(7), Succeeds());
+  const auto store = *open();
+  const Digest other = crypto::sha256(as_bytes("other release"));
+  ASSERT_THAT(store->raise(kScope.authority, kScope.product, {7, other}), Succeeds());
+  ASSERT_THAT(store->raise(kScope.authority, kScope.product, {7, std::nullopt}), Succeeds());
+  EXPECT_EQ(floor(), (loader::Floor{7, kRelease}));
 }
 
 TEST_F(FloorStoreTest, ACounterTurnedForwardIsRefusedUntilTheVendorSignsAnew) {
