@@ -111,6 +111,13 @@ bool Rules::is_listed(KeyUse use, const Digest& key, std::uint64_t now) const {
   });
 }
 
+bool Rules::has_ended(KeyUse use, const Digest& key, std::uint64_t now) const {
+  return std::any_of(keys_.begin(), keys_.end(), [&](const ListedKey& one) {
+    return one.digest == key && one.key->use == use && one.key->not_after != 0 &&
+           one.key->not_after <= now;
+  });
+}
+
 bool Rules::is_revoked(RevokedKind kind, Bytes value) const {
   return !revoked_.empty() && revoked_.contains({kind, to_vector(value)});
 }

@@ -54,6 +54,8 @@ class Rules {
 
   // The key for this use with this digest, if it is in use.
   bool is_listed(KeyUse use, const Digest& key, std::uint64_t now) const;
+  // Whether it was, and its time is over.
+  bool has_ended(KeyUse use, const Digest& key, std::uint64_t now) const;
 
  private:
   using Product = std::pair<Digest, std::string>;  // of an authority

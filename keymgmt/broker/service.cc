@@ -115,20 +115,28 @@ class BrokerService final : public Service {
   std::thread committer_;
 };
 
+// Keys whose time is over are as good as not there: they stay in a configuration after a rotation.
+template <typename Key>
+Status check_keys(std::vector<std::unique_ptr<Key>>& keys, const Rules& rules, KeyUse use,
+                  const std::string& name, std::uint64_t now) {
+  std::erase_if(
+      keys, [&](const auto& key) { return rules.has_ended(use, key->public_key().digest(), now); });
+  if (keys.empty()) return Error(ErrorCode::kRefused, "every " + name + " key has ended");
+  for (const auto& key : keys) {
+    const Digest& digest = key->public_key().digest();
+    if (rules.is_listed(use, digest, now)) continue;
+    return Error(ErrorCode::kRefused,
+                 "the store does not list the " + name + " key " + to_hex(digest.bytes));
+  }
+  return done();
+}
+
 Status BrokerService::start() {
   TRY(refresh());
   const std::uint64_t now = options_.clock();
   const auto current = rules();
-  for (const auto& key : keys_.recipients) {
-    if (current->is_listed(KeyUse::kRecipient, key->public_key().digest(), now)) continue;
-    return Error(ErrorCode::kRefused, "the store does not list the recipient key " +
-                                          to_hex(key->public_key().digest().bytes));
-  }
-  for (const auto& key : keys_.grants) {
-    if (current->is_listed(KeyUse::kGrants, key->public_key().digest(), now)) continue;
-    return Error(ErrorCode::kRefused, "the store does not list the grant key " +
-                                          to_hex(key->public_key().digest().bytes));
-  }
+  TRY(check_keys(keys_.recipients, *current, KeyUse::kRecipient, "recipient", now));
+  TRY(check_keys(keys_.grants, *current, KeyUse::kGrants, "grant", now));
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned wanted = options_.workers == 0 ? cores : options_.workers;
   for (unsigned i = 0; i < std::min(wanted, kMaxWorkers); ++i) {
@@ -148,6 +156,12 @@ Status BrokerService::refresh() {
   const std::uint64_t generation = TRY(store_->generation());
   const auto current = rules();
   if (current && current->state().generation == generation) return done();
+  if (current && generation < current->state().generation) {
+    return Error(ErrorCode::kIo, "the store went back in time, from change " +
+                                     std::to_string(current->state().generation) + " to " +
+                                     std::to_string(generation))
+        .with_hint("start the broker again, after `sealpack broker restore` and reconcile");
+  }
   auto fresh = TRY(Rules::create(TRY(store_->state()), options_));
   const std::lock_guard lock(state_mutex_);
   rules_ = std::move(fresh);

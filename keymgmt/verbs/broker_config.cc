@@ -202,8 +202,13 @@ Status check_private_folder(const std::filesystem::path& folder) {
 }
 
 Result<BrokerConfig> load_broker_config(const std::filesystem::path& folder) {
-  TRY(check_private_folder(folder));
   const std::filesystem::path path = folder / kFileName;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return Error(ErrorCode::kIo, "there is no " + printable(path.string()))
+        .with_hint("name the broker's folder with --dir; `sealpack broker init` makes one");
+  }
+  TRY(check_private_folder(folder));
   const ByteVector text = TRY(load_file(path, TomlTable::kMaxSize)
                                   .with_hint("sealpack broker init makes the folder of a broker"));
   BrokerConfig config = TRY(parse_broker_config(as_text(text), path.string()));

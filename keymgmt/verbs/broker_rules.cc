@@ -183,6 +183,18 @@ struct EnrolOptions {
   bool remove = false;
 };
 
+// TPM2B_NAME without its size: the hash algorithm, then its digest (TPM 2.0 part 1, section 16).
+Result<ByteVector> parse_tpm_name(const std::string& text, const std::string& what) {
+  ByteVector name = TRY(parse_value(text, what));
+  const bool sha256 = name.size() == 34 && name[0] == 0 && name[1] == 0x0b;
+  const bool sha384 = name.size() == 50 && name[0] == 0 && name[1] == 0x0c;
+  const bool sha512 = name.size() == 66 && name[0] == 0 && name[1] == 0x0d;
+  if (sha256 || sha384 || sha512) return name;
+  return Error(ErrorCode::kUsage, what + ": " + printable(text) +
+                                      " is no name of a TPM's key: 000b and 32 bytes, or 000c and "
+                                      "48, or 000d and 64");
+}
+
 Status enrol(const EnrolOptions& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   attest::Endorsements found;
@@ -197,8 +209,8 @@ Status enrol(const EnrolOptions& options, cli::Terminal& terminal) {
   if (options.ek_name.empty() || options.ak_name.empty()) {
     return Error(ErrorCode::kUsage, "--ak-name and --ek-name are required");
   }
-  TpmDevice device{digest, TRY(parse_value(options.ak_name, "--ak-name")),
-                   TRY(parse_value(options.ek_name, "--ek-name")), options.name};
+  TpmDevice device{digest, TRY(parse_tpm_name(options.ak_name, "--ak-name")),
+                   TRY(parse_tpm_name(options.ek_name, "--ek-name")), options.name};
   return folder.apply(EnrolTpm{std::move(device)}, what + " is enrolled", terminal);
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
+#include <mutex>
+#include <optional>
 
 #include "keymgmt/broker/server/log_queries.h"
 #include "keymgmt/broker/server/server.h"
@@ -12,8 +14,8 @@ using Level = EventLog::Level;
 
 struct Options {
   std::string folder;
-  std::string listen;
-  std::string admin;
+  std::optional<std::string> listen;
+  std::optional<std::string> admin;
   bool lab = false;
 };
 
@@ -30,6 +32,25 @@ std::map<std::string, double> gauges(const Service& service) {
   return out;
 }
 
+// Anybody may ask, and all of the store is much to read: it is read again when it changed.
+class KeysAnswer {
+ public:
+  KeysAnswer(const BrokerFolder& folder, bool lab) : folder_(folder), lab_(lab) {}
+
+  Result<std::string> get() {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t now = TRY(folder_.store->generation());
+    if (!state_ || state_->generation != now) state_ = TRY(folder_.state());
+    return keys_json(*state_, unix_time(), lab_);
+  }
+
+ private:
+  const BrokerFolder& folder_;
+  bool lab_;
+  std::mutex mutex_;
+  std::shared_ptr<const State> state_;
+};
+
 Status serve(const Options& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   if (options.lab)
@@ -41,14 +62,17 @@ Status serve(const Options& options, cli::Terminal& terminal) {
   };
   const auto service = TRY(Service::create(folder.store, TRY(folder.keys()), std::move(how)));
 
+  if (!TRY(folder.state())->reconciled) {
+    terminal.warning(
+        "the store was restored: nothing is released until `sealpack broker reconcile`");
+  }
+
   ServerContent content;
   content.log = log_queries(folder.store, TRY(folder.log_signer()));
-  content.keys = [&folder, lab = options.lab]() -> Result<std::string> {
-    return keys_json(*TRY(folder.state()), unix_time(), lab);
-  };
+  content.keys = [keys = std::make_shared<KeysAnswer>(folder, options.lab)] { return keys->get(); };
   ServerOptions server;
-  server.listen = options.listen.empty() ? folder.config.listen : options.listen;
-  server.admin = options.admin.empty() ? folder.config.admin : options.admin;
+  server.listen = options.listen.value_or(folder.config.listen);
+  server.admin = options.admin.value_or(folder.config.admin);
   server.certificate = folder.config.path(folder.config.certificate);
   server.key = folder.config.path(folder.config.key);
   server.threads = folder.config.threads;
@@ -74,7 +98,7 @@ void add_broker_serve(CLI::App& group, cli::Job& job) {
   add_folder_option(*verb, options->folder);
   verb->add_option("--listen", options->listen, "ADDRESS:PORT instead of that of broker.toml");
   verb->add_option("--admin", options->admin,
-                   "ADDRESS:PORT for /metrics instead of that of broker.toml");
+                   "ADDRESS:PORT for /metrics instead of that of broker.toml; \"\": none");
   verb->add_flag("--lab", options->lab,
                  "Believe SIMULATED evidence under roots that a release names: for laboratories");
   verb->footer(cli::exit_codes(

@@ -50,24 +50,14 @@ broker::ChallengeRequest challenge_request(const unpacker::VerifiedBundle& bundl
   return request;
 }
 
-Status check_broker(const broker::ChallengeReply& reply, const Digest& pinned) {
-  if (reply.broker == pinned) return done();
-  return Error(ErrorCode::kRefused, "the broker signs with key " + to_hex(reply.broker.bytes) +
-                                        ", and --broker-key is " + to_hex(pinned.bytes))
-      .with_hint(
-          "after a rotation, TEEs are launched with the new key: it is in the broker's "
-          "/v1/keys and in its folder");
-}
-
 class OnlineBroker final : public KeyProvider {
  public:
   OnlineBroker(std::unique_ptr<broker::Client> client, const unpacker::VerifiedBundle& bundle,
-               std::string tee, const Digest& pinned)
-      : client_(std::move(client)), bundle_(bundle), tee_(std::move(tee)), pinned_(pinned) {}
+               std::string tee)
+      : client_(std::move(client)), bundle_(bundle), tee_(std::move(tee)) {}
 
   Result<Challenge> challenge() override {
     broker::ChallengeReply reply = TRY(client_->challenge(challenge_request(bundle_, tee_)));
-    TRY(check_broker(reply, pinned_));
     return std::move(reply.challenge);
   }
   Result<KeyGrant> grant(const KeyRequest& request) override {
@@ -78,7 +68,6 @@ class OnlineBroker final : public KeyProvider {
   std::unique_ptr<broker::Client> client_;
   const unpacker::VerifiedBundle& bundle_;
   std::string tee_;
-  Digest pinned_;
 };
 
 // exchange-N.challenge-request and exchange-N.release-request go out; exchange-N.challenge and
@@ -86,12 +75,8 @@ class OnlineBroker final : public KeyProvider {
 class BrokerByFiles final : public KeyProvider {
  public:
   BrokerByFiles(std::filesystem::path folder, const unpacker::VerifiedBundle& bundle,
-                std::string tee, const Digest& pinned, cli::Terminal& terminal)
-      : folder_(std::move(folder)),
-        bundle_(bundle),
-        tee_(std::move(tee)),
-        pinned_(pinned),
-        terminal_(terminal) {}
+                std::string tee, cli::Terminal& terminal)
+      : folder_(std::move(folder)), bundle_(bundle), tee_(std::move(tee)), terminal_(terminal) {}
 
   Result<Challenge> challenge() override {
     TRY(choose_number());
@@ -99,7 +84,6 @@ class BrokerByFiles final : public KeyProvider {
                                            broker::serialize(challenge_request(bundle_, tee_)),
                                            broker::FileKind::kChallenge));
     broker::ChallengeReply reply = TRY(broker::parse_challenge_reply(answer));
-    TRY(check_broker(reply, pinned_));
     return std::move(reply.challenge);
   }
   Result<KeyGrant> grant(const KeyRequest& request) override {
@@ -159,7 +143,6 @@ class BrokerByFiles final : public KeyProvider {
   std::filesystem::path folder_;
   const unpacker::VerifiedBundle& bundle_;
   std::string tee_;
-  Digest pinned_;
   cli::Terminal& terminal_;
   std::uint64_t number_ = 0;
 };
@@ -171,17 +154,15 @@ Result<std::unique_ptr<KeyProvider>> make_key_provider(const RunOptions& options
                                                        cli::Terminal& terminal) {
   using Made = std::unique_ptr<KeyProvider>;
   if (!options.broker.given()) return Made(std::make_unique<OwnKeys>(bundle, options.keys));
-  const auto pinned = TRY(pinned_broker(options.broker));
   const std::string tee = options.tee == "vm" ? "tpm" : kSimulated;
   if (options.broker.url.empty()) {
-    return Made(std::make_unique<BrokerByFiles>(options.broker.files, bundle, tee, pinned->digest(),
-                                                terminal));
+    return Made(std::make_unique<BrokerByFiles>(options.broker.files, bundle, tee, terminal));
   }
   broker::ClientOptions how;
   how.url = options.broker.url;
   how.ca_file = options.broker.ca;
   auto client = TRY(broker::Client::create(how));
-  return Made(std::make_unique<OnlineBroker>(std::move(client), bundle, tee, pinned->digest()));
+  return Made(std::make_unique<OnlineBroker>(std::move(client), bundle, tee));
 }
 
 Result<std::optional<crypto::VerifyingKey>> pinned_broker(const BrokerOptions& options) {

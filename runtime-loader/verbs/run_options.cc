@@ -126,6 +126,15 @@ Status check_key_source(const RunOptions& options) {
 
 // A sealed model needs somebody to believe and a key; one that is not sealed has nothing to
 // protect.
+// The process TEE has no other evidence than that under such a key, and no broker answers without.
+Status check_evidence(const RunOptions& options) {
+  const bool missing =
+      options.tee == "process" && options.broker.given() && options.broker.evidence_key.empty();
+  if (!missing) return done();
+  return Error(ErrorCode::kUsage, "the process TEE asks a broker with SIMULATED evidence")
+      .with_hint("name its root with --evidence-key; `sealpack keygen simulated-root` makes one");
+}
+
 Status check_world(const RunOptions& options) {
   if (options.tee != "none") {
     if (!options.trust.given()) return Error(ErrorCode::kUsage, "--trust is required");
@@ -200,6 +209,7 @@ Status check_options(const RunOptions& options, bool json) {
     return Error(ErrorCode::kUsage, "which outputs leave depends on the bundle: name it too");
   }
   if (options.bundle.empty()) return Error(ErrorCode::kUsage, "BUNDLE is required");
+  TRY(check_evidence(options));
   if (options.inputs.empty()) return Error(ErrorCode::kUsage, "--input is required");
   if (options.outputs.empty()) return Error(ErrorCode::kUsage, "--output is required");
   const auto streams = [](const std::vector<std::string>& list) {

@@ -107,6 +107,34 @@ class BrokerReleases(BrokerCase):
         entries = self.broker("log show", "--json").json()
         self.assertEqual([entry["kind"] for entry in entries].count("grant"), 1)
 
+    def test_tees_that_pin_the_old_key_go_on_during_a_rotation(self):
+        self.broker("rotate", "grants")
+        server = self.serve()
+        self.succeed(*self.asking(server))
+        self.assertEqual(self.stop(server), OK)
+
+    def test_a_key_that_has_ended_does_not_keep_the_broker_from_starting(self):
+        self.broker("rotate", "recipient", "--end-old", "1000000000")
+        server = self.serve()
+        self.assertEqual(self.run_tool(*self.asking(server)).status, REFUSED)
+        self.assertEqual(self.stop(server), OK)
+
+    def test_a_store_that_is_replaced_beside_a_running_broker_gives_no_keys(self):
+        self.broker("backup", "--out", "backup.db")
+        server = self.serve()
+        store = self.folder / "broker/store.db"
+        store.rename(self.folder / "moved.db")
+        self.broker("restore", "backup.db")
+        self.assertNotEqual(self.run_tool(*self.asking(server)).status, OK)
+        self.stop(server)
+
+    def test_a_tee_without_evidence_is_told_so_before_anybody_is_asked(self):
+        server = self.serve()
+        command = [part for part in self.asking(server) if part not in ("--evidence-key", "sim.key")]
+        run = self.run_tool(*command)
+        self.assertEqual(run.status, USAGE, run.err)
+        self.assertIn("--evidence-key", run.err)
+
     def test_another_measurement_is_refused_with_the_reason(self):
         server = self.serve()
         run = self.run_tool(*self.asking(server, memory="17MiB"))
@@ -144,7 +172,7 @@ class BrokerReleases(BrokerCase):
                    for part in self.asking(server)]
         run = self.run_tool(*command)
         self.assertEqual(run.status, REFUSED, run.err)
-        self.assertIn("--broker-key", run.err)
+        self.assertIn("broker.key", run.err)
         wrong = [part if part != "broker/grants.pub" else "broker/log.pub"
                  for part in self.asking(server)]
         self.assertEqual(self.run_tool(*wrong).status, USAGE)

@@ -78,7 +78,13 @@ Claims claims_of(const Report& report, const EndorsementKey& key, const Proven& 
   add_mitigations(claims, "mitigations", report.current_mitigations);
   claims.add_text("product", to_string(key.product));
   claims.add_text("signing_key", report.signing_key == SigningKey::kVcek ? "vcek" : "vlek");
-  claims.add_bytes("chip_id", report.chip_id);
+  // The key's certificate names the chip also where the report does not.
+  std::array<std::uint8_t, 64> chip = report.chip_id;
+  if (report.signing_key == SigningKey::kVcek) {
+    chip.fill(0);
+    std::copy(key.hardware_id.begin(), key.hardware_id.end(), chip.begin());
+  }
+  claims.add_bytes("chip_id", chip);
   if (report.signing_key == SigningKey::kVlek) claims.add_text("csp_id", key.csp_id);
   // Made only where they hold: a policy that does not know them refuses.
   if (report.signing_key == SigningKey::kVcek && report.is_chip_id_masked()) {

@@ -88,6 +88,31 @@ class Parameters {
   std::vector<int> formats_;
 };
 
+// libpq asks for encryption and goes on without; who sits between would read the key that makes
+// challenges, and write what he likes.
+bool is_here(std::string_view host) {
+  return host.starts_with('/') || host == "localhost" || host == "127.0.0.1" || host == "::1";
+}
+
+Status check_options(const PQconninfoOption* option) {
+  bool remote = false;
+  std::string_view encryption;
+  for (; option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword = option->keyword;
+    if (keyword == "password") {
+      return Error(ErrorCode::kUsage, "the store's URI has a password in it")
+          .with_hint("put it into a password file (~/.pgpass, or passfile= in the URI)");
+    }
+    if (keyword == "host" || keyword == "hostaddr") remote = remote || !is_here(option->val);
+    if (keyword == "service") remote = true;
+    if (keyword == "sslmode") encryption = option->val;
+  }
+  if (!remote || encryption == "verify-full") return done();
+  return Error(ErrorCode::kUsage, "a store on another machine is reached with sslmode=verify-full")
+      .with_hint("postgresql://broker@db/broker?sslmode=verify-full&sslrootcert=…");
+}
+
 class PostgresDatabase final : public Database {
  public:
   Status open(const std::string& uri) {
@@ -96,12 +121,7 @@ class PostgresDatabase final : public Database {
         PQconninfoParse(uri.c_str(), &raw_why));
     const std::unique_ptr<char, decltype(&PQfreemem)> why(raw_why, PQfreemem);
     if (!options) return Error(ErrorCode::kUsage, "store: " + first_line(why.get()));
-    for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-      if (std::string_view(option->keyword) == "password" && option->val != nullptr) {
-        return Error(ErrorCode::kUsage, "the store's URI has a password in it")
-            .with_hint("put it into a password file (~/.pgpass, or passfile= in the URI)");
-      }
-    }
+    TRY(check_options(options.get()));
     const char* const keywords[] = {"dbname", "connect_timeout", "fallback_application_name",
                                     nullptr};
     const char* const values[] = {uri.c_str(), "5", "sealpack-broker", nullptr};

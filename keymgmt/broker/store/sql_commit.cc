@@ -51,6 +51,10 @@ class Instances {
       // It lapsed: the instance counts as a new one.
       const auto refused = TRY(refuse_new(claim));
       if (refused) return refused;
+    } else if (claim.max_instances != 0 && TRY(running_at(lease)) > claim.max_instances) {
+      return std::optional(Reason{"broker.licence-instances",
+                                  "more than the " + std::to_string(claim.max_instances) +
+                                      " instances of the licence are running"});
     }
     TRY(
         database_.run("UPDATE leases SET ends = $1, renewals = renewals + 1, release_digest = $2"

@@ -41,10 +41,13 @@ class SqliteDatabase final : public Database {
                                "PRAGMA cell_size_check=ON", "PRAGMA foreign_keys=ON"}) {
       TRY(for_each(pragma, {}, [](const Row&) { return done(); }));
     }
-    return done();
+    path_ = path;
+    if (::stat(path_.c_str(), &opened_) == 0) return done();
+    return Error(ErrorCode::kIo, name_ + ": " + std::strerror(errno));
   }
 
   Status begin(Access access) override {
+    TRY(check_in_place());
     // A reader sees the moment of its first read.
     TRY(run(access == Access::kWrite ? "BEGIN IMMEDIATE" : "BEGIN"));
     return done();
@@ -90,6 +93,17 @@ class SqliteDatabase final : public Database {
   }
 
  private:
+  // A file that was moved away goes on working for whoever has it open, and hears of nothing that
+  // is revoked in the one which took its place.
+  Status check_in_place() const {
+    struct stat now {};
+    const bool same = ::stat(path_.c_str(), &now) == 0 && now.st_dev == opened_.st_dev &&
+                      now.st_ino == opened_.st_ino;
+    if (same) return done();
+    return Error(ErrorCode::kIo, name_ + " was moved or replaced while it was open")
+        .with_hint("start the broker again");
+  }
+
   struct Reset {
     sqlite3_stmt* statement;
     ~Reset() {
@@ -167,6 +181,8 @@ class SqliteDatabase final : public Database {
   }
 
   std::string name_;
+  std::filesystem::path path_;
+  struct stat opened_ {};
   std::unique_ptr<sqlite3, CloseDatabase> database_;
   std::map<const char*, StatementPtr> statements_;  // by address; destroyed before database_
 };

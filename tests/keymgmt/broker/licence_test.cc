@@ -113,6 +113,20 @@ TEST_F(Licences, ProlongALeaseWithFreshEvidence) {
   EXPECT_EQ(refused_for(client), "policy.not-accepted");
 }
 
+TEST_F(Licences, ProlongNoMoreLeasesThanTheyHaveInstances) {
+  ASSERT_THAT(license(2, 3600), Succeeds());
+  setting_.start();
+  Client first(setting_);
+  Client second(setting_);
+  first.terms.renews = lease_of(first).instance;
+  *setting_.clock = kNow + 1800;
+  second.terms.renews = lease_of(second).instance;
+  ASSERT_THAT(license(1, 3600), Succeeds());
+  EXPECT_EQ(refused_for(first), "broker.licence-instances");
+  *setting_.clock = kNow + 3600;  // the first is over: one runs
+  EXPECT_EQ(refused_for(second), "");
+}
+
 TEST_F(Licences, ProlongNoLeaseThatWasNotGranted) {
   ASSERT_THAT(license(5, 3600), Succeeds());
   setting_.start();

@@ -302,6 +302,28 @@ TEST_F(Releases, AreSignedByOldAndNewKeyDuringARotation) {
   expect_key(setting_, old, release_of(*service, old.release_request(reply)));
 }
 
+// A configuration goes on naming a key whose time is over.
+TEST_F(Releases, AreServedBesideKeysThatHaveEnded) {
+  const auto newer = make_key(crypto::KeyType::kEd25519);
+  ASSERT_THAT(setting_.apply(AddKey{{KeyUse::kGrants, to_vector(newer.spki()), 0, 0}}), Succeeds());
+  ASSERT_THAT(setting_.apply(EndKey{sealpack::testing::digest_of(setting_.grants), kNow}),
+              Succeeds());
+  ServiceOptions options;
+  options.lab = true;
+  options.clock = [] { return kNow; };
+  EXPECT_THAT(Service::create(setting_.store, setting_.service_keys(), options),
+              Fails(ErrorCode::kRefused));
+  ServiceKeys keys = setting_.service_keys();
+  keys.grants.insert(keys.grants.begin(), newer.signer().value());
+  const auto service = Service::create(setting_.store, std::move(keys), options);
+  ASSERT_THAT(service, Succeeds());
+  Client client(setting_);
+  client.broker = sealpack::testing::verifying_key(newer);
+  expect_key(
+      setting_, client,
+      release_of(**service, client.release_request(challenge_of(**service, client.subject))));
+}
+
 TEST_F(Releases, AreNotServedWithKeysThatTheStoreDoesNotList) {
   ServiceKeys keys = setting_.service_keys();
   const auto other = make_key(crypto::KeyType::kEd25519);

@@ -45,6 +45,16 @@ TEST_F(StoreFiles, AreNotReachedThroughLinks) {
   EXPECT_THAT(Store::open((setting_.folder / "link").string()), Fails(ErrorCode::kIo));
 }
 
+// As a restore beside a running broker does: what is revoked in the new file must not be missed.
+TEST_F(StoreFiles, ThatWereReplacedWhileOpenAnswerNothing) {
+  EXPECT_THAT(setting_.store->state(), Succeeds());
+  std::filesystem::rename(path(), setting_.folder / "moved");
+  EXPECT_THAT(setting_.store->state(), Fails(ErrorCode::kIo));
+  std::filesystem::copy_file(setting_.folder / "moved", path());
+  EXPECT_THAT(setting_.store->state(), FailsWith(ErrorCode::kIo, HasSubstr("moved or replaced")));
+  EXPECT_THAT(setting_.store->apply(PutVendor{setting_.vendor}, kNow), Fails(ErrorCode::kIo));
+}
+
 TEST_F(StoreFiles, OfOthersAreRefused) {
   EXPECT_THAT(Store::open((setting_.folder / "none").string()), Fails(ErrorCode::kIo));
   const auto text = setting_.folder.put("text", "this is no database, and rather long at that");
@@ -117,6 +127,15 @@ TEST_F(StoreFiles, ShowARewrittenLogByAnOldCheckpoint) {
   ASSERT_THAT(verify_log(*setting_.store, {}, {}), Succeeds());
   EXPECT_THAT(verify_log(*setting_.store, {&checkpoint.text, 1}, {}),
               FailsWith(ErrorCode::kNotAuthentic, HasSubstr("is not the one of the checkpoint")));
+}
+
+TEST(StoreNames, OfOtherMachinesDemandEncryptionToAKnownServer) {
+  for (const char* uri :
+       {"postgresql://db.example.org/broker", "postgresql://db.example.org/broker?sslmode=require",
+        "postgresql:///broker?hostaddr=192.0.2.1", "postgresql:///?service=db",
+        "postgresql://localhost,db.example.org/broker"}) {
+    EXPECT_THAT(Store::open(uri), FailsWith(ErrorCode::kUsage, HasSubstr("verify-full"))) << uri;
+  }
 }
 
 TEST(StoreNames, DoNotHoldPasswords) {

@@ -220,6 +220,8 @@ TEST(SnpChip, SaysThatItsIdIsMasked) {
   const Verdict verdict = lab.run();
   EXPECT_THAT(verdict, Accepted());
   EXPECT_TRUE(is_claimed(verdict, "chip_id_masked"));
+  EXPECT_NE(verdict.claims->find("chip_id")->value, ByteVector(64))
+      << "the key's certificate knows";
 }
 
 TEST(SnpTcb, ComparesEachComponent) {
