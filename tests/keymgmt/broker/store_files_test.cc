@@ -55,6 +55,15 @@ TEST_F(StoreFiles, ThatWereReplacedWhileOpenAnswerNothing) {
   EXPECT_THAT(setting_.store->apply(PutVendor{setting_.vendor}, kNow), Fails(ErrorCode::kIo));
 }
 
+// Pages of an earlier time in the same file: a failover that lost what was committed.
+TEST_F(StoreFiles, ThatGoBackInTimeAnswerNothing) {
+  setting_.start();
+  Client client(setting_);
+  run_sql("UPDATE head SET generation = generation - 1");
+  EXPECT_THAT(setting_.service->check(), FailsWith(ErrorCode::kIo, HasSubstr("back in time")));
+  EXPECT_EQ(codes_of(exchange(*setting_.service, client)), "broker.store");
+}
+
 TEST_F(StoreFiles, OfOthersAreRefused) {
   EXPECT_THAT(Store::open((setting_.folder / "none").string()), Fails(ErrorCode::kIo));
   const auto text = setting_.folder.put("text", "this is no database, and rather long at that");
