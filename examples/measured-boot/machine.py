@@ -12,6 +12,7 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 import tarfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -97,6 +98,12 @@ def disk(path, files):
     os.truncate(path, (size + (1 << 20) - 1) >> 20 << 20)
 
 
+def listens(path):
+    """Whether somebody accepts connections there: the file is there before that."""
+    sockets = (line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines())
+    return any(fields[-1] == str(path) and fields[3] == "00010000" for fields in sockets)
+
+
 class Machine:
     """One boot; `state` is the folder of its TPM."""
 
@@ -107,9 +114,10 @@ class Machine:
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl",
              f"type=unixio,path={socket}", "--flags", "startup-clear", "--terminate"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not socket.exists():
+        while not listens(socket):
             if self.tpm.poll() is not None:
                 raise RuntimeError("swtpm ended")
+            time.sleep(0.01)
         (image,) = pathlib.Path(kernel).glob("boot/vmlinuz-*")
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "768",
