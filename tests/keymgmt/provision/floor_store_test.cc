@@ -48,7 +48,8 @@ class FloorStoreTest : public ::testing::Test {
   void write_for_next_value(std::uint64_t counter, const std::filesystem::path& path) {
     const std::uint32_t index = Counters{}.floor_index;
     FloorFile file;
-    file.payload = serialize_floors({tpm::name_of(device_->tpm().endorsement_key()), index,
+    file.payload = serialize_floors({tpm::name_of(device_->tpm().endorsement_key()),
+                                     index,
                                      **device_->tpm().read_counter(index) + 1,
                                      {{kScope, {counter, kRelease}}}});
     file.mac = crypto::hmac_sha256(floor_key_.reveal(), file.payload);
