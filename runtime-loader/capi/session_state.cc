@@ -3,18 +3,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 
 #include "runtime-loader/capi/counter_file.h"
 #include "runtime-loader/capi/threads.h"
 #include "runtime-loader/capi/trust.h"
+#include "runtime-loader/tee/boot_clock.h"
 
 namespace sealpack::capi {
 
 std::uint64_t boot_seconds() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec);
+  return static_cast<std::uint64_t>(tee::boot_clock().count());
 }
 
 namespace {

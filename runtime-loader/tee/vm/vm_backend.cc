@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "keymgmt/crypto/secret_bytes.h"
+#include "runtime-loader/tee/boot_clock.h"
 
 namespace sealpack::tee {
 
@@ -61,11 +62,7 @@ VmBackend::VmBackend(const VmOptions& options)
                                        : *options.counters;
   capabilities_.counter = counters.kind();
   loader::Services services{*memory_, counters, nullptr, options.evidence, workers_, ahead_};
-  services.seconds = [] {
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  };
+  services.seconds = [] { return static_cast<std::uint64_t>(boot_clock().count()); };
   services.device_key = options.device_key;
   loader::MachineOptions machine;
   machine.backend.tee = options.tee;
