@@ -63,7 +63,7 @@ Status read_member(JsonReader& in, const std::string& key, AzureJson& out) {
 ByteVector wrapped_signature(const ByteVector& signature) {
   ByteVector out;
   for (const std::size_t part :
-       {std::size_t{kTpmRsaSsa}, std::size_t{kTpmSha256}, signature.size()}) {
+       {std::size_t{tpm::kAlgRsaSsa}, std::size_t{tpm::kAlgSha256}, signature.size()}) {
     out.push_back(static_cast<std::uint8_t>(part >> 8U));
     out.push_back(static_cast<std::uint8_t>(part & 0xffU));
   }

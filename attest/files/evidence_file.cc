@@ -83,9 +83,10 @@ Result<Evidence> read_cose(Bytes bytes) {
   if (TRY(in.array("message")) != 4) return not_evidence("CBOR that is no COSE message");
   (void)TRY(in.bytes("protected header"));
   (void)TRY(in.skip());
-  CborReader payload(TRY(in.bytes("payload")), "payload");
+  CborReader payload(TRY(in.bytes("payload")), "payload", CborLengths::kAny);
   if (TRY(payload.peek()) == CborType::kTag) (void)TRY(payload.tag("tag"));
-  if (TRY(payload.map("claims")) == 0) return not_evidence("a token without claims");
+  CborReader::Members claims = TRY(payload.open_map("claims"));
+  if (!TRY(payload.next(claims))) return not_evidence("a token without claims");
   const bool nitro = TRY(payload.peek()) == CborType::kText;
   return nitro ? of_one("nitro", "document", bytes) : of_one("psa", "token", bytes);
 }

@@ -69,7 +69,7 @@ Result<ByteVector> quoted_pcrs(const QuoteJson& quote) {
   std::size_t count = 0;
   for (const PcrSelection& selection : parsed.selections) {
     if (selection.pcrs == 0) continue;
-    if (selection.bank != kTpmSha256) {
+    if (selection.bank != tpm::kAlgSha256) {
       return Error(
           ErrorCode::kUnsupported,
           "a quote of the bank " + std::to_string(selection.bank) + " with values of SHA-256");

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "keymgmt/broker/base64.h"
+#include "formats/base/base64.h"
 #include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::broker {

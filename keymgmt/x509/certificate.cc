@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "formats/base/base64.h"
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/x509/certificate_state.h"
 
@@ -58,21 +59,8 @@ Result<ByteVector> decode_base64(std::string_view text) {
   for (const char c : text) {
     if (!is_space(static_cast<std::uint8_t>(c))) packed += c;
   }
-  if (packed.empty() || packed.size() % 4 != 0) return malformed("PEM block is not base64");
-  ByteVector out(packed.size() / 4 * 3);
-  const int size =
-      EVP_DecodeBlock(out.data(), reinterpret_cast<const unsigned char*>(packed.data()),
-                      static_cast<int>(packed.size()));
-  if (size < 0) return malformed("PEM block is not base64");
-  const std::size_t padding = packed.ends_with("==") ? 2 : packed.ends_with("=") ? 1 : 0;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  // OpenSSL takes padding anywhere and bits after the last byte; one text means one value here.
-  std::string again(packed.size() + 1, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(again.data()), out.data(),
-                  static_cast<int>(out.size()));
-  again.pop_back();
-  if (again != packed) return malformed("PEM block is not base64");
-  return out;
+  if (packed.empty()) return malformed("PEM block is not base64");
+  return from_base64(packed).within("certificate: PEM block");
 }
 
 bool has_repeated_extension(const X509* x509) {

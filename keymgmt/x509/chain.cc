@@ -204,23 +204,70 @@ class Walk {
     }
   }
 
+  // Whether something proves that the certificate is not revoked, or only did so at another time.
+  struct Standing {
+    bool current = false;
+    bool stale = false;
+    void take(bool is_current) { (is_current ? current : stale) = true; }
+  };
+
   void judge_revocation(const Certificate& certificate, const Certificate& issuer,
                         bool is_authority) {
     const bool required = rules_.revocation == Revocation::kAll ||
                           (rules_.revocation == Revocation::kAuthorities && is_authority);
-    bool current = false;
-    bool stale = false;
+    Standing standing;
+    ask_lists(certificate, issuer, standing);
+    std::string unproven;
+    const bool answered = ask_responses(certificate, issuer, standing, unproven);
+    if (standing.current || (!required && !answered)) return;
+    if (!unproven.empty()) add("chain.ocsp-responder", name_of(certificate) + ": " + unproven);
+    add(standing.stale ? "chain.revocation-stale" : "chain.revocation-unknown",
+        "that " + name_of(certificate) + " is not revoked is proven by no list or answer of " +
+            name_of(issuer) + " that is valid at " + utc_text(rules_.now) +
+            (standing.stale ? ": what was supplied is not current" : ""));
+  }
+
+  void ask_lists(const Certificate& certificate, const Certificate& issuer, Standing& standing) {
     for (const RevocationList& list : lists_) {
       if (!list.is_by(issuer)) continue;
       if (list.names(certificate)) {
         add("chain.revoked", name_of(certificate) + " was revoked by " + name_of(issuer));
       }
-      (list.is_current(rules_.now) ? current : stale) = true;
+      standing.take(list.is_current(rules_.now));
     }
-    if (current || !required) return;
-    add(stale ? "chain.revocation-stale" : "chain.revocation-unknown",
-        "no revocation list of " + name_of(issuer) + " is valid at " + utc_text(rules_.now) +
-            (stale ? ": that supplied is not current" : ": none was supplied"));
+  }
+
+  // Whether any response is about the certificate. `unproven`: why one of them proves nothing.
+  bool ask_responses(const Certificate& certificate, const Certificate& issuer, Standing& standing,
+                     std::string& unproven) {
+    bool answered = false;
+    for (const OcspResponse& response : rules_.ocsp_responses) {
+      const std::vector<OcspAnswer> answers = response.answers_about(certificate, issuer);
+      if (answers.empty()) continue;
+      answered = true;
+      const Status authentic = response.verify_responder(issuer, rules_.now, lists_);
+      if (!authentic.ok()) {
+        unproven = authentic.error().message();
+        continue;
+      }
+      for (const OcspAnswer& answer : answers) take_answer(certificate, answer, standing);
+    }
+    return answered;
+  }
+
+  void take_answer(const Certificate& certificate, const OcspAnswer& answer, Standing& standing) {
+    switch (answer.status) {
+      case OcspStatus::kGood:
+        return standing.take(answer.is_current(rules_.now));
+      case OcspStatus::kRevoked:
+        return add("chain.revoked",
+                   "a responder of its issuer says that " + name_of(certificate) + " is revoked");
+      case OcspStatus::kOnHold:
+        return add("chain.on-hold",
+                   "a responder of its issuer says that " + name_of(certificate) + " is on hold");
+      case OcspStatus::kUnknown:
+        return;
+    }
   }
 
   std::span<const Certificate> pool_;

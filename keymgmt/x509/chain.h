@@ -5,6 +5,7 @@
 
 #include "formats/base/reason.h"
 #include "keymgmt/x509/certificate.h"
+#include "keymgmt/x509/ocsp_response.h"
 
 // Certificate chains as all the TEEs need them: strict, at a given time, up to a root known by its
 // key.
@@ -24,6 +25,11 @@ struct ChainRules {
   Revocation revocation = Revocation::kAll;
   // DER; at most 128, each must parse. Read once the chain leads to a root.
   std::span<const ByteVector> revocation_lists = {};
+  // An answer counts as a list of the issuer does: by the issuer or a responder that it appointed,
+  // thisUpdate <= now < nextUpdate, both there, good. Of what was supplied about a certificate of
+  // the chain one answer must count, required or not; one that says revoked or on hold refuses it,
+  // whatever others say and whenever it said so.
+  std::span<const OcspResponse> ocsp_responses = {};
   // Critical extensions that the caller judges itself, as dotted OIDs.
   std::span<const std::string_view> judged_by_caller = {};
   std::size_t longest = 6;
@@ -32,8 +38,8 @@ struct ChainRules {
 // Finds the issuers of `leaf` among `pool` (by name, of which at most 64 certificates may be there,
 // and by signature), and checks all the way up:
 // signatures (RSA-PSS parameters too), names, CA flags, path lengths, critical extensions that are
-// not known (refused), validity at `now`, CRLs. Adds its reasons with codes "chain.…" that name the
-// certificate. Returns the chain from leaf to root, or nothing.
+// not known (refused), validity at `now`, CRLs, OCSP. Adds its reasons with codes "chain.…" that
+// name the certificate. Returns the chain from leaf to root, or nothing.
 std::optional<std::vector<Certificate>> verify_chain(const Certificate& leaf,
                                                      std::span<const Certificate> pool,
                                                      const ChainRules& rules,

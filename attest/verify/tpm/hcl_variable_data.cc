@@ -2,6 +2,7 @@
 #include <set>
 
 #include "attest/verify/tpm/hcl_report.h"
+#include "formats/base/base64.h"
 #include "formats/models/json_reader.h"
 
 namespace sealpack::attest {
@@ -12,28 +13,6 @@ using models::JsonReader;
 constexpr std::string_view kWhat = "HCL variable data";
 constexpr std::string_view kAttestationKey = "HCLAkPub";
 constexpr std::size_t kUserDataSize = 64;
-
-// RFC 7515 base64url without padding, in its one encoding.
-Result<ByteVector> decode_base64url(const JsonReader& in, const std::string& text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  ByteVector out;
-  std::uint32_t buffer = 0;
-  unsigned bits = 0;
-  for (const char letter : text) {
-    const std::size_t digit = kDigits.find(letter);
-    if (digit == std::string_view::npos) return in.malformed("no digit of base64url");
-    buffer = (buffer << 6U) | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out.push_back(static_cast<std::uint8_t>((buffer >> bits) & 0xffU));
-  }
-  if (bits >= 6 || (buffer & ((1U << bits) - 1U)) != 0) {
-    return in.malformed("base64url that does not end on a byte");
-  }
-  return out;
-}
 
 // A JWK (RFC 7517) as the firmware writes them.
 struct Jwk {
@@ -82,8 +61,9 @@ Result<crypto::DeviceKey> attestation_key(const JsonReader& in, const Jwk& key) 
   if (key.kty != "RSA" || !key.signs || key.other_operations) {
     return in.malformed("HCLAkPub is no RSA key that signs and does nothing else");
   }
-  const ByteVector modulus = TRY(decode_base64url(in, key.modulus));
-  const ByteVector exponent = TRY(decode_base64url(in, key.exponent));
+  const ByteVector modulus = TRY(from_base64(key.modulus, Base64::kUrl).within(std::string(kWhat)));
+  const ByteVector exponent =
+      TRY(from_base64(key.exponent, Base64::kUrl).within(std::string(kWhat)));
   if (exponent.empty() || exponent.size() > 4) {
     return in.malformed("HCLAkPub with an exponent of " + std::to_string(exponent.size()) +
                         " bytes");

@@ -26,13 +26,13 @@ std::optional<TpmQuote> parse_quote_item(Bytes attest, std::vector<Reason>& reas
     refuse(reasons, "tpm.quote", head.error().message());
     return std::nullopt;
   }
-  if (head->magic != kTpmGeneratedValue) {
+  if (head->magic != tpm::kGeneratedValue) {
     refuse(reasons, "tpm.magic",
            "the signed bytes begin with " + std::to_string(head->magic) +
                ", not with the value that a TPM puts before what it states itself");
     return std::nullopt;
   }
-  if (head->type != kTpmAttestQuote) {
+  if (head->type != tpm::kAttestQuote) {
     refuse(reasons, "tpm.type",
            "an attestation of type " + std::to_string(head->type) + ", which is no quote");
     return std::nullopt;

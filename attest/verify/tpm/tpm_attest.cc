@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "attest/verify/tpm/tpm_reader.h"
+#include "keymgmt/tpm/registry.h"
 
 namespace sealpack::attest {
 namespace {
@@ -62,8 +63,8 @@ Result<TpmAttestHead> parse_tpm_attest_head(Bytes attest) {
 Result<TpmQuote> parse_tpm_quote(Bytes attest) {
   TpmReader in(attest, kWhat);
   const TpmAttestHead head = TRY(parse_head(in));
-  if (head.magic != kTpmGeneratedValue) return in.malformed("lacks the magic of what a TPM made");
-  if (head.type != kTpmAttestQuote) {
+  if (head.magic != tpm::kGeneratedValue) return in.malformed("lacks the magic of what a TPM made");
+  if (head.type != tpm::kAttestQuote) {
     return Error(ErrorCode::kUnsupported,
                  "TPMS_ATTEST of type " + std::to_string(head.type) + ", which is no quote");
   }

@@ -29,11 +29,8 @@ struct TpmQuote {
   Bytes pcr_digest;
 };
 
-// What stands before everything a TPM attests: without it the signed bytes could be anything that
-// somebody had the key sign (CVE-2024-29038).
-inline constexpr std::uint32_t kTpmGeneratedValue = 0xff544347;
-inline constexpr std::uint16_t kTpmAttestQuote = 0x8018;
-
+// What stands before everything a TPM attests: without its magic (tpm::kGeneratedValue) the signed
+// bytes could be anything that somebody had the key sign (CVE-2024-29038).
 struct TpmAttestHead {
   std::uint32_t magic = 0;
   std::uint16_t type = 0;

@@ -8,8 +8,6 @@ namespace sealpack::attest {
 namespace {
 
 constexpr std::uint32_t kKnownAttributes = 0x000f0ff6;
-constexpr std::uint16_t kCurveP256 = 0x0003;
-constexpr std::uint16_t kCurveP384 = 0x0004;
 constexpr std::uint16_t kMaxDigest = 64;
 constexpr std::uint16_t kMaxModulus = 1024;
 constexpr std::uint16_t kMaxCoordinate = 48;
@@ -21,7 +19,7 @@ Error unsupported(const std::string& what) {
 // TPMT_SYM_DEF_OBJECT: of storage keys; not looked at beyond its size.
 Status skip_symmetric(TpmReader& in) {
   const std::uint16_t algorithm = TRY(in.u16("symmetric algorithm"));
-  if (algorithm == kTpmNull) return done();
+  if (algorithm == tpm::kAlgNull) return done();
   TRY(in.u16("symmetric key size"));
   TRY(in.u16("symmetric mode"));
   return done();
@@ -31,12 +29,12 @@ Status skip_symmetric(TpmReader& in) {
 Result<std::optional<TpmScheme>> parse_scheme(TpmReader& in) {
   TpmScheme scheme;
   scheme.algorithm = TRY(in.u16("scheme"));
-  if (scheme.algorithm == kTpmNull) return std::optional<TpmScheme>();
-  if (scheme.algorithm == kTpmRsaEs) return std::optional<TpmScheme>();
+  if (scheme.algorithm == tpm::kAlgNull) return std::optional<TpmScheme>();
+  if (scheme.algorithm == tpm::kAlgRsaEs) return std::optional<TpmScheme>();
   const std::uint16_t id = TRY(in.u16("hash of the scheme"));
-  if (scheme.algorithm == kTpmEcdaa) return unsupported("the scheme ECDAA");
-  const bool signs = scheme.algorithm == kTpmRsaSsa || scheme.algorithm == kTpmRsaPss ||
-                     scheme.algorithm == kTpmEcdsa;
+  if (scheme.algorithm == tpm::kAlgEcdaa) return unsupported("the scheme ECDAA");
+  const bool signs = scheme.algorithm == tpm::kAlgRsaSsa || scheme.algorithm == tpm::kAlgRsaPss ||
+                     scheme.algorithm == tpm::kAlgEcdsa;
   if (!signs) return std::optional<TpmScheme>();
   const auto hash = tpm_hash(id);
   if (!hash || *hash == crypto::HashAlgorithm::kSha1) {
@@ -59,13 +57,13 @@ Result<crypto::DeviceKey> parse_rsa(TpmReader& in) {
 Result<crypto::DeviceKey> parse_ecc(TpmReader& in) {
   const std::uint16_t curve = TRY(in.u16("curveID"));
   const std::uint16_t kdf = TRY(in.u16("kdf"));
-  if (kdf != kTpmNull) TRY(in.u16("hash of the kdf"));
+  if (kdf != tpm::kAlgNull) TRY(in.u16("hash of the kdf"));
   const Bytes x = TRY(in.sized(kMaxCoordinate, "x"));
   const Bytes y = TRY(in.sized(kMaxCoordinate, "y"));
-  if (curve != kCurveP256 && curve != kCurveP384) {
+  if (curve != tpm::kCurveP256 && curve != tpm::kCurveP384) {
     return unsupported("the curve " + std::to_string(curve));
   }
-  const std::size_t size = curve == kCurveP256 ? 32 : 48;
+  const std::size_t size = curve == tpm::kCurveP256 ? 32 : 48;
   if (x.size() != size || y.size() != size) return in.malformed("point of another curve");
   ByteVector point = to_vector(x);
   point.insert(point.end(), y.begin(), y.end());
@@ -84,7 +82,8 @@ ByteVector name_of(std::uint16_t algorithm, crypto::HashAlgorithm hash, Bytes by
 Result<TpmPublic> parse_area(Bytes bytes) {
   TpmReader in(bytes, "TPMT_PUBLIC");
   const std::uint16_t type = TRY(in.u16("type"));
-  if (type != kTpmRsa && type != kTpmEcc) return unsupported("the type " + std::to_string(type));
+  if (type != tpm::kAlgRsa && type != tpm::kAlgEcc)
+    return unsupported("the type " + std::to_string(type));
   const std::uint16_t name_algorithm = TRY(in.u16("nameAlg"));
   const auto name_hash = tpm_hash(name_algorithm);
   if (!name_hash || *name_hash == crypto::HashAlgorithm::kSha1) {
@@ -95,7 +94,7 @@ Result<TpmPublic> parse_area(Bytes bytes) {
   TRY(in.sized(kMaxDigest, "authPolicy"));
   TRY(skip_symmetric(in));
   const std::optional<TpmScheme> scheme = TRY(parse_scheme(in));
-  crypto::DeviceKey key = TRY(type == kTpmRsa ? parse_rsa(in) : parse_ecc(in));
+  crypto::DeviceKey key = TRY(type == tpm::kAlgRsa ? parse_rsa(in) : parse_ecc(in));
   TRY(in.finish());
   return TpmPublic{attributes, scheme, std::move(key), name_of(name_algorithm, *name_hash, bytes)};
 }
@@ -116,12 +115,12 @@ std::string why_not_attestation_key(std::uint32_t attributes) {
     const char* otherwise;
   };
   static constexpr Needed kNeeded[] = {
-      {kTpmRestricted, true, "is not restricted: it signs whatever it is given"},
-      {kTpmSign, true, "does not sign"},
-      {kTpmDecrypt, false, "decrypts as well"},
-      {kTpmFixedTpm, true, "is not fixed to its TPM"},
-      {kTpmFixedParent, true, "is not fixed to its parent"},
-      {kTpmSensitiveDataOrigin, true, "was not made by its TPM"},
+      {tpm::kRestricted, true, "is not restricted: it signs whatever it is given"},
+      {tpm::kSign, true, "does not sign"},
+      {tpm::kDecrypt, false, "decrypts as well"},
+      {tpm::kFixedTpm, true, "is not fixed to its TPM"},
+      {tpm::kFixedParent, true, "is not fixed to its parent"},
+      {tpm::kSensitiveDataOrigin, true, "was not made by its TPM"},
   };
   std::string why;
   for (const Needed& needed : kNeeded) {

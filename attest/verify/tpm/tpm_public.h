@@ -7,14 +7,6 @@
 
 namespace sealpack::attest {
 
-// TPMA_OBJECT (TPM 2.0 Library Part 2, 8.3).
-inline constexpr std::uint32_t kTpmFixedTpm = 1U << 1U;
-inline constexpr std::uint32_t kTpmFixedParent = 1U << 4U;
-inline constexpr std::uint32_t kTpmSensitiveDataOrigin = 1U << 5U;
-inline constexpr std::uint32_t kTpmRestricted = 1U << 16U;
-inline constexpr std::uint32_t kTpmDecrypt = 1U << 17U;
-inline constexpr std::uint32_t kTpmSign = 1U << 18U;
-
 // The public area of a TPM key: RSA, or ECC on P-256 or P-384.
 struct TpmPublic {
   std::uint32_t attributes = 0;

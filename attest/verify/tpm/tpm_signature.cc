@@ -62,12 +62,12 @@ Result<TpmSignature> parse_tpm_signature(Bytes bytes) {
   TpmSignature signature;
   signature.scheme.algorithm = TRY(in.u16("sigAlg"));
   switch (signature.scheme.algorithm) {
-    case kTpmRsaSsa:
-    case kTpmRsaPss:
+    case tpm::kAlgRsaSsa:
+    case tpm::kAlgRsaPss:
       signature.scheme.hash = TRY(parse_hash(in));
       signature.value = to_vector(TRY(in.sized(kMaxRsa, "RSA signature")));
       break;
-    case kTpmEcdsa: {
+    case tpm::kAlgEcdsa: {
       signature.scheme.hash = TRY(parse_hash(in));
       signature.value = to_vector(TRY(parse_integer(in, "signatureR")));
       signature.r_size = signature.value.size();
@@ -87,11 +87,11 @@ Result<TpmSignature> parse_tpm_signature(Bytes bytes) {
 Status verify_tpm_signature(const TpmSignature& signature, const crypto::DeviceKey& key,
                             Bytes message) {
   switch (signature.scheme.algorithm) {
-    case kTpmRsaSsa:
+    case tpm::kAlgRsaSsa:
       return key.verify_rsa_pkcs1(signature.scheme.hash, message, signature.value);
-    case kTpmRsaPss:
+    case tpm::kAlgRsaPss:
       return key.verify_rsa_pss(signature.scheme.hash, message, signature.value);
-    case kTpmEcdsa:
+    case tpm::kAlgEcdsa:
       return verify_ecdsa(signature, key, message);
     default:
       return Error(ErrorCode::kNotAuthentic, "signature of an unknown scheme");
@@ -99,10 +99,10 @@ Status verify_tpm_signature(const TpmSignature& signature, const crypto::DeviceK
 }
 
 std::string to_string(const TpmScheme& scheme) {
-  const char* name = scheme.algorithm == kTpmRsaSsa   ? "rsassa"
-                     : scheme.algorithm == kTpmRsaPss ? "rsapss"
-                     : scheme.algorithm == kTpmEcdsa  ? "ecdsa"
-                                                      : "unknown scheme";
+  const char* name = scheme.algorithm == tpm::kAlgRsaSsa   ? "rsassa"
+                     : scheme.algorithm == tpm::kAlgRsaPss ? "rsapss"
+                     : scheme.algorithm == tpm::kAlgEcdsa  ? "ecdsa"
+                                                           : "unknown scheme";
   return std::string(name) + " with " + crypto::to_string(scheme.hash);
 }
 
