@@ -90,6 +90,15 @@ Result<std::uint64_t> generation_of(TsmEntry& entry) {
   return value;
 }
 
+// A kernel that is not its guest's most privileged software, as under an SVSM, may ask for reports
+// of its own level and those below; without a word the question is one for level 0.
+Status ask_for_own_level(TsmEntry& entry) {
+  const auto floor = TRY(entry.read("privlevel_floor"));
+  if (!floor) return done();
+  const std::string level = line_of(*floor);
+  return level == "0" ? done() : entry.write("privlevel", as_bytes(level));
+}
+
 Result<Evidence> ask_once(TsmEntry& entry, const Provider& provider, Bytes report_data) {
   const std::string name = line_of(TRY(require(entry, "provider")));
   if (name != provider.name) {
@@ -97,6 +106,7 @@ Result<Evidence> ask_once(TsmEntry& entry, const Provider& provider, Bytes repor
                                               ", and not of " + std::string(provider.name) +
                                               ", as " + std::string(provider.tee) + " needs");
   }
+  TRY(ask_for_own_level(entry));
   const std::uint64_t before = TRY(generation_of(entry));
   TRY(entry.write("inblob", report_data));
   Evidence evidence{std::string(provider.tee), {}};

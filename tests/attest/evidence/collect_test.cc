@@ -27,6 +27,7 @@ class FakeEntry final : public TsmEntry {
     if (attribute == "generation") return bytes(std::to_string(generation));
     if (attribute == "provider") return bytes(provider + "\n");
     if (attribute == "auxblob") return auxblob;
+    if (attribute == "privlevel_floor") return privlevel_floor;
     if (attribute == "outblob") {
       if (busy > 0) {
         --busy;
@@ -42,9 +43,13 @@ class FakeEntry final : public TsmEntry {
     return std::optional<ByteVector>();
   }
   Status write(const std::string& attribute, Bytes value) override {
+    ++generation;
+    if (attribute == "privlevel") {
+      privlevel = std::string(as_text(value));
+      return done();
+    }
     EXPECT_EQ(attribute, "inblob");
     asked = to_vector(value);
-    ++generation;
     return done();
   }
   void wait(unsigned) override { ++waits; }
@@ -54,6 +59,8 @@ class FakeEntry final : public TsmEntry {
   }
   std::string provider = "sev_guest";
   std::optional<ByteVector> auxblob;
+  std::optional<ByteVector> privlevel_floor;
+  std::optional<std::string> privlevel;
   ByteVector asked;
   std::uint64_t generation = 0;
   int busy = 0;
@@ -78,6 +85,18 @@ TEST(CollectTsm, LeavesOutCertificatesThatTheHostDoesNotGive) {
   EXPECT_EQ(collect_tsm(entry, "sev-snp", kQuestion)->items.size(), 1U);
   entry.auxblob = ByteVector();
   EXPECT_EQ(collect_tsm(entry, "sev-snp", kQuestion)->items.size(), 1U);
+}
+
+TEST(CollectTsm, AsksForTheLevelThatTheKernelRunsAt) {
+  FakeEntry under_svsm;
+  under_svsm.privlevel_floor = FakeEntry::bytes("2\n");
+  EXPECT_THAT(collect_tsm(under_svsm, "sev-snp", kQuestion), Succeeds());
+  EXPECT_EQ(under_svsm.privlevel, "2");
+  EXPECT_EQ(under_svsm.waits, 0);
+  FakeEntry highest;
+  highest.privlevel_floor = FakeEntry::bytes("0\n");
+  EXPECT_THAT(collect_tsm(highest, "sev-snp", kQuestion), Succeeds());
+  EXPECT_EQ(highest.privlevel, std::nullopt);
 }
 
 TEST(CollectTsm, AsksAgainWhenSomebodyElseWroteMeanwhile) {
