@@ -26,6 +26,10 @@ Digest question_of(const x509::Certificate& leaf, std::span<const x509::Certific
   for (const Digest& root : rules.roots) parts.add(root.bytes);
   parts.add(std::uint64_t{rules.revocation_lists.size()});
   for (const ByteVector& list : rules.revocation_lists) parts.add(crypto::sha256(list).bytes);
+  parts.add(std::uint64_t{rules.ocsp_responses.size()});
+  for (const x509::OcspResponse& response : rules.ocsp_responses) {
+    parts.add(response.digest().bytes);
+  }
   parts.add(std::uint64_t{rules.judged_by_caller.size()});
   for (const std::string_view oid : rules.judged_by_caller) parts.add(oid);
   parts.add(static_cast<std::uint64_t>(rules.revocation));
@@ -45,6 +49,9 @@ class Window {
   void add(const x509::RevocationList& list) {
     add_boundary(list.this_update());
     if (list.next_update()) add_boundary(*list.next_update());
+  }
+  void add(const x509::OcspResponse& response) {
+    for (const std::uint64_t boundary : response.boundaries()) add_boundary(boundary);
   }
   std::uint64_t from() const { return from_; }
   std::uint64_t until() const { return until_; }
@@ -71,6 +78,7 @@ Window window_of(const x509::Certificate& leaf, std::span<const x509::Certificat
     const auto list = x509::RevocationList::parse_der(der);
     if (list.ok()) window.add(*list);
   }
+  for (const x509::OcspResponse& response : rules.ocsp_responses) window.add(response);
   return window;
 }
 

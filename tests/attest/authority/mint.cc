@@ -12,6 +12,7 @@
 #include "keymgmt/crypto/hash_algorithm.h"
 #include "keymgmt/crypto/openssl_handles.h"
 #include "keymgmt/crypto/sha256.h"
+#include "tests/attest/authority/mint_state.h"
 
 namespace sealpack::testing {
 
@@ -20,11 +21,6 @@ using crypto::internal::DigestContextPtr;
 using crypto::internal::FreeWith;
 using crypto::internal::PkeyPtr;
 using crypto::internal::require;
-
-struct MintKey::State {
-  MintKeyType type;
-  PkeyPtr key;
-};
 
 namespace {
 
@@ -151,10 +147,12 @@ void add_basic_constraints(X509* x509, const MintCertificate& what) {
   require_one(X509_add1_ext_i2d(x509, NID_basic_constraints, basic.get(), 1, 0));
 }
 
-void add_authority_usage(X509* x509) {
+void add_authority_usage(X509* x509, bool may_sign) {
+  constexpr int kDigitalSignature = 0;
   constexpr int kKeyCertSign = 5;
   constexpr int kCrlSign = 6;
   const UsagePtr usage(ASN1_BIT_STRING_new());
+  if (may_sign) require_one(ASN1_BIT_STRING_set_bit(usage.get(), kDigitalSignature, 1));
   require_one(ASN1_BIT_STRING_set_bit(usage.get(), kKeyCertSign, 1));
   require_one(ASN1_BIT_STRING_set_bit(usage.get(), kCrlSign, 1));
   require_one(X509_add1_ext_i2d(x509, NID_key_usage, usage.get(), 1, 0));
@@ -244,7 +242,7 @@ ByteVector mint(const MintCertificate& what, const MintKey& key, const MintCerti
   require_one(X509_set1_notAfter(x509.get(), time_of(what.not_after).get()));
   require_one(X509_set_pubkey(x509.get(), key.state->key.get()));
   if (!what.without_basic_constraints) add_basic_constraints(x509.get(), what);
-  if (what.authority) add_authority_usage(x509.get());
+  if (what.authority) add_authority_usage(x509.get(), what.may_sign);
   for (const MintExtension& extension : what.extensions) {
     require_one(X509_add_ext(x509.get(), extension_of(extension).get(), -1));
   }

@@ -45,6 +45,7 @@ struct MintCertificate {
   std::uint64_t not_before = 1700000000;  // 2023-11-14
   std::uint64_t not_after = 2000000000;   // 2033-05-18
   bool authority = false;                 // basicConstraints CA, keyUsage keyCertSign and cRLSign
+  bool may_sign = false;                  // of an authority: digitalSignature too
   std::optional<int> path_length = {};
   bool without_basic_constraints = false;
   std::vector<MintExtension> extensions = {};

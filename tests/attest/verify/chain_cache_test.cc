@@ -6,7 +6,7 @@
 #include <atomic>
 #include <thread>
 
-#include "tests/attest/authority/mint.h"
+#include "tests/attest/authority/mint_ocsp.h"
 #include "tests/testing/reason_matchers.h"
 
 namespace sealpack::attest {
@@ -53,6 +53,33 @@ TEST_F(Cache, AnswersTheSameQuestionFromMemory) {
   EXPECT_TRUE(run(leaf, kNow + 1000));
   EXPECT_EQ(cache.counts().hits, 1U);
   EXPECT_EQ(cache.counts().misses, 1U);
+}
+
+TEST_F(Cache, AsksAgainWithAnotherOcspResponseAndOnceOneEnds) {
+  const Certificate leaf = device(5);
+  const MintCertificate responder{.subject = "R", .extensions = {testing::ocsp_signing()}};
+  const MintKey key = MintKey::generate(MintKeyType::kP256);
+  const ByteVector certificate = mint(responder, key, &root, root_key);
+  const auto response = [&](const testing::MintOcsp& what) {
+    return x509::OcspResponse::parse_der(
+               testing::mint_ocsp(what, leaf.der(), pool.front().der(), certificate, key))
+        .value();
+  };
+  std::vector<x509::OcspResponse> responses;
+  const auto asked = [&](std::uint64_t now) {
+    const x509::ChainRules rules{
+        .now = now, .roots = roots, .revocation_lists = lists, .ocsp_responses = responses};
+    return verify_chain(leaf, pool, rules, &cache, reasons).has_value();
+  };
+  EXPECT_TRUE(asked(kNow));
+  responses = {response({.next_update = kNow + 10})};
+  EXPECT_TRUE(asked(kNow));
+  EXPECT_TRUE(asked(kNow + 9));
+  EXPECT_EQ(cache.counts().hits, 1U);
+  EXPECT_TRUE(asked(kNow + 10)) << "the list is current";
+  EXPECT_EQ(cache.counts().hits, 1U) << "the answer of the response ended";
+  responses.push_back(response({.status = testing::MintOcspStatus::kRevoked}));
+  EXPECT_FALSE(asked(kNow));
 }
 
 TEST_F(Cache, ReturnsTheChainItVerified) {
