@@ -127,6 +127,21 @@ Result<Evidence> read_go_tpm(Bytes content, Endorsements* beside) {
   return std::move(attestation.evidence);
 }
 
+// What people take for evidence and is none, by its name.
+Error unknown_bytes(Bytes content) {
+  constexpr std::size_t kTdReportSize = 1024;
+  constexpr std::uint8_t kTdReportType = 0x81;
+  if (as_text(content).starts_with("HCLA")) {
+    return not_evidence(
+        "Azure's report alone: evidence is a folder of it, the quote of the virtual TPM, and what "
+        "proves the report");
+  }
+  if (content.size() == kTdReportSize && content[0] == kTdReportType) {
+    return not_evidence("a TDREPORT, which only its own processor can check; evidence is a quote");
+  }
+  return not_evidence("bytes that are no evidence of any TEE known here");
+}
+
 Result<Evidence> parse_binary(Bytes content, Endorsements* beside) {
   constexpr std::uint8_t kEnvelope[] = {0x08, 0x01, 0x12};
   if (std::equal(std::begin(kEnvelope), std::end(kEnvelope), content.begin(),
@@ -136,12 +151,16 @@ Result<Evidence> parse_binary(Bytes content, Endorsements* beside) {
   }
   if (auto evidence = as_raw(content)) return std::move(*evidence);
   if (content[0] == kGoTpmFirstTag) return read_go_tpm(content, beside);
-  return not_evidence("bytes that are no evidence of any TEE known here");
+  return unknown_bytes(content);
 }
 
 Result<Evidence> parse_text(std::string_view text, Endorsements* beside) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.starts_with('{')) return parse_foreign_json(as_bytes(text));
+  if (text.starts_with("eyJ") && text.find('.') != text.npos) {
+    return not_evidence("a JSON Web Token: what another verifier says, not what a TEE does");
+  }
+  if (text.starts_with("0x")) text.remove_prefix(2);
   for (const auto decode : {decode_hex_text, decode_base64}) {
     const auto bytes = decode(text);
     if (!bytes.ok() || bytes->empty()) continue;

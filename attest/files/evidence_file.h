@@ -15,7 +15,8 @@ namespace sealpack::attest {
 //   nitro        attestation document
 //   psa, cca     token
 //   nvidia-gpu   SPDM request and report, one behind the other
-//   the same as hex or base64, and Intel's quote as JSON {"quote": base64, "cc_eventlog": base64}
+//   the same as hex or base64, and Intel's quote as JSON {"quote": base64 or hex, "cc_eventlog":
+//   base64}
 //   tpm, azure-* as Trustee and go-tpm-tools write them (tpm_import.h, azure_import.h)
 // Nothing is proven. `name` stands for the file in messages. Certificates that come along and are
 // none of the evidence are added to `beside`, if it is there. kMalformed for what is none of these.

@@ -11,6 +11,11 @@
 namespace sealpack::attest {
 namespace {
 
+Result<ByteVector> decode_either(std::string_view text) {
+  auto hex = decode_hex_text(text);
+  return hex.ok() ? std::move(hex) : decode_base64(text);
+}
+
 Result<Evidence> parse_quote_json(Bytes text) {
   models::JsonReader in(text, "JSON evidence");
   ByteVector quote;
@@ -25,7 +30,12 @@ Result<Evidence> parse_quote_json(Bytes text) {
       TRY(in.null(*key));
       continue;
     }
-    (is_log ? event_log : quote) = TRY(decode_base64(TRY(in.string(*key))).within(*key));
+    const std::string written = TRY(in.string(*key));
+    if (is_log) {
+      event_log = TRY(decode_base64(written).within(*key));
+    } else {
+      quote = TRY(decode_either(written).within(*key));
+    }
   }
   TRY(in.finish());
   Evidence evidence = TRY(parse_evidence_file(quote, "quote"));
@@ -39,16 +49,21 @@ Result<Evidence> parse_foreign_json(Bytes text) {
   models::JsonReader in(text, "JSON evidence");
   bool tpm_key = false;
   bool quote_text = false;
+  bool hcl_report = false;
   TRY(in.begin_object("evidence"));
   while (const auto key = TRY(in.next_key())) {
     tpm_key = tpm_key || *key == "ak_public";
+    hcl_report = hcl_report || *key == "hcl_report" || *key == "report";
     quote_text =
         quote_text || (*key == "quote" && TRY(in.peek()) == models::JsonReader::Kind::kString);
     TRY(in.skip_value());
   }
   TRY(in.finish());
   if (tpm_key) return parse_trustee_tpm(text);
-  return quote_text ? parse_quote_json(text) : parse_trustee_azure(text);
+  if (quote_text) return parse_quote_json(text);
+  if (hcl_report) return parse_trustee_azure(text);
+  return Error(ErrorCode::kMalformed, "JSON that is no form of evidence known here")
+      .with_hint("docs/ATTESTATION.md lists the forms of evidence that are read");
 }
 
 }  // namespace sealpack::attest

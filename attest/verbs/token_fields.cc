@@ -53,11 +53,11 @@ class CborPrinter {
 
   // Bytes that are CBOR themselves, as payloads and headers are, are opened.
   Status inner(Bytes bytes, const std::string& name, unsigned depth) {
-    CborReader in(bytes, name);
+    CborReader in(bytes, name, CborLengths::kAny);
     const auto type = in.peek();
     const bool opens = type.ok() && (*type == CborType::kMap || *type == CborType::kArray ||
                                      *type == CborType::kTag);
-    CborReader trial(bytes, name);
+    CborReader trial(bytes, name, CborLengths::kAny);
     if (!opens || !trial.skip().ok() || !trial.at_end()) {
       out_.bytes(name, bytes);
       return done();
@@ -66,18 +66,19 @@ class CborPrinter {
   }
 
   Status array(CborReader& in, const std::string& name, unsigned depth) {
-    const std::uint64_t size = TRY(in.array(name));
-    if (size == 0) out_.text(name, "[]");
-    for (std::uint64_t i = 0; i < size; ++i) {
-      TRY(item(in, name + "[" + std::to_string(i) + "]", depth + 1));
+    CborReader::Members members = TRY(in.open_array(name));
+    std::size_t shown = 0;
+    for (; TRY(in.next(members)); ++shown) {
+      TRY(item(in, name + "[" + std::to_string(shown) + "]", depth + 1));
     }
+    if (shown == 0) out_.text(name, "[]");
     return done();
   }
 
   Status map(CborReader& in, const std::string& name, unsigned depth) {
-    const std::uint64_t size = TRY(in.map(name));
-    if (size == 0) out_.text(name, "{}");
-    for (std::uint64_t i = 0; i < size; ++i) {
+    CborReader::Members members = TRY(in.open_map(name));
+    std::size_t shown = 0;
+    for (; TRY(in.next(members)); ++shown) {
       std::string key;
       if (TRY(in.peek()) == CborType::kText) {
         key = printable(TRY(in.text("key")));
@@ -87,6 +88,7 @@ class CborPrinter {
       }
       TRY(item(in, name.empty() ? key : name + "." + key, depth + 1));
     }
+    if (shown == 0) out_.text(name, "{}");
     return done();
   }
 
@@ -97,7 +99,7 @@ class CborPrinter {
 }  // namespace
 
 Status read_cbor(Bytes bytes, FieldList& out) {
-  CborReader in(bytes, "CBOR");
+  CborReader in(bytes, "CBOR", CborLengths::kAny);
   TRY(CborPrinter(out).item(in, "", 0));
   return in.finish();
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/cose/cbor.h"
 
-#include <algorithm>
 #include <limits>
 
 namespace sealpack::attest {
@@ -9,6 +8,8 @@ namespace {
 
 constexpr unsigned kMaxDepth = 16;
 constexpr std::uint8_t kNull = 0xF6;
+constexpr std::uint8_t kBreak = 0xFF;
+constexpr unsigned kUntilBreak = 31;  // in the place of a length
 
 const char* name_of(CborType type) {
   switch (type) {
@@ -61,6 +62,11 @@ Result<CborReader::Head> CborReader::head() {
     ++position_;
     return Head{type, info};
   }
+  if (info == kUntilBreak && lengths_ == CborLengths::kAny &&
+      (type == CborType::kArray || type == CborType::kMap)) {
+    ++position_;
+    return Head{type, 0, true};
+  }
   if (info > 27) return malformed("", "an item of indefinite length or a reserved one");
   // Major type 7 beyond one byte: floats, and simple values that no token has.
   if (type == CborType::kSimple) return malformed("", "a float or an unknown value");
@@ -68,28 +74,26 @@ Result<CborReader::Head> CborReader::head() {
   if (input_.size() - position_ - 1 < size) return malformed("", "it ends within an item");
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < size; ++i) value = value << 8U | input_[position_ + 1 + i];
-  constexpr std::array<std::uint64_t, 4> kLeast{24, 0x100, 0x10000, 0x100000000};
-  if (value < kLeast[info - 24]) return malformed("", "a number is not in its shortest form");
   position_ += 1 + size;
   return Head{type, value};
 }
 
-Result<std::uint64_t> CborReader::head_of(CborType type, std::string_view field) {
+Result<CborReader::Head> CborReader::head_of(CborType type, std::string_view field) {
   const CborType found = TRY(peek().within(std::string(field)));
   if (found != type) {
     return malformed(field, std::string("expected ") + name_of(type) + ", found " + name_of(found));
   }
-  return TRY(head().within(std::string(field))).value;
+  return head().within(std::string(field));
 }
 
 Result<std::uint64_t> CborReader::unsigned_number(std::string_view field) {
-  return head_of(CborType::kUnsigned, field);
+  return TRY(head_of(CborType::kUnsigned, field)).value;
 }
 
 Result<std::int64_t> CborReader::number(std::string_view field) {
   const bool negative = TRY(peek()) == CborType::kNegative;
   const std::uint64_t value =
-      TRY(head_of(negative ? CborType::kNegative : CborType::kUnsigned, field));
+      TRY(head_of(negative ? CborType::kNegative : CborType::kUnsigned, field)).value;
   if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     return malformed(field, "the number does not fit 64 bits");
   }
@@ -98,7 +102,7 @@ Result<std::int64_t> CborReader::number(std::string_view field) {
 }
 
 Result<Bytes> CborReader::bytes(std::string_view field) {
-  const std::uint64_t size = TRY(head_of(CborType::kBytes, field));
+  const std::uint64_t size = TRY(head_of(CborType::kBytes, field)).value;
   if (size > input_.size() - position_) return malformed(field, "it ends within the bytes");
   const Bytes result = input_.subspan(position_, static_cast<std::size_t>(size));
   position_ += result.size();
@@ -106,7 +110,7 @@ Result<Bytes> CborReader::bytes(std::string_view field) {
 }
 
 Result<std::string_view> CborReader::text(std::string_view field) {
-  const std::uint64_t size = TRY(head_of(CborType::kText, field));
+  const std::uint64_t size = TRY(head_of(CborType::kText, field)).value;
   if (size > input_.size() - position_) return malformed(field, "it ends within the text");
   const std::string_view result =
       as_text(input_.subspan(position_, static_cast<std::size_t>(size)));
@@ -115,25 +119,58 @@ Result<std::string_view> CborReader::text(std::string_view field) {
   return result;
 }
 
-Result<std::uint64_t> CborReader::array(std::string_view field) {
-  const std::uint64_t count = TRY(head_of(CborType::kArray, field));
+Result<CborReader::Members> CborReader::members_of(const Head& head, std::string_view field) const {
+  if (head.until_break) return Members{};
   // Each element has a byte at least.
-  if (count > input_.size() - position_) return malformed(field, "more elements than bytes");
-  return count;
+  const std::size_t fit = (input_.size() - position_) / (head.type == CborType::kMap ? 2 : 1);
+  if (head.value > fit) return malformed(field, "more elements than bytes");
+  return Members{head.value};
+}
+
+Result<CborReader::Members> CborReader::open(CborType type, std::string_view field) {
+  return members_of(TRY(head_of(type, field)), field);
+}
+
+Result<CborReader::Members> CborReader::open_array(std::string_view field) {
+  return open(CborType::kArray, field);
+}
+
+Result<CborReader::Members> CborReader::open_map(std::string_view field) {
+  return open(CborType::kMap, field);
+}
+
+Result<bool> CborReader::next(Members& members) {
+  if (members.left) {
+    if (*members.left == 0) return false;
+    --*members.left;
+    return true;
+  }
+  if (at_end()) return malformed("", "it ends before the break");
+  if (input_[position_] != kBreak) return true;
+  ++position_;
+  return false;
+}
+
+Result<std::uint64_t> CborReader::count_of(CborType type, std::string_view field) {
+  const Members members = TRY(open(type, field));
+  if (!members.left) return malformed(field, "of indefinite length where a count is needed");
+  return *members.left;
+}
+
+Result<std::uint64_t> CborReader::array(std::string_view field) {
+  return count_of(CborType::kArray, field);
 }
 
 Result<std::uint64_t> CborReader::map(std::string_view field) {
-  const std::uint64_t count = TRY(head_of(CborType::kMap, field));
-  if (count > (input_.size() - position_) / 2) return malformed(field, "more pairs than bytes");
-  return count;
+  return count_of(CborType::kMap, field);
 }
 
 Result<std::uint64_t> CborReader::tag(std::string_view field) {
-  return head_of(CborType::kTag, field);
+  return TRY(head_of(CborType::kTag, field)).value;
 }
 
 Result<bool> CborReader::boolean(std::string_view field) {
-  const std::uint64_t value = TRY(head_of(CborType::kSimple, field));
+  const std::uint64_t value = TRY(head_of(CborType::kSimple, field)).value;
   if (value != 20 && value != 21) return malformed(field, "expected true or false");
   return value == 21;
 }
@@ -150,10 +187,19 @@ Result<Bytes> CborReader::skip() {
   return input_.subspan(begin, position_ - begin);
 }
 
+Status CborReader::skip_bytes(const Head& head) {
+  if (head.value > input_.size() - position_) return malformed("", "it ends within an item");
+  const Bytes content = input_.subspan(position_, static_cast<std::size_t>(head.value));
+  if (head.type == CborType::kText && !is_utf8(as_text(content))) {
+    return malformed("", "the text is not UTF-8");
+  }
+  position_ += content.size();
+  return done();
+}
+
 Status CborReader::skip_item(unsigned depth) {
   if (depth == kMaxDepth) return malformed("", "nested deeper than 16");
   const Head item = TRY(head());
-  std::uint64_t children = 0;
   switch (item.type) {
     case CborType::kUnsigned:
     case CborType::kNegative:
@@ -162,74 +208,70 @@ Status CborReader::skip_item(unsigned depth) {
       if (item.value < 20 || item.value > 22) return malformed("", "a float or an unknown value");
       return done();
     case CborType::kBytes:
-    case CborType::kText: {
-      if (item.value > input_.size() - position_) return malformed("", "it ends within an item");
-      const Bytes content = input_.subspan(position_, static_cast<std::size_t>(item.value));
-      if (item.type == CborType::kText && !is_utf8(as_text(content))) {
-        return malformed("", "the text is not UTF-8");
-      }
-      position_ += content.size();
-      return done();
-    }
+    case CborType::kText:
+      return skip_bytes(item);
     case CborType::kTag:
-      children = 1;
-      break;
+      return skip_item(depth + 1);
     case CborType::kArray:
     case CborType::kMap:
-      if (item.value > input_.size() - position_) return malformed("", "more elements than bytes");
-      children = item.type == CborType::kMap ? 2 * item.value : item.value;
       break;
   }
-  for (std::uint64_t i = 0; i < children; ++i) TRY(skip_item(depth + 1));
+  Members members = TRY(members_of(item, ""));
+  while (TRY(next(members))) {
+    TRY(skip_item(depth + 1));
+    if (item.type == CborType::kMap) TRY(skip_item(depth + 1));
+  }
   return done();
+}
+
+Result<CborMap::Key> CborMap::read_key(CborReader& in, std::string_view field) {
+  switch (TRY(in.peek())) {
+    case CborType::kUnsigned:
+      return Key{CborType::kUnsigned, TRY(in.unsigned_number(field)), {}};
+    case CborType::kNegative:
+      return Key{CborType::kNegative, static_cast<std::uint64_t>(-1 - TRY(in.number(field))), {}};
+    case CborType::kText:
+      return Key{CborType::kText, 0, TRY(in.text(field))};
+    default:
+      return in.malformed(field, "a key that is neither a number nor text");
+  }
 }
 
 Result<CborMap> CborMap::read(CborReader& in, std::string_view field) {
   CborMap map;
-  const std::uint64_t count = TRY(in.map(field));
-  if (count > kMaxEntries) {
-    return in.malformed(field, std::to_string(count) + " entries, at most " +
-                                   std::to_string(kMaxEntries) + " are allowed");
-  }
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const CborType type = TRY(in.peek());
-    if (type != CborType::kUnsigned && type != CborType::kNegative && type != CborType::kText) {
-      return in.malformed(field, "a key that is neither a number nor text");
+  CborReader::Members members = TRY(in.open_map(field));
+  while (TRY(in.next(members))) {
+    if (map.entries_.size() == kMaxEntries) {
+      return in.malformed(field, "more than " + std::to_string(kMaxEntries) + " entries");
     }
-    const Bytes key = TRY(in.skip());
+    const Key key = TRY(read_key(in, field));
     if (map.value_of(key)) return in.malformed(field, "a key occurs twice");
     map.entries_.push_back({key, TRY(in.skip())});
   }
   return map;
 }
 
-Result<CborMap> CborMap::parse(Bytes bytes, std::string_view what) {
-  CborReader in(bytes, what);
+Result<CborMap> CborMap::parse(Bytes bytes, std::string_view what, CborLengths lengths) {
+  CborReader in(bytes, what, lengths);
   CborMap map = TRY(read(in, ""));
   TRY(in.finish());
   return map;
 }
 
-std::optional<Bytes> CborMap::value_of(Bytes key) const {
+std::optional<Bytes> CborMap::value_of(const Key& key) const {
   for (const Entry& entry : entries_) {
-    if (std::equal(entry.key.begin(), entry.key.end(), key.begin(), key.end())) return entry.value;
+    if (entry.key == key) return entry.value;
   }
   return std::nullopt;
 }
 
 std::optional<Bytes> CborMap::find(std::int64_t key) const {
-  ByteVector encoded;
-  const bool negative = key < 0;
-  append_cbor_head(encoded, negative ? CborType::kNegative : CborType::kUnsigned,
-                   static_cast<std::uint64_t>(negative ? -1 - key : key));
-  return value_of(encoded);
+  if (key < 0) return value_of({CborType::kNegative, static_cast<std::uint64_t>(-1 - key), {}});
+  return value_of({CborType::kUnsigned, static_cast<std::uint64_t>(key), {}});
 }
 
 std::optional<Bytes> CborMap::find(std::string_view key) const {
-  ByteVector encoded;
-  append_cbor_head(encoded, CborType::kText, key.size());
-  encoded.insert(encoded.end(), key.begin(), key.end());
-  return value_of(encoded);
+  return value_of({CborType::kText, 0, key});
 }
 
 void append_cbor_head(ByteVector& out, CborType type, std::uint64_t value) {

@@ -51,7 +51,7 @@ class Parser {
   Result<CborReader> field(std::string_view name) const {
     const auto value = map_.find(name);
     if (!value) return malformed(name, "it is missing");
-    return CborReader(*value, kWhat);
+    return CborReader(*value, kWhat, CborLengths::kAny);
   }
 
   Result<Bytes> optional_bytes(std::string_view name) const {
@@ -63,9 +63,9 @@ class Parser {
 
   Result<std::map<std::uint64_t, Bytes>> pcrs() const {
     CborReader in = TRY(field("pcrs"));
-    const std::uint64_t count = TRY(in.map("pcrs"));
+    CborReader::Members members = TRY(in.open_map("pcrs"));
     std::map<std::uint64_t, Bytes> pcrs;
-    for (std::uint64_t i = 0; i < count; ++i) {
+    while (TRY(in.next(members))) {
       const std::uint64_t index = TRY(in.unsigned_number("pcrs"));
       const Bytes value = TRY(in.bytes("pcrs"));
       const std::string name = "pcr" + std::to_string(index);
@@ -83,12 +83,13 @@ class Parser {
 
   Result<std::vector<Bytes>> cabundle() const {
     CborReader in = TRY(field("cabundle"));
-    const std::uint64_t count = TRY(in.array("cabundle"));
-    if (count == 0 || count > kMaxBundle) {
-      return malformed("cabundle", std::to_string(count) + " certificates, expected 1 to 8");
-    }
+    CborReader::Members members = TRY(in.open_array("cabundle"));
     std::vector<Bytes> bundle;
-    for (std::uint64_t i = 0; i < count; ++i) bundle.push_back(TRY(in.bytes("cabundle")));
+    while (TRY(in.next(members))) {
+      if (bundle.size() == kMaxBundle) return malformed("cabundle", "more than 8 certificates");
+      bundle.push_back(TRY(in.bytes("cabundle")));
+    }
+    if (bundle.empty()) return malformed("cabundle", "no certificates");
     return bundle;
   }
 
@@ -102,7 +103,7 @@ Result<NitroDocument> parse_nitro_document(Bytes payload) {
     return Error(ErrorCode::kMalformed, "nitro document of " + format_size(payload.size()) +
                                             ", more than the module ever answers");
   }
-  return Parser(TRY(CborMap::parse(payload, kWhat))).run();
+  return Parser(TRY(CborMap::parse(payload, kWhat, CborLengths::kAny))).run();
 }
 
 }  // namespace sealpack::attest

@@ -62,6 +62,7 @@ TEST(EvidenceFile, TellsTheManufacturersBytesApart) {
   EXPECT_EQ(tee_of(bytes_of("8443a10126a044a161610040")), "nitro");
   EXPECT_EQ(tee_of(bytes_of("d28443a10126a044a161610040")), "nitro");
   EXPECT_EQ(tee_of(bytes_of("d28443a10126a043a10a0040")), "psa");
+  EXPECT_EQ(tee_of(bytes_of("8443a10126a045bf616100ff40")), "nitro");  // up to a break
   EXPECT_EQ(tee_of(bytes_of("d18443a10126a043a10a0040")), "psa");
   EXPECT_EQ(tee_of(bytes_of("d9018fa0")), "cca");
 }
@@ -100,6 +101,7 @@ TEST(EvidenceFile, DividesARequestToAGpuFromItsAnswer) {
 TEST(EvidenceFile, ReadsTheSameAsHexBase64AndEnvelope) {
   const std::string hex = to_hex(gpu_report()) + "\n";
   EXPECT_EQ(tee_of(as_bytes(hex)), "nvidia-gpu");
+  EXPECT_EQ(tee_of(as_bytes("0x" + hex)), "nvidia-gpu");
   EXPECT_EQ(tee_of(as_bytes("AwACAAAAAAAHBwcHBwcHBwcH")), "sgx");
   EXPECT_EQ(tee_of(as_bytes("BAACAIEAAAAJ\nCQkJ\n")), "tdx");
   const auto evidence = parse_evidence_file(snp_report(3), "r");
@@ -116,6 +118,20 @@ TEST(EvidenceFile, ReadsAQuoteInJson) {
   EXPECT_EQ(evidence->tee, "tdx");
   EXPECT_EQ(*evidence->find("event-log"), (ByteVector{0, 1, 2}));
   EXPECT_EQ(tee_of(as_bytes(R"({"quote": "BAACAIEAAAAJCQkJ", "cc_eventlog": null})")), "tdx");
+  EXPECT_EQ(tee_of(as_bytes(R"({"quote": "040002008100000009090909"})")), "tdx");
+}
+
+TEST(EvidenceFile, SaysWhatItIsThatIsNoEvidence) {
+  ByteVector td_report(1024);
+  td_report[0] = 0x81;
+  EXPECT_THAT(parse_evidence_file(td_report, "x"),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("TDREPORT")));
+  EXPECT_THAT(parse_evidence_file(bytes_of("48434c4100"), "x"),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("Azure's report alone")));
+  EXPECT_THAT(parse_evidence_file(as_bytes("eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.AAAA"), "x"),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("JSON Web Token")));
+  EXPECT_THAT(parse_evidence_file(as_bytes(R"({"attestation_report": {}})"), "x"),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("no form of evidence")));
 }
 
 TEST(EvidenceFile, RefusesWhatIsNoEvidence) {

@@ -73,6 +73,13 @@ class CborMapMaker {
     for (const auto& [name, value] : entries_) out.raw(name).raw(value);
     return out.take();
   }
+  // Without a count, up to a break.
+  ByteVector take_until_break() const {
+    CborWriter out;
+    out.raw(ByteVector{0xBF});
+    for (const auto& [name, value] : entries_) out.raw(name).raw(value);
+    return out.raw(ByteVector{0xFF}).take();
+  }
 
  private:
   std::vector<std::pair<ByteVector, ByteVector>> entries_;

@@ -121,6 +121,19 @@ TEST_F(Nitro, TakesTheTagOfACoseSign1OrNone) {
   EXPECT_THAT(run(), Accepted());
 }
 
+// As the module writes it since 2025: only the outermost map; the others are as much CBOR.
+TEST_F(Nitro, TakesAPayloadThatEndsAtABreak) {
+  payload();
+  const ByteVector document = fields.take_until_break();
+  EXPECT_THAT(run(document), Accepted());
+  EXPECT_THAT(run(Bytes(document).first(document.size() - 1)), Refused("nitro.malformed"));
+  fields.put("pcrs", CborWriter().raw(pcrs.take_until_break()));
+  EXPECT_THAT(run(fields.take_until_break()), Accepted());
+  EXPECT_THAT(run(fields.take()), Accepted());
+  fields.repeat("nonce");
+  EXPECT_THAT(run(fields.take_until_break()), Refused("nitro.malformed"));
+}
+
 TEST_F(Nitro, TakesNullsAndFieldsThatAreLeftOut) {
   fields.remove("public_key").remove("user_data");
   EXPECT_THAT(run(), Accepted());
