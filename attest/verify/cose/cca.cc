@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "attest/verify/binding.h"
 #include "attest/verify/cose/cca_token.h"
-#include "attest/verify/cose/claim_set.h"
 #include "attest/verify/cose/enrolled_keys.h"
-#include "attest/verify/items.h"
-#include "attest/verify/verify.h"
+#include "attest/verify/cose/token_verifier.h"
 
 namespace sealpack::attest {
 namespace {
@@ -55,24 +51,12 @@ std::optional<HashAlgorithm> hash_named(std::string_view name) {
   return std::nullopt;
 }
 
-class CcaVerifier {
+class CcaVerifier final : public TokenVerifier {
  public:
-  explicit CcaVerifier(const VerifyInput& input) : input_(input) {}
-
-  Verdict run() && {
-    static constexpr std::string_view kItems[] = {"token"};
-    const ByteVector* bytes = require_item(input_.evidence, "token", reasons_);
-    check_items(input_.evidence, kItems, reasons_);
-    if (bytes != nullptr) judge(*bytes);
-    if (!reasons_.empty()) return {{}, std::move(reasons_)};
-    claims_.sort();
-    return {std::move(claims_), {}};
-  }
+  explicit CcaVerifier(const VerifyInput& input) : TokenVerifier(input, "cca") {}
 
  private:
-  void refuse(const char* code, const std::string& text) { reasons_.push_back({code, text}); }
-
-  void judge(Bytes bytes) {
+  void judge(Bytes bytes) override {
     const auto token = parse_cca_token(bytes);
     if (!token.ok()) return refuse("cca.malformed", token.error().message());
     judge_platform(token->platform);
@@ -86,13 +70,6 @@ class CcaVerifier {
     }
   }
 
-  std::optional<ClaimSet> claims_in(const CoseSign1& token, const char* family) {
-    auto map = CborMap::parse(token.payload, family);
-    if (map.ok()) return ClaimSet(std::move(map).value(), family, reasons_);
-    refuse("cca.malformed", map.error().message());
-    return std::nullopt;
-  }
-
   void judge_platform(Bytes bytes) {
     const auto token = parse_cose_sign1(bytes, "platform token", CoseTag::kOptional, reasons_);
     if (!token) return;
@@ -100,7 +77,7 @@ class CcaVerifier {
         signed_by_enrolled_key(*token, input_.endorsements.public_keys, input_.roots.cca,
                                "cca.platform", input_.cache, reasons_);
     if (key) claims_.add_bytes("platform_key", key->bytes);
-    auto set = claims_in(*token, "cca.platform");
+    auto set = claims_in(*token, "cca.platform", "cca.malformed");
     if (!set) return;
     read_platform_profile(*set);
     if (const auto hash = set->hash(kChallenge, "challenge")) challenge_ = to_vector(*hash);
@@ -148,7 +125,7 @@ class CcaVerifier {
   void judge_realm(Bytes bytes) {
     const auto token = parse_cose_sign1(bytes, "realm token", CoseTag::kOptional, reasons_);
     if (!token) return;
-    auto set = claims_in(*token, "cca.realm");
+    auto set = claims_in(*token, "cca.realm", "cca.malformed");
     if (!set) return;
     const auto profile = set->text(kProfile, "profile", Need::kOptional);
     if (profile || !set->has(kProfile)) realm_profile_ = profile.value_or("");
@@ -189,9 +166,6 @@ class CcaVerifier {
     }
   }
 
-  const VerifyInput& input_;
-  std::vector<Reason> reasons_;
-  Claims claims_{"cca", {}, {}};
   const Profiles* profiles_ = nullptr;
   std::optional<std::string_view> realm_profile_;
   std::optional<ByteVector> challenge_;
@@ -201,7 +175,7 @@ class CcaVerifier {
 }  // namespace
 
 Verdict verify_cca(const VerifyInput& input) {
-  return CcaVerifier(input).run();
+  return CcaVerifier(input).run("token");
 }
 
 }  // namespace sealpack::attest

@@ -3,10 +3,8 @@
 
 #include "attest/verify/binding.h"
 #include "attest/verify/chain_cache.h"
-#include "attest/verify/cose/cose_sign1.h"
 #include "attest/verify/cose/nitro_document.h"
-#include "attest/verify/items.h"
-#include "attest/verify/verify.h"
+#include "attest/verify/cose/token_verifier.h"
 #include "formats/base/utc_text.h"
 
 namespace sealpack::attest {
@@ -15,23 +13,12 @@ namespace {
 // How far the clocks of the module and of this verifier may be apart, seconds.
 constexpr std::uint64_t kClockSkew = 60;
 
-class NitroVerifier {
+class NitroVerifier final : public TokenVerifier {
  public:
-  explicit NitroVerifier(const VerifyInput& input) : input_(input) {}
-
-  Verdict run() && {
-    static constexpr std::string_view kItems[] = {"document"};
-    const ByteVector* bytes = require_item(input_.evidence, "document", reasons_);
-    check_items(input_.evidence, kItems, reasons_);
-    if (bytes != nullptr) judge(*bytes);
-    if (!reasons_.empty()) return {{}, std::move(reasons_)};
-    return {std::move(claims_), {}};
-  }
+  explicit NitroVerifier(const VerifyInput& input) : TokenVerifier(input, "nitro") {}
 
  private:
-  void refuse(const char* code, std::string text) { reasons_.push_back({code, std::move(text)}); }
-
-  void judge(Bytes bytes) {
+  void judge(Bytes bytes) override {
     const auto token = parse_cose_sign1(bytes, "nitro document", CoseTag::kOptional, reasons_);
     if (!token) return;
     const auto document = parse_nitro_document(token->payload);
@@ -39,7 +26,7 @@ class NitroVerifier {
     judge_signature(*token, *document);
     judge_time(*document);
     check_binding(input_.report_data, document->nonce, "nitro.nonce", "nonce", reasons_);
-    if (reasons_.empty()) claims_ = claims_of(*document);
+    add_claims(*document);
   }
 
   void judge_signature(const CoseSign1& token, const NitroDocument& document) {
@@ -96,36 +83,30 @@ class NitroVerifier {
     }
   }
 
-  Claims claims_of(const NitroDocument& document) const {
-    Claims claims{"nitro", {}, to_vector(document.nonce)};
+  void add_claims(const NitroDocument& document) {
+    claims_.report_data = to_vector(document.nonce);
     const std::uint64_t made = document.timestamp / 1000;
-    claims.add_number("age", input_.now > made ? input_.now - made : 0);
-    claims.add_text("module_id", document.module_id);
+    claims_.add_number("age", input_.now > made ? input_.now - made : 0);
+    claims_.add_text("module_id", document.module_id);
     bool debug = true;
     for (const auto& [index, value] : document.pcrs) {
       const bool zero =
           std::all_of(value.begin(), value.end(), [](auto byte) { return byte == 0; });
       if (index < 3 && !zero) debug = false;
-      claims.add_bytes("pcr" + std::to_string(index), value);
+      claims_.add_bytes("pcr" + std::to_string(index), value);
     }
-    claims.add_flag("debug", debug);
+    claims_.add_flag("debug", debug);
     if (!document.public_key.empty()) {
-      claims.add_text("public_key", to_hex(document.public_key));
+      claims_.add_text("public_key", to_hex(document.public_key));
     }
-    if (!document.user_data.empty()) claims.add_text("user_data", to_hex(document.user_data));
-    claims.sort();
-    return claims;
+    if (!document.user_data.empty()) claims_.add_text("user_data", to_hex(document.user_data));
   }
-
-  const VerifyInput& input_;
-  std::vector<Reason> reasons_;
-  std::optional<Claims> claims_;
 };
 
 }  // namespace
 
 Verdict verify_nitro(const VerifyInput& input) {
-  return NitroVerifier(input).run();
+  return NitroVerifier(input).run("document");
 }
 
 }  // namespace sealpack::attest

@@ -3,10 +3,8 @@
 #include <limits>
 
 #include "attest/verify/binding.h"
-#include "attest/verify/cose/claim_set.h"
 #include "attest/verify/cose/enrolled_keys.h"
-#include "attest/verify/items.h"
-#include "attest/verify/verify.h"
+#include "attest/verify/cose/token_verifier.h"
 
 namespace sealpack::attest {
 namespace {
@@ -48,35 +46,21 @@ bool is_certification_reference(std::string_view text, bool legacy) {
          digits(text.substr(14));
 }
 
-class PsaVerifier {
+class PsaVerifier final : public TokenVerifier {
  public:
-  explicit PsaVerifier(const VerifyInput& input) : input_(input) {}
-
-  Verdict run() && {
-    static constexpr std::string_view kItems[] = {"token"};
-    const ByteVector* bytes = require_item(input_.evidence, "token", reasons_);
-    check_items(input_.evidence, kItems, reasons_);
-    if (bytes != nullptr) judge(*bytes);
-    if (!reasons_.empty()) return {{}, std::move(reasons_)};
-    claims_.sort();
-    return {std::move(claims_), {}};
-  }
+  explicit PsaVerifier(const VerifyInput& input) : TokenVerifier(input, "psa") {}
 
  private:
-  void judge(Bytes bytes) {
+  void judge(Bytes bytes) override {
     const auto token = parse_cose_sign1(bytes, "psa token", CoseTag::kRequired, reasons_);
     if (!token) return;
     const auto key = signed_by_enrolled_key(*token, input_.endorsements.public_keys,
                                             input_.roots.psa, "psa", input_.cache, reasons_);
     if (key) claims_.add_bytes("attestation_key", key->bytes);
-    auto map = CborMap::parse(token->payload, "psa claims");
-    if (!map.ok()) {
-      reasons_.push_back({"psa.malformed", map.error().message()});
-      return;
-    }
-    ClaimSet set(std::move(map).value(), "psa", reasons_);
-    const Profile* profile = profile_of(set);
-    if (profile != nullptr) read(set, *profile);
+    auto set = claims_in(*token, "psa", "psa.malformed");
+    if (!set) return;
+    const Profile* profile = profile_of(*set);
+    if (profile != nullptr) read(*set, *profile);
   }
 
   const Profile* profile_of(ClaimSet& set) {
@@ -164,16 +148,12 @@ class PsaVerifier {
     add_components(set.software_components(profile.software_components, "software-components"),
                    "measurement", "signer_id", claims_);
   }
-
-  const VerifyInput& input_;
-  std::vector<Reason> reasons_;
-  Claims claims_{"psa", {}, {}};
 };
 
 }  // namespace
 
 Verdict verify_psa(const VerifyInput& input) {
-  return PsaVerifier(input).run();
+  return PsaVerifier(input).run("token");
 }
 
 }  // namespace sealpack::attest
