@@ -219,7 +219,7 @@ constexpr ClaimName kTdxQuote[] = {
     {"debug", ClaimKind::kFlag, kMandatory},
     {"fmspc", ClaimKind::kBytes, kOptional, k6},
     {"migratable", ClaimKind::kFlag, kMandatory},
-    {"mr_servicetd", ClaimKind::kBytes, kOptional, k48},
+    {"mr_servicetd", ClaimKind::kBytesSet, kOptional, k48, {}, false, false, false, kNeverEmpty},
     {"mrconfigid", ClaimKind::kBytes, kMandatory, k48},
     {"mrowner", ClaimKind::kBytes, kOptional, k48},
     {"mrownerconfig", ClaimKind::kBytes, kOptional, k48},

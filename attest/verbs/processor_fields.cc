@@ -47,6 +47,17 @@ void add_domain(const dcap::TdReport& report, FieldList& out) {
   if (!report.added) return;
   out.bytes("tee_tcb_svn2", report.added->tee_tcb_svn2);
   out.bytes("mr_servicetd", report.added->mr_service_td);
+  if (!report.extension) return;
+  out.number("vm_id", report.extension->vm_id);
+  out.bytes("td_id", report.extension->td_id);
+  out.bytes("device_info", report.extension->device_info);
+  out.bytes("initial_service_td", report.extension->initial_service_td);
+  out.bytes("initial_service_td_attributes", report.extension->initial_service_td_attributes);
+  out.bytes("initial_cpu_svn", report.extension->initial_cpu_svn);
+  out.bytes("initial_tee_tcb_svn", report.extension->initial_tee_tcb_svn);
+  out.bytes("initial_fmspc", report.extension->initial_fmspc);
+  out.bytes("current_service_td", report.extension->current_service_td);
+  out.bytes("current_service_td_attributes", report.extension->current_service_td_attributes);
 }
 
 }  // namespace

@@ -16,7 +16,21 @@ constexpr std::size_t kSignatureSize = 64;
 constexpr std::size_t kKeySize = 64;
 
 // Descriptors of v5.
-enum class BodyType : std::uint16_t { kSgx = 1, kTd10 = 2, kTd15 = 3 };
+enum class BodyType : std::uint16_t { kSgx = 1, kTd10 = 2, kTd15 = 3, kTd15Extended = 4 };
+
+std::size_t size_of(BodyType type) {
+  switch (type) {
+    case BodyType::kSgx:
+      return SgxReport::kSize;
+    case BodyType::kTd10:
+      return TdReport::kSize10;
+    case BodyType::kTd15:
+      return TdReport::kSize15;
+    case BodyType::kTd15Extended:
+      return TdReport::kSize15Extended;
+  }
+  die("unknown body type");
+}
 
 bool is_zero(Bytes bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
@@ -62,14 +76,13 @@ Result<BodyType> read_body_type(ByteReader& in, const Header& header) {
   if (header.version < 5) return tdx ? BodyType::kTd10 : BodyType::kSgx;
   const std::uint16_t type = TRY(in.u16("body type"));
   const std::uint32_t size = TRY(in.u32("body size"));
-  if (type < 1 || type > 3) return unsupported("body type " + std::to_string(type));
+  if (type < 1 || type > 4) {
+    return unsupported("body type " + std::to_string(type) + ", known are 1 to 4");
+  }
   const auto body = static_cast<BodyType>(type);
-  const std::size_t expected = body == BodyType::kSgx    ? SgxReport::kSize
-                               : body == BodyType::kTd10 ? TdReport::kSize10
-                                                         : TdReport::kSize15;
-  if (size != expected) {
+  if (size != size_of(body)) {
     return in.malformed("a body of type " + std::to_string(type) + " has " +
-                        std::to_string(expected) + " bytes, not " + std::to_string(size));
+                        std::to_string(size_of(body)) + " bytes, not " + std::to_string(size));
   }
   if ((body == BodyType::kSgx) == tdx) return in.malformed("the body is not of the header's TEE");
   return body;
@@ -78,12 +91,11 @@ Result<BodyType> read_body_type(ByteReader& in, const Header& header) {
 Status read_body(ByteReader& in, BodyType type, Quote& quote) {
   if (type == BodyType::kSgx) {
     quote.tee = Tee::kSgx;
-    quote.sgx = TRY(parse_sgx_report(TRY(in.bytes(SgxReport::kSize, "enclave report"))));
+    quote.sgx = TRY(parse_sgx_report(TRY(in.bytes(size_of(type), "enclave report"))));
     return done();
   }
-  const std::size_t size = type == BodyType::kTd15 ? TdReport::kSize15 : TdReport::kSize10;
   quote.tee = Tee::kTdx;
-  quote.td = TRY(parse_td_report(TRY(in.bytes(size, "TD report"))));
+  quote.td = TRY(parse_td_report(TRY(in.bytes(size_of(type), "TD report"))));
   return done();
 }
 
@@ -127,6 +139,21 @@ Status read_signature_data(Bytes bytes, Quote& quote) {
   }
   ByteReader inner(outer.bytes, "quote QE report certification data");
   return read_qe(inner, quote);
+}
+
+Result<TdReport::Extension> read_extension(ByteReader& in) {
+  TdReport::Extension extension;
+  extension.vm_id = TRY(in.u8("VMID"));
+  extension.td_id = TRY(in.array<32>("TD_ID"));
+  extension.device_info = TRY(in.array<48>("DEVINFO"));
+  extension.initial_service_td = TRY(in.array<48>("INIT_SERVTD_HASH"));
+  extension.initial_service_td_attributes = TRY(in.array<8>("INIT_SERVTD_ATTR"));
+  extension.initial_cpu_svn = TRY(in.array<16>("INIT_CPUSVN"));
+  extension.initial_tee_tcb_svn = TRY(in.array<16>("INIT_TEE_TCB_SVN"));
+  extension.initial_fmspc = TRY(in.array<12>("INIT_TEE_FMSPC"));
+  extension.current_service_td = TRY(in.array<48>("CURR_SERVTD_HASH"));
+  extension.current_service_td_attributes = TRY(in.array<8>("CURR_SERVTD_ATTR"));
+  return extension;
 }
 
 }  // namespace
@@ -175,12 +202,13 @@ Result<TdReport> parse_td_report(Bytes bytes) {
   report.mr_owner_config = TRY(in.array<48>("MROWNERCONFIG"));
   for (Array<48>& rtmr : report.rtmr) rtmr = TRY(in.array<48>("RTMR"));
   report.report_data = TRY(in.array<64>("REPORTDATA"));
-  if (bytes.size() == TdReport::kSize15) {
+  if (bytes.size() >= TdReport::kSize15) {
     TdReport::Added added;
     added.tee_tcb_svn2 = TRY(in.array<16>("TEE_TCB_SVN2"));
     added.mr_service_td = TRY(in.array<48>("MRSERVICETD"));
     report.added = added;
   }
+  if (bytes.size() == TdReport::kSize15Extended) report.extension = TRY(read_extension(in));
   TRY(in.finish());
   return report;
 }

@@ -38,14 +38,29 @@ struct SgxReport {
 // `bytes` has kSize bytes.
 Result<SgxReport> parse_sgx_report(Bytes bytes);
 
-// TD report body as it is in a quote: 584 bytes of TDX 1.0, 648 of TDX 1.5.
+// TD report body as it is in a quote: 584 bytes of TDX 1.0, 648 of TDX 1.5, 885 of TDX 1.5 with its
+// extension (sgx_report2_body_v1_5_ex_t).
 struct TdReport {
   static constexpr std::size_t kSize10 = 584;
   static constexpr std::size_t kSize15 = 648;
+  static constexpr std::size_t kSize15Extended = 885;
   // What TDX 1.5 adds.
   struct Added {
     Array<16> tee_tcb_svn2{};  // of the module that runs now; tee_tcb_svn: when the TD was built
     Array<48> mr_service_td{};
+  };
+  // What its extension adds: where the TD comes from, and which service TDs are bound now.
+  struct Extension {
+    std::uint8_t vm_id = 0;  // of a partitioned TD; 0: none, or its first
+    Array<32> td_id{};       // chosen anew at each launch
+    Array<48> device_info{};
+    Array<48> initial_service_td{};
+    Array<8> initial_service_td_attributes{};
+    Array<16> initial_cpu_svn{};
+    Array<16> initial_tee_tcb_svn{};
+    Array<12> initial_fmspc{};
+    Array<48> current_service_td{};
+    Array<8> current_service_td_attributes{};
   };
   Array<16> tee_tcb_svn{};
   Array<48> mr_seam{};
@@ -60,8 +75,9 @@ struct TdReport {
   std::array<Array<48>, 4> rtmr{};
   Array<64> report_data{};
   std::optional<Added> added;
+  std::optional<Extension> extension;
 };
-// `bytes` has kSize10 or kSize15 bytes.
+// `bytes` has kSize10, kSize15 or kSize15Extended bytes.
 Result<TdReport> parse_td_report(Bytes bytes);
 
 inline constexpr std::size_t kMaxQuoteSize = 128U << 10U;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <set>
+
 #include "attest/verify/binding.h"
 #include "attest/verify/dcap/quote_verifier.h"
 #include "attest/verify/dcap/td_quote.h"
@@ -43,6 +45,19 @@ void check_reserved(const dcap::TdReport& report, std::vector<Reason>& reasons) 
                                          " have bits that are not known"});
 }
 
+// Each service TD that was bound when the TD was made or is now: with the extension MRSERVICETD may
+// be that of the start alone, and one that was bound since can do as much to the TD.
+void add_service_tds(const dcap::TdReport& report, Claims& claims) {
+  if (!report.added) return;
+  std::set<dcap::Array<48>> hashes{report.added->mr_service_td};
+  if (report.extension) {
+    hashes.insert(report.extension->initial_service_td);
+    hashes.insert(report.extension->current_service_td);
+  }
+  for (const auto& hash : hashes) claims.add_bytes("mr_servicetd", hash);
+  if (hashes != std::set{dcap::Array<48>{}}) claims.add_flag("service_td", true);
+}
+
 Claims claims_of(const dcap::VerifiedQuote& verified) {
   const dcap::TdReport& report = *verified.quote.td;
   const std::uint64_t attributes = attributes_of(report);
@@ -51,7 +66,7 @@ Claims claims_of(const dcap::VerifiedQuote& verified) {
   claims.report_data = to_vector(report.report_data);
   claims.add_flag("debug", (attributes & (kDebug | kProfiling)) != 0);
   claims.add_flag("migratable", (attributes & kMigratable) != 0);
-  if (report.added) claims.add_bytes("mr_servicetd", report.added->mr_service_td);
+  add_service_tds(report, claims);
   claims.add_bytes("mrconfigid", report.mr_config_id);
   claims.add_bytes("mrowner", report.mr_owner);
   claims.add_bytes("mrownerconfig", report.mr_owner_config);

@@ -194,10 +194,10 @@ ByteVector encode_pck_extension(const PckExtension& extension) {
 }
 
 MintDcap::MintDcap(Kind kind) : vendor(kIntelQe) {
-  const bool is_tdx = kind == Kind::kTdx4 || kind == Kind::kTdx5OfTdx10 || kind == Kind::kTdx5;
+  const bool is_tdx = kind >= Kind::kTdx4;
   version = kind == Kind::kSgx3 ? 3 : kind == Kind::kSgx4 || kind == Kind::kTdx4 ? 4 : 5;
   tee_type = is_tdx ? 0x81 : 0;
-  body_type = kind == Kind::kTdx5 ? 3 : is_tdx ? 2 : 1;
+  body_type = kind == Kind::kTdx5Extended ? 4 : kind == Kind::kTdx5 ? 3 : is_tdx ? 2 : 1;
   root.subject = "Intel SGX Root CA";
   root.authority = true;
   root.path_length = 1;
@@ -217,7 +217,8 @@ MintDcap::MintDcap(Kind kind) : vendor(kIntelQe) {
   extension.smt_enabled = true;
   tcb_info = default_tcb_info(is_tdx);
   identity = default_identity(is_tdx);
-  body = !is_tdx ? default_sgx_report() : default_td_report(kind == Kind::kTdx5 ? 648 : 584);
+  const std::size_t td_size = body_type == 4 ? 885 : body_type == 3 ? 648 : 584;
+  body = is_tdx ? default_td_report(td_size) : default_sgx_report();
   qe_report = default_qe_report(is_tdx);
 }
 

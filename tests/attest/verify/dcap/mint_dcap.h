@@ -17,7 +17,7 @@ inline constexpr std::uint64_t kDcapNow = 1750000000;  // 2025-06-15 15:06:40 UT
 std::string edited(std::string text, const std::string& from, const std::string& to);
 
 struct MintDcap {
-  enum class Kind { kSgx3, kSgx4, kSgx5, kTdx4, kTdx5OfTdx10, kTdx5 };
+  enum class Kind { kSgx3, kSgx4, kSgx5, kTdx4, kTdx5OfTdx10, kTdx5, kTdx5Extended };
   explicit MintDcap(Kind kind);
 
   // Certificates: the PCK by the Platform CA by the root; TCB Signing by the root.

@@ -44,6 +44,34 @@ TEST(QuoteParser, ReadsEachLayout) {
   EXPECT_TRUE(parse_quote(MintDcap(Kind::kSgx5).quote())->sgx);
 }
 
+// Offsets of sgx_report2_body_v1_5_ex_t, which end where the body does.
+TEST(QuoteParser, ReadsTheExtensionOfTdx15) {
+  MintDcap platform(Kind::kTdx5Extended);
+  for (const std::size_t at :
+       {648U, 649U, 680U, 681U, 729U, 777U, 785U, 801U, 817U, 829U, 877U, 884U}) {
+    platform.body[at] = static_cast<std::uint8_t>(at);
+  }
+  const ByteVector bytes = platform.quote();
+  const Quote quote = parse_quote(bytes).value();
+  EXPECT_EQ(quote.signed_part.size(), 54U + 885U);
+  ASSERT_TRUE(quote.td && quote.td->added && quote.td->extension);
+  EXPECT_EQ(quote.td->added->tee_tcb_svn2[0], 6);
+  const TdReport::Extension& extension = *quote.td->extension;
+  EXPECT_EQ(extension.vm_id, 648U & 0xffU);
+  EXPECT_EQ(extension.td_id.front(), 649U & 0xffU);
+  EXPECT_EQ(extension.td_id.back(), 680U & 0xffU);
+  EXPECT_EQ(extension.device_info.front(), 681U & 0xffU);
+  EXPECT_EQ(extension.initial_service_td.front(), 729U & 0xffU);
+  EXPECT_EQ(extension.initial_service_td_attributes.front(), 777U & 0xffU);
+  EXPECT_EQ(extension.initial_cpu_svn.front(), 785U & 0xffU);
+  EXPECT_EQ(extension.initial_tee_tcb_svn.front(), 801U & 0xffU);
+  EXPECT_EQ(extension.initial_fmspc.front(), 817U & 0xffU);
+  EXPECT_EQ(extension.current_service_td.front(), 829U & 0xffU);
+  EXPECT_EQ(extension.current_service_td_attributes.front(), 877U & 0xffU);
+  EXPECT_EQ(extension.current_service_td_attributes.back(), 884U & 0xffU);
+  EXPECT_FALSE(parse_quote(MintDcap(Kind::kTdx5).quote())->td->extension);
+}
+
 TEST(QuoteParser, RefusesOtherVersionsAndKeys) {
   for (const unsigned version : {0U, 1U, 2U, 6U, 0xffffU}) {
     MintDcap platform(Kind::kSgx3);
@@ -68,7 +96,7 @@ TEST(QuoteParser, RefusesOtherTeesAndBodies) {
   unknown.tee_type = 0x82;
   EXPECT_THAT(parse_quote(unknown.quote()),
               FailsWith(ErrorCode::kUnsupported, HasSubstr("TEE type")));
-  for (const unsigned type : {0U, 4U, 0xffffU}) {
+  for (const unsigned type : {0U, 5U, 0xffffU}) {
     MintDcap platform(Kind::kTdx5);
     platform.body_type = static_cast<std::uint16_t>(type);
     EXPECT_THAT(parse_quote(platform.quote()),
@@ -77,6 +105,8 @@ TEST(QuoteParser, RefusesOtherTeesAndBodies) {
   MintDcap size(Kind::kTdx5);
   size.body_type = 2;
   EXPECT_THAT(parse_quote(size.quote()), FailsWith(ErrorCode::kMalformed, HasSubstr("584")));
+  size.body_type = 4;
+  EXPECT_THAT(parse_quote(size.quote()), FailsWith(ErrorCode::kMalformed, HasSubstr("885")));
   MintDcap tee(Kind::kSgx5);
   tee.tee_type = 0x81;
   EXPECT_THAT(parse_quote(tee.quote()), FailsWith(ErrorCode::kMalformed, HasSubstr("TEE")));

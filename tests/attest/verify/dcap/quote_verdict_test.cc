@@ -19,7 +19,7 @@ using Kind = MintDcap::Kind;
 class EveryKind : public ::testing::TestWithParam<Kind> {};
 INSTANTIATE_TEST_SUITE_P(OfQuote, EveryKind,
                          ::testing::Values(Kind::kSgx3, Kind::kSgx4, Kind::kSgx5, Kind::kTdx4,
-                                           Kind::kTdx5OfTdx10, Kind::kTdx5));
+                                           Kind::kTdx5OfTdx10, Kind::kTdx5, Kind::kTdx5Extended));
 
 TEST_P(EveryKind, IsAcceptedAsMade) {
   const MintDcap platform(GetParam());
@@ -85,7 +85,8 @@ TEST_P(EveryKind, BindsItsReportDataExactly) {
 
 class EveryLayout : public ::testing::TestWithParam<Kind> {};
 INSTANTIATE_TEST_SUITE_P(OfQuote, EveryLayout,
-                         ::testing::Values(Kind::kSgx3, Kind::kTdx4, Kind::kTdx5));
+                         ::testing::Values(Kind::kSgx3, Kind::kTdx4, Kind::kTdx5,
+                                           Kind::kTdx5Extended));
 
 TEST_P(EveryLayout, WithAnyByteFlippedIsRefused) {
   const MintDcap platform(GetParam());
@@ -145,6 +146,29 @@ TEST(DcapQuote, ClaimsWhatTheDomainIs) {
   EXPECT_EQ(hex_of(verdict, "td_attributes"), "0000002000000080");
   EXPECT_EQ(hex_of(verdict, "xfam"), "e702060000000000");
   EXPECT_EQ(hex_of(verdict_of(MintDcap(Kind::kTdx4)), "mr_servicetd"), "absent");
+}
+
+// A service TD that was bound after the launch is one as much as one that was bound before.
+TEST(DcapQuote, ClaimsEveryServiceTdOfAnExtendedReport) {
+  const auto service_tds = [](const MintDcap& platform) {
+    const Verdict verdict = verdict_of(platform);
+    std::vector<std::uint8_t> first_bytes;
+    if (!verdict.claims) return first_bytes;
+    for (const Claim& claim : verdict.claims->claims) {
+      if (claim.name == "mr_servicetd") first_bytes.push_back(claim.value[0]);
+    }
+    return first_bytes;
+  };
+  using Bound = std::vector<std::uint8_t>;
+  MintDcap platform(Kind::kTdx5Extended);
+  EXPECT_EQ(service_tds(platform), Bound{0});
+  platform.body[829] = 0x55;  // now
+  EXPECT_EQ(service_tds(platform), (Bound{0, 0x55}));
+  platform.body[600] = platform.body[729] = 0x44;  // at the start
+  EXPECT_EQ(service_tds(platform), (Bound{0x44, 0x55}));
+  platform.body[729] = 0x33;
+  EXPECT_EQ(service_tds(platform), (Bound{0x33, 0x44, 0x55}));
+  EXPECT_EQ(service_tds(MintDcap(Kind::kTdx5)), Bound{0});
 }
 
 TEST(DcapQuote, RefusesReservedBitsOfAnEnclave) {
