@@ -12,6 +12,7 @@ namespace internal {
 std::string why_not_a_value(const ClaimName& claim, Bytes value) {
   switch (claim.kind) {
     case ClaimKind::kBytes:
+    case ClaimKind::kBits:
     case ClaimKind::kBytesSet: {
       if (std::find(claim.sizes.begin(), claim.sizes.end(), value.size()) == claim.sizes.end()) {
         std::string sizes;
@@ -44,15 +45,85 @@ std::string why_not_a_value(const ClaimName& claim, Bytes value) {
   return "is of no known kind";
 }
 
+const bundle::ClaimRule* find_rule(const bundle::Environment& environment, std::string_view claim) {
+  for (const bundle::ClaimRule& rule : environment.rules) {
+    if (rule.claim == claim) return &rule;
+  }
+  return nullptr;
+}
+
+bool is_mandatory(const ClaimName& claim, const bundle::Environment& environment) {
+  if (claim.mandatory) return true;
+  if (claim.mandatory_with_gpu) {
+    return std::any_of(environment.rules.begin(), environment.rules.end(),
+                       [](const auto& rule) { return rule.claim.starts_with(kGpuPrefix); });
+  }
+  if (claim.mandatory_where.claim.empty()) return false;
+  const bundle::ClaimRule* rule = find_rule(environment, claim.mandatory_where.claim);
+  if (rule == nullptr) return false;  // which is mandatory itself
+  const auto& accepted = rule->accepted;
+  return !rule->ignore_because.empty() ||
+         std::any_of(accepted.begin(), accepted.end(), [&](const ByteVector& value) {
+           return as_text(value) == claim.mandatory_where.value;
+         });
+}
+
 std::string missing_claims(const TeeClaims& tee, const bundle::Environment& environment) {
   std::string missing;
   for (const ClaimName& claim : tee.claims) {
-    const bool stated = std::any_of(environment.rules.begin(), environment.rules.end(),
-                                    [&](const auto& rule) { return rule.claim == claim.name; });
-    if (claim.mandatory && !stated)
-      missing += (missing.empty() ? "" : ", ") + std::string(claim.name);
+    if (find_rule(environment, claim.name) != nullptr || !is_mandatory(claim, environment))
+      continue;
+    missing += (missing.empty() ? "" : ", ") + std::string(claim.name);
   }
   return missing;
+}
+
+namespace {
+
+bool has_size_of(const ClaimName& claim, Bytes mask) {
+  return std::find(claim.sizes.begin(), claim.sizes.end(), mask.size()) != claim.sizes.end();
+}
+
+std::string why_not_bits(const ClaimName& claim, Bytes require, Bytes allow) {
+  if (claim.kind != ClaimKind::kBits) return "is no mask of bits";
+  for (const Bytes mask : {require, allow}) {
+    if (!mask.empty() && !has_size_of(claim, mask)) return why_not_a_value(claim, mask);
+  }
+  const auto all = [](Bytes mask, std::uint8_t byte) {
+    return !mask.empty() &&
+           std::all_of(mask.begin(), mask.end(), [&](auto b) { return b == byte; });
+  };
+  if (all(require, 0)) return "has no bit in require_bits, which demands nothing";
+  if (all(allow, 0xff)) return "has every bit in allow_bits, which demands nothing";
+  for (std::size_t i = 0; i < require.size() && i < allow.size(); ++i) {
+    if ((require[i] & ~allow[i]) != 0) return "has bits in require_bits that allow_bits lacks";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string why_not_a_rule(const ClaimName& claim, const bundle::ClaimRule& rule) {
+  if (rule.form_count() != 1) {
+    return "takes one of accept and require, minimum, maximum, require_bits and allow_bits, ignore";
+  }
+  if (!rule.ignore_because.empty()) return "";
+  if (claim.bad_news && claim.kind == ClaimKind::kFlag) {
+    return "is claimed only where it holds: leave the rule out to refuse it, or write { ignore = "
+           "\"because …\" }";
+  }
+  if (rule.minimum != 0 || rule.maximum != 0) {
+    const char* bound = rule.minimum != 0 ? "minimum" : "maximum";
+    if (claim.kind != ClaimKind::kNumber) return std::string("is no number and has no ") + bound;
+    const bool fits = ((rule.minimum | rule.maximum) >> 63U) == 0;
+    return fits ? "" : std::string("has a ") + bound + " of 2^63 or more";
+  }
+  if (!rule.require_bits.empty() || !rule.allow_bits.empty()) {
+    return why_not_bits(claim, rule.require_bits, rule.allow_bits);
+  }
+  if (!rule.required.empty() && !claim.is_set()) return "occurs once: write accept";
+  if (!rule.required.empty() && claim.bad_news) return "is bad news, which nobody requires";
+  return "";
 }
 
 bool may_ignore(const ClaimName& claim, const bundle::Environment& environment) {
@@ -61,11 +132,9 @@ bool may_ignore(const ClaimName& claim, const bundle::Environment& environment) 
   const auto is_zero = [](const ByteVector& value) {
     return std::all_of(value.begin(), value.end(), [](auto byte) { return byte == 0; });
   };
-  return std::any_of(environment.rules.begin(), environment.rules.end(),
-                     [&](const bundle::ClaimRule& rule) {
-                       return rule.claim == claim.or_stated && !rule.accepted.empty() &&
-                              std::none_of(rule.accepted.begin(), rule.accepted.end(), is_zero);
-                     });
+  const bundle::ClaimRule* other = find_rule(environment, claim.or_stated);
+  return other != nullptr && !other->accepted.empty() &&
+         std::none_of(other->accepted.begin(), other->accepted.end(), is_zero);
 }
 
 ByteVector number_value(std::uint64_t number) {
@@ -94,29 +163,27 @@ Error refused(const std::string& why) {
   return Error(ErrorCode::kRefused, why);
 }
 
-Status check_rule(const ClaimName& claim, const bundle::ClaimRule& rule) {
-  const int set = (rule.accepted.empty() ? 0 : 1) + (rule.minimum == 0 ? 0 : 1) +
-                  (rule.ignore_because.empty() ? 0 : 1) + (rule.maximum == 0 ? 0 : 1);
-  if (set != 1) {
-    return refused("a rule accepts values, states a minimum or a maximum, or ignores: one of them");
-  }
-  if (!rule.ignore_because.empty()) {
-    return internal::is_reason(rule.ignore_because)
-               ? done()
-               : refused("a reason that is not printable text");
-  }
-  if (rule.minimum != 0 || rule.maximum != 0) {
-    if (claim.kind != ClaimKind::kNumber || ((rule.minimum | rule.maximum) >> 63U) != 0) {
-      return refused("a minimum or maximum for what is no number");
-    }
-    return done();
-  }
-  if (rule.accepted.size() > kMaxAccepted) return refused("more than 1024 accepted values");
-  for (std::size_t i = 0; i < rule.accepted.size(); ++i) {
-    const std::string why = internal::why_not_a_value(claim, rule.accepted[i]);
+Status check_values(const ClaimName& claim, const std::vector<ByteVector>& values) {
+  if (values.size() > kMaxAccepted) return refused("more than 1024 accepted values");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string why = internal::why_not_a_value(claim, values[i]);
     if (!why.empty()) return refused("a value of this claim " + why);
-    if (i > 0 && !(rule.accepted[i - 1] < rule.accepted[i])) {
-      return refused("accepted values out of order");
+    if (i > 0 && !(values[i - 1] < values[i])) return refused("values out of order");
+  }
+  return done();
+}
+
+Status check_rule(const ClaimName& claim, const bundle::ClaimRule& rule) {
+  const std::string why = internal::why_not_a_rule(claim, rule);
+  if (!why.empty()) return refused(std::string(claim.name) + " " + why);
+  if (!rule.ignore_because.empty() && !internal::is_reason(rule.ignore_because)) {
+    return refused("a reason that is not printable text");
+  }
+  TRY(check_values(claim, rule.accepted));
+  TRY(check_values(claim, rule.required));
+  for (const ByteVector& value : rule.required) {
+    if (std::binary_search(rule.accepted.begin(), rule.accepted.end(), value)) {
+      return refused("a value both accepted and required");
     }
   }
   return done();

@@ -130,6 +130,12 @@ constexpr ClaimName kPsa[] = {
     {"signer_id", ClaimKind::kBytesSet, kOptional, kHashes, {}, false, false, false, kNeverEmpty},
 };
 
+// A level that one product alone has, and each of its reports.
+constexpr ClaimName of_product(ClaimName claim, std::string_view product) {
+  claim.mandatory_where = {"product", product};
+  return claim;
+}
+
 constexpr ClaimName kSevSnp[] = {
     {"abi_version", ClaimKind::kNumber, kOptional},
     {"aes_256_xts_required", ClaimKind::kFlag, kOptional},
@@ -154,7 +160,7 @@ constexpr ClaimName kSevSnp[] = {
     {"host_data", ClaimKind::kBytes, kMandatory, k32},
     {"id_key_digest", ClaimKind::kBytes, kOptional, k48},
     {"image_id", ClaimKind::kBytes, kOptional, k16},
-    {"launch_mitigations", ClaimKind::kBytes, kOptional, k8},
+    {"launch_mitigations", ClaimKind::kBits, kOptional, k8},
     {"launch_tcb_bootloader", ClaimKind::kNumber, kOptional},
     {"launch_tcb_fmc", ClaimKind::kNumber, kOptional},
     {"launch_tcb_microcode", ClaimKind::kNumber, kOptional},
@@ -162,7 +168,7 @@ constexpr ClaimName kSevSnp[] = {
     {"launch_tcb_tee", ClaimKind::kNumber, kOptional},
     {"measurement", ClaimKind::kBytes, kMandatory, k48},
     {"migrate_ma", ClaimKind::kFlag, kMandatory},
-    {"mitigations", ClaimKind::kBytes, kOptional, k8},
+    {"mitigations", ClaimKind::kBits, kOptional, k8},
     {"page_swap_disabled", ClaimKind::kFlag, kOptional},
     {"product", ClaimKind::kText, kMandatory, {}, kSnpProducts},
     {"provisional", ClaimKind::kFlag, kOptional, {}, {}, false, kBadNews},
@@ -178,7 +184,7 @@ constexpr ClaimName kSevSnp[] = {
     {"smt_enabled", ClaimKind::kFlag, kOptional},
     {"snp_firmware_version", ClaimKind::kNumber, kOptional},
     {"tcb_bootloader", ClaimKind::kNumber, kMandatory},
-    {"tcb_fmc", ClaimKind::kNumber, kOptional},
+    of_product({"tcb_fmc", ClaimKind::kNumber}, "Turin"),
     {"tcb_microcode", ClaimKind::kNumber, kMandatory},
     {"tcb_snp", ClaimKind::kNumber, kMandatory},
     {"tcb_tee", ClaimKind::kNumber, kMandatory},
@@ -189,7 +195,7 @@ constexpr ClaimName kSevSnp[] = {
 
 constexpr ClaimName kSgx[] = {
     {"advisories", ClaimKind::kTextSet, kOptional, {}, {}, false, kBadNews},
-    {"attributes", ClaimKind::kBytes, kOptional, k16},
+    {"attributes", ClaimKind::kBits, kOptional, k16},
     {"config_id", ClaimKind::kBytes, kOptional, k64},
     {"config_svn", ClaimKind::kNumber, kOptional},
     {"debug", ClaimKind::kFlag, kMandatory},
@@ -234,13 +240,14 @@ constexpr ClaimName kTdxQuote[] = {
     {"rtmr2", ClaimKind::kBytes, kMandatory, k48},
     {"rtmr3", ClaimKind::kBytes, kMandatory, k48},
     {"sept_ve_disable", ClaimKind::kFlag, kMandatory},
+    {"service_td", ClaimKind::kFlag, kOptional, {}, {}, false, kBadNews},
     {"smt_enabled", ClaimKind::kFlag, kOptional},
     {"tcb_date", ClaimKind::kNumber, kOptional},
     {"tcb_evaluation", ClaimKind::kNumber, kOptional},
     {"tcb_status", ClaimKind::kText, kMandatory, {}, kIntelTcb},
-    {"td_attributes", ClaimKind::kBytes, kOptional, k8},
+    {"td_attributes", ClaimKind::kBits, kOptional, k8},
     {"tee_tcb_svn", ClaimKind::kNumber, kMandatory},
-    {"xfam", ClaimKind::kBytes, kOptional, k8},
+    {"xfam", ClaimKind::kBits, kOptional, k8},
 };
 
 // What the log says that is replayed to the RTMRs.
@@ -287,7 +294,7 @@ constexpr ClaimName kTpmQuote[] = {
     {"pcr9", ClaimKind::kBytes, kOptional, k32},
     {"pcr9_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr_digest", ClaimKind::kBytes, kMandatory, k32},
-    {"pcr_selection", ClaimKind::kBytes, kMandatory, k3},
+    {"pcr_selection", ClaimKind::kBits, kMandatory, k3},
     {"reset_count", ClaimKind::kNumber, kOptional},
     {"restart_count", ClaimKind::kNumber, kOptional},
     {"secure_boot", ClaimKind::kFlag, kOptional},
@@ -295,6 +302,7 @@ constexpr ClaimName kTpmQuote[] = {
 
 constexpr ClaimName kTpmDevice[] = {
     {"ak_name", ClaimKind::kBytes, kOptional, kTpmNames},
+    {"ak_purpose_unstated", ClaimKind::kFlag, kOptional, {}, {}, false, kBadNews},
     {"ek_name", ClaimKind::kBytes, kMandatory, kTpmNames},
 };
 

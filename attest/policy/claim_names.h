@@ -10,6 +10,7 @@ namespace sealpack::policy {
 // How the value of a claim is written in a rule and held in ClaimRule::accepted.
 enum class ClaimKind {
   kBytes,   // hex in text; the bytes themselves
+  kBits,    // as kBytes, a mask of bits. Rules may state which bits are set and which may be
   kFlag,    // true or false; one byte, 1 or 0
   kNumber,  // a whole number below 2^63; 8 bytes, big-endian. Rules may state a minimum instead
   kText,    // a string; its UTF-8 bytes
@@ -33,7 +34,7 @@ struct ClaimName {
   // The value of all zeros marks a debug environment and is never accepted.
   bool zero_is_debug = false;
   // Evidence that makes the claim is refused where no rule is there for it: what it says is bad
-  // news.
+  // news. A flag is made only where it holds, and takes no rule but one that ignores it.
   bool bad_news = false;
   // A rule that ignores it accepts nothing, unless another accepts values of the claim `or_stated`,
   // where there is one.
@@ -42,10 +43,25 @@ struct ClaimName {
   bool never_empty = false;
   std::string_view or_stated = {};
 
+  // A policy must have a rule for it that may accept `value` (a text) of the claim `claim`.
+  struct Where {
+    std::string_view claim;
+    std::string_view value;
+  };
+  Where mandatory_where = {};
+  // Of the GPU beside a TEE: a policy must have a rule for it that has one for any claim of the
+  // GPU, and so must one that is to accept evidence with a GPU.
+  bool mandatory_with_gpu = false;
+
   bool is_set() const { return kind == ClaimKind::kBytesSet || kind == ClaimKind::kTextSet; }
-  bool is_bytes() const { return kind == ClaimKind::kBytes || kind == ClaimKind::kBytesSet; }
+  bool is_bytes() const {
+    return kind == ClaimKind::kBytes || kind == ClaimKind::kBits || kind == ClaimKind::kBytesSet;
+  }
   bool is_text() const { return kind == ClaimKind::kText || kind == ClaimKind::kTextSet; }
 };
+
+// How the names of claims about the GPU beside a TEE begin.
+inline constexpr std::string_view kGpuPrefix = "gpu_";
 
 struct TeeClaims {
   std::string_view tee;

@@ -28,6 +28,7 @@ std::string text_in_toml(std::string_view text) {
 std::string value_in_toml(const ClaimName& claim, Bytes value) {
   switch (claim.kind) {
     case ClaimKind::kBytes:
+    case ClaimKind::kBits:
     case ClaimKind::kBytesSet:
       return text_in_toml(to_hex(value));
     case ClaimKind::kFlag:

@@ -11,7 +11,6 @@
 
 namespace sealpack::policy::internal {
 
-inline constexpr std::string_view kGpuPrefix = "gpu_";
 inline constexpr std::array<std::string_view, 2> kGpuArchitectures{"blackwell", "hopper"};
 inline constexpr std::array<std::string_view, 4> kGpuModes{"multi-gpu", "protected-pcie",
                                                            "single-gpu", "unstated"};
@@ -49,7 +48,15 @@ inline constexpr ClaimName kGpuAfter[] = {
     {"gpu_vbios_version", ClaimKind::kText},
 };
 
-// Of a GPU beside a TEE: a policy that has no rule for them does not care what GPU is there.
+// Claims that say what a GPU is: nobody knows with whom he shares a model without them.
+inline constexpr std::string_view kGpuMandatory[] = {
+    "gpu_architecture", "gpu_driver_version", "gpu_measurements", "gpu_mode", "gpu_vbios_version"};
+constexpr bool is_mandatory_of_gpu(std::string_view name) {
+  return std::find(std::begin(kGpuMandatory), std::end(kGpuMandatory), name) !=
+         std::end(kGpuMandatory);
+}
+
+// Of a GPU beside a TEE.
 constexpr auto make_gpu_claims() {
   std::array<ClaimName, std::size(kGpuBefore) + kGpuMeasurementCount + std::size(kGpuAfter)> rows;
   auto out = std::copy(std::begin(kGpuBefore), std::end(kGpuBefore), rows.begin());
@@ -60,18 +67,17 @@ constexpr auto make_gpu_claims() {
   return rows;
 }
 inline constexpr auto kGpuBeside = make_gpu_claims();
+  for (ClaimName& row : rows) row.mandatory_with_gpu = is_mandatory_of_gpu(row.name);
 
 // Of a GPU alone: its nonce is what the evidence is bound to, and no claim.
 constexpr auto make_gpu_alone_claims() {
-  constexpr std::string_view kMandatory[] = {"architecture", "driver_version", "measurements",
-                                             "mode", "vbios_version"};
   std::array<ClaimName, kGpuBeside.size() - 1> rows;
   auto out = rows.begin();
   for (ClaimName row : kGpuBeside) {
     row.name.remove_prefix(kGpuPrefix.size());
     if (row.name == "nonce") continue;
-    row.mandatory =
-        std::find(std::begin(kMandatory), std::end(kMandatory), row.name) != std::end(kMandatory);
+    row.mandatory = row.mandatory_with_gpu;
+    row.mandatory_with_gpu = false;
     *out++ = row;
   }
   return rows;

@@ -2,6 +2,7 @@
 #include "attest/policy/judge.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "attest/policy/check_policy.h"
 #include "attest/policy/claim_text.h"
@@ -11,16 +12,33 @@ namespace {
 
 using internal::parse_number_value;
 
+bool is_listed(const std::vector<ByteVector>& values, Bytes value) {
+  return std::any_of(values.begin(), values.end(), [&](const ByteVector& one) {
+    return std::equal(one.begin(), one.end(), value.begin(), value.end());
+  });
+}
+
 std::string accepted_text(const ClaimName& claim, const bundle::ClaimRule& rule) {
   constexpr std::size_t kShown = 8;
   std::string out;
-  for (std::size_t i = 0; i < std::min(kShown, rule.accepted.size()); ++i) {
-    out += (i == 0 ? "" : " or ") + value_for_people(claim, rule.accepted[i]);
+  std::size_t count = 0;
+  for (const auto* values : {&rule.required, &rule.accepted}) {
+    for (const ByteVector& value : *values) {
+      if (count++ < kShown) out += (out.empty() ? "" : " or ") + value_for_people(claim, value);
+    }
   }
-  if (rule.accepted.size() > kShown) {
-    out += " or " + std::to_string(rule.accepted.size() - kShown) + " more";
-  }
+  if (count > kShown) out += " or " + std::to_string(count - kShown) + " more";
   return out;
+}
+
+// The bits of `value` that `other`, of the same size, lacks; empty for none.
+std::string bits_not_in(Bytes other, Bytes value) {
+  ByteVector out(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    out[i] = static_cast<std::uint8_t>(value[i] & ~unsigned{other[i]});
+  }
+  const bool none = std::all_of(out.begin(), out.end(), [](auto byte) { return byte == 0; });
+  return none ? "" : to_hex(out);
 }
 
 bool is_zero(Bytes value) {
@@ -28,10 +46,9 @@ bool is_zero(Bytes value) {
 }
 
 // The claims of one piece of evidence against one environment of a policy.
-class Judgement {
+class Judge {
  public:
-  Judgement(const attest::Claims& claims, const TeeClaims& tee,
-            const bundle::Environment& environment)
+  Judge(const attest::Claims& claims, const TeeClaims& tee, const bundle::Environment& environment)
       : claims_(claims), tee_(tee), environment_(environment) {}
 
   std::vector<Reason> reasons() && {
@@ -43,13 +60,6 @@ class Judgement {
 
  private:
   void refuse(const char* code, std::string text) { reasons_.push_back({code, std::move(text)}); }
-
-  const bundle::ClaimRule* rule_for(std::string_view name) const {
-    for (const bundle::ClaimRule& rule : environment_.rules) {
-      if (rule.claim == name) return &rule;
-    }
-    return nullptr;
-  }
 
   std::vector<Bytes> values_of(std::string_view name) const {
     std::vector<Bytes> values;
@@ -83,13 +93,16 @@ class Judgement {
   }
 
   void judge_claim(const ClaimName& claim) {
-    const bundle::ClaimRule* rule = rule_for(claim.name);
+    const bundle::ClaimRule* rule = internal::find_rule(environment_, claim.name);
     const std::vector<Bytes> values = values_of(claim.name);
     if (rule == nullptr) return judge_unstated(claim, values);
-    if (!has_one_form(*rule)) return refuse_rule(claim);
+    // Of a rule that says two things only one would be looked at.
+    const std::string why = internal::why_not_a_rule(claim, *rule);
+    if (!why.empty()) return refuse_rule(claim, why);
     if (!rule->ignore_because.empty()) return judge_ignored(claim);
     if (values.empty()) {
-      if (claim.is_set() && !claim.mandatory && !claim.never_empty) return;  // the empty set
+      const bool may_be_empty = claim.is_set() && !claim.mandatory && !claim.never_empty;
+      if (may_be_empty && rule->required.empty()) return;
       refuse("policy.claim-missing", "the evidence says nothing about " + std::string(claim.name) +
                                          ", for which the policy demands " + demand(claim, *rule));
       return;
@@ -100,18 +113,26 @@ class Judgement {
       return;
     }
     for (const Bytes value : values) judge_value(claim, *rule, value);
+    judge_required(claim, *rule, values);
   }
 
-  // Of a rule that says two things only one would be looked at.
-  static bool has_one_form(const bundle::ClaimRule& rule) {
-    return int{!rule.accepted.empty()} + int{rule.minimum != 0} + int{rule.maximum != 0} +
-               int{!rule.ignore_because.empty()} ==
-           1;
+  void refuse_rule(const ClaimName& claim, const std::string& why) {
+    const std::string name(claim.name);
+    refuse("policy.unknown-rule", "the policy has a rule for " + name +
+                                      " that this version cannot apply: " + name + " " + why);
   }
 
-  void refuse_rule(const ClaimName& claim) {
-    refuse("policy.unknown-rule", "the policy has a rule for " + std::string(claim.name) +
-                                      " that this version cannot apply");
+  void judge_required(const ClaimName& claim, const bundle::ClaimRule& rule,
+                      const std::vector<Bytes>& values) {
+    for (const ByteVector& required : rule.required) {
+      const bool made = std::any_of(values.begin(), values.end(), [&](Bytes value) {
+        return std::equal(value.begin(), value.end(), required.begin(), required.end());
+      });
+      if (made) continue;
+      refuse("policy.value-missing", std::string(claim.name) + " is never " +
+                                         value_for_people(claim, required) +
+                                         ", which the policy requires");
+    }
   }
 
   void judge_ignored(const ClaimName& claim) {
@@ -123,9 +144,14 @@ class Judgement {
   }
 
   void judge_unstated(const ClaimName& claim, const std::vector<Bytes>& values) {
-    if (claim.mandatory) {
+    if (internal::is_mandatory(claim, environment_)) {
       refuse("policy.not-stated", "the policy has no rule for " + std::string(claim.name) +
                                       ", which " + environment_.tee + " policies must have");
+      return;
+    }
+    if (claim.mandatory_with_gpu && has_gpu()) {
+      refuse("policy.not-stated", "there is a GPU beside the TEE, and the policy has no rule for " +
+                                      std::string(claim.name));
       return;
     }
     if (!claim.bad_news) return;
@@ -135,6 +161,11 @@ class Judgement {
                                       ", and the policy has no rule for " +
                                       std::string(claim.name));
     }
+  }
+
+  bool has_gpu() const {
+    return std::any_of(claims_.claims.begin(), claims_.claims.end(),
+                       [](const attest::Claim& one) { return one.name.starts_with(kGpuPrefix); });
   }
 
   static bool possible(const ClaimName& claim, Bytes value) {
@@ -157,23 +188,35 @@ class Judgement {
              name + " is all zeros, which marks a debug environment and is never accepted");
       return;
     }
-    if (!rule.accepted.empty()) {
-      const bool listed =
-          std::any_of(rule.accepted.begin(), rule.accepted.end(), [&](const ByteVector& one) {
-            return std::equal(one.begin(), one.end(), value.begin(), value.end());
-          });
-      if (!listed) {
-        refuse("policy.not-accepted", name + " is " + value_for_people(claim, value) +
-                                          ", accepted is " + accepted_text(claim, rule));
-      }
-      return;
+    if (claim.kind == ClaimKind::kBits) judge_bits(claim, rule, value);
+    if (claim.kind == ClaimKind::kNumber) judge_number(claim, rule, value);
+    if (rule.accepted.empty() && rule.required.empty()) return;
+    if (is_listed(rule.accepted, value) || is_listed(rule.required, value)) return;
+    refuse("policy.not-accepted", name + " is " + value_for_people(claim, value) +
+                                      ", accepted is " + accepted_text(claim, rule));
+  }
+
+  void judge_bits(const ClaimName& claim, const bundle::ClaimRule& rule, Bytes value) {
+    const std::string is = std::string(claim.name) + " is " + to_hex(value);
+    for (const ByteVector& mask : {rule.require_bits, rule.allow_bits}) {
+      if (mask.empty() || mask.size() == value.size()) continue;
+      return refuse("policy.unknown-value", is + ", the policy speaks of the bits " + to_hex(mask));
     }
-    judge_number(claim, rule, value);
+    if (!rule.require_bits.empty()) {
+      const std::string missing = bits_not_in(value, rule.require_bits);
+      if (!missing.empty()) refuse("policy.bits-missing", is + ", without the bits " + missing);
+    }
+    if (!rule.allow_bits.empty()) {
+      const std::string others = bits_not_in(rule.allow_bits, value);
+      if (!others.empty()) {
+        refuse("policy.bits-not-allowed",
+               is + ", with the bits " + others + ", allowed are " + to_hex(rule.allow_bits));
+      }
+    }
   }
 
   void judge_number(const ClaimName& claim, const bundle::ClaimRule& rule, Bytes value) {
     const std::string name(claim.name);
-    if (claim.kind != ClaimKind::kNumber) return refuse_rule(claim);
     const std::uint64_t number = parse_number_value(value);
     if (rule.minimum != 0 && number < rule.minimum) {
       refuse("policy.below-minimum", name + " is " + std::to_string(number) + ", at least " +
@@ -188,6 +231,8 @@ class Judgement {
   static std::string demand(const ClaimName& claim, const bundle::ClaimRule& rule) {
     if (rule.minimum != 0) return "at least " + std::to_string(rule.minimum);
     if (rule.maximum != 0) return "at most " + std::to_string(rule.maximum);
+    if (!rule.require_bits.empty()) return "the bits " + to_hex(rule.require_bits);
+    if (!rule.allow_bits.empty()) return "no bits but " + to_hex(rule.allow_bits);
     return accepted_text(claim, rule);
   }
 
@@ -210,19 +255,43 @@ std::vector<Reason> no_environment(const attest::Claims& claims,
                              ", but " + admitted}};
 }
 
+// Counted as `policy show` does.
+std::string environment_name(std::size_t index) {
+  return "environment " + std::to_string(index + 1) + ": ";
+}
+
 }  // namespace
 
-std::vector<Reason> judge(const attest::Claims& claims, const bundle::MeasurementPolicy& policy) {
+Judgement judge_all(const attest::Claims& claims, const bundle::MeasurementPolicy& policy) {
   if (!policy.requires_attestation()) return {};
   const TeeClaims* tee = find_tee(claims.tee);
-  std::optional<std::vector<Reason>> closest;
-  for (const bundle::Environment& environment : policy.environments) {
+  std::vector<std::vector<Reason>> refusals;
+  for (std::size_t i = 0; i < policy.environments.size(); ++i) {
+    const bundle::Environment& environment = policy.environments[i];
     if (tee == nullptr || environment.tee != claims.tee) continue;
-    std::vector<Reason> reasons = Judgement(claims, *tee, environment).reasons();
+    std::vector<Reason> reasons = Judge(claims, *tee, environment).reasons();
     if (reasons.empty()) return {};
-    if (!closest || reasons.size() < closest->size()) closest = std::move(reasons);
+    if (policy.environments.size() > 1) {
+      for (Reason& one : reasons) one.text = environment_name(i) + one.text;
+    }
+    refusals.push_back(std::move(reasons));
   }
-  return closest ? std::move(*closest) : no_environment(claims, policy);
+  if (refusals.empty()) return {no_environment(claims, policy), {}};
+  const auto closest =
+      std::min_element(refusals.begin(), refusals.end(),
+                       [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  Judgement out{std::move(*closest), {}};
+  refusals.erase(closest);
+  for (std::vector<Reason>& reasons : refusals) {
+    const std::size_t room = kMaxOtherReasons - out.others.size();
+    reasons.resize(std::min(room, reasons.size()));
+    std::move(reasons.begin(), reasons.end(), std::back_inserter(out.others));
+  }
+  return out;
+}
+
+std::vector<Reason> judge(const attest::Claims& claims, const bundle::MeasurementPolicy& policy) {
+  return judge_all(claims, policy).reasons;
 }
 
 }  // namespace sealpack::policy

@@ -36,55 +36,64 @@ Result<ByteVector> parse_value(const ClaimName& claim, const TomlScalar& scalar,
   return value;
 }
 
-Status parse_accepted(const ClaimName& claim, const std::vector<TomlScalar>& scalars,
-                      const TomlTable& at, bundle::ClaimRule& rule) {
-  if (scalars.empty()) return at.error_at(kBad, "accept", "accept lists at least one value");
-  if (scalars.size() > kMaxAccepted) {
-    return at.error_at(ErrorCode::kLimit, "accept", "accept lists at most 1024 values");
+// The values of `key`, accept or require; none where it is not there.
+Result<std::vector<ByteVector>> parse_values(const ClaimName& claim, TomlTable& table,
+                                             const std::string& key) {
+  std::vector<ByteVector> values;
+  const auto scalars = TRY(table.list(key));
+  if (!scalars) return values;
+  if (scalars->empty()) return table.error_at(kBad, key, key + " lists at least one value");
+  if (scalars->size() > kMaxAccepted) {
+    return table.error_at(ErrorCode::kLimit, key, key + " lists at most 1024 values");
   }
-  for (const TomlScalar& scalar : scalars) {
-    ByteVector value = TRY(parse_value(claim, scalar, at));
-    if (std::find(rule.accepted.begin(), rule.accepted.end(), value) != rule.accepted.end()) {
-      return at.error_at(kBad, scalar.position, "the same value twice");
+  for (const TomlScalar& scalar : *scalars) {
+    ByteVector value = TRY(parse_value(claim, scalar, table));
+    if (std::find(values.begin(), values.end(), value) != values.end()) {
+      return table.error_at(kBad, scalar.position, "the same value twice");
     }
-    rule.accepted.push_back(std::move(value));
+    values.push_back(std::move(value));
   }
-  std::sort(rule.accepted.begin(), rule.accepted.end());
-  return done();
+  std::sort(values.begin(), values.end());
+  return values;
 }
 
-// A minimum or a maximum of `claim`, by `key`.
-Result<std::uint64_t> parse_bound(const ClaimName& claim, TomlTable& table, const std::string& key,
-                                  const char* at_zero) {
+// A minimum or a maximum, by `key`; 0 where it is not there.
+Result<std::uint64_t> parse_bound(TomlTable& table, const std::string& key, const char* at_zero) {
   const auto bound = TRY(table.number(key));
-  if (!bound) return std::uint64_t{0};
-  if (claim.kind != ClaimKind::kNumber) {
-    return table.error_at(kBad, key, std::string(claim.name) + " is no number and has no " + key);
+  if (bound == 0U) return table.error_at(kBad, key, "a " + key + " of 0 " + at_zero);
+  return bound.value_or(0);
+}
+
+Result<ByteVector> parse_bits(TomlTable& table, const std::string& key) {
+  const auto text = TRY(table.text(key));
+  if (!text) return ByteVector();
+  auto bits = from_hex(*text);
+  if (!bits.ok() || bits->empty()) {
+    return table.error_at(kBad, key, key + " is written in hex, as long as the claim");
   }
-  if (*bound == 0) return table.error_at(kBad, key, "a " + key + " of 0 " + at_zero);
-  return *bound;
+  return bits;
 }
 
 Result<bundle::ClaimRule> parse_rule(const ClaimName& claim, TomlTable table) {
   bundle::ClaimRule rule;
   rule.claim = claim.name;
-  const auto accepted = TRY(table.list("accept"));
+  rule.accepted = TRY(parse_values(claim, table, "accept"));
+  rule.required = TRY(parse_values(claim, table, "require"));
   rule.minimum =
-      TRY(parse_bound(claim, table, "minimum", "demands nothing; write ignore = \"because …\""));
-  rule.maximum = TRY(parse_bound(claim, table, "maximum", "is one value; write accept = [0]"));
-  const auto reason = TRY(table.text("ignore"));
-  TRY(table.finish());
-  if (int{accepted.has_value()} + int{rule.minimum != 0} + int{rule.maximum != 0} +
-          int{reason.has_value()} !=
-      1) {
-    return table.error_at(kBad, "", rule.claim + " takes one of accept, minimum, maximum, ignore");
+      TRY(parse_bound(table, "minimum", "demands nothing; write ignore = \"because …\""));
+  rule.maximum = TRY(parse_bound(table, "maximum", "is one value; write accept = [0]"));
+  rule.require_bits = TRY(parse_bits(table, "require_bits"));
+  rule.allow_bits = TRY(parse_bits(table, "allow_bits"));
+  rule.ignore_because = TRY(table.text("ignore")).value_or("");
+  if (table.has("ignore") && !internal::is_reason(rule.ignore_because)) {
+    return table.error_at(kBad, "ignore", "ignore gives the reason, in printable text");
   }
-  if (accepted) TRY(parse_accepted(claim, *accepted, table, rule));
-  if (reason) {
-    if (!internal::is_reason(*reason)) {
-      return table.error_at(kBad, "ignore", "ignore gives the reason, in printable text");
-    }
-    rule.ignore_because = *reason;
+  TRY(table.finish());
+  const std::string why = internal::why_not_a_rule(claim, rule);
+  if (!why.empty()) return table.error_at(kBad, "", rule.claim + " " + why);
+  for (const ByteVector& value : rule.required) {
+    if (!std::binary_search(rule.accepted.begin(), rule.accepted.end(), value)) continue;
+    return table.error_at(kBad, "require", "what require lists is accepted: list it once");
   }
   return rule;
 }

@@ -18,7 +18,11 @@ namespace sealpack::policy {
 //   measurement = { accept = ["9f2c…"] }  hex, texts, numbers or true/false, by the kind of claim
 //   debug = { accept = [false] }
 //   tcb_snp = { minimum = 21 }            at least 1; { maximum = 300 } likewise
+//   mitigations = { require_bits = "…", allow_bits = "…" }   of masks of bits: one or both, in hex
 //   host_data = { ignore = "nothing is configured at launch" }
+//
+// Of a claim that occurs several times `accept` lists what may occur; `require` what has to, and
+// may. Nothing else is accepted there: { require = ["…"], accept = ["…"] }, one or both.
 //
 //   [answer]                              what may leave the secure side
 //   form = "rounded"                      "scores", "rounded" or "top-1"

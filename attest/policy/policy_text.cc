@@ -8,10 +8,10 @@ namespace sealpack::policy {
 
 namespace {
 
-std::string joined_values(const ClaimName& claim, const bundle::ClaimRule& rule,
+std::string joined_values(const ClaimName& claim, const std::vector<ByteVector>& values,
                           const char* separator) {
   std::string out;
-  for (const ByteVector& value : rule.accepted) {
+  for (const ByteVector& value : values) {
     out += (out.empty() ? "" : separator) + value_in_toml(claim, value);
   }
   return out;
@@ -33,7 +33,35 @@ std::string rule_text(const ClaimName& claim, const bundle::ClaimRule& rule) {
   if (!rule.ignore_because.empty()) return "{ ignore = " + text_in_toml(rule.ignore_because) + " }";
   if (rule.minimum != 0) return "{ minimum = " + std::to_string(rule.minimum) + " }";
   if (rule.maximum != 0) return "{ maximum = " + std::to_string(rule.maximum) + " }";
-  return "{ accept = [" + joined_values(claim, rule, ", ") + "] }";
+  std::string parts;
+  const auto add = [&](const char* key, const std::string& value) {
+    parts += (parts.empty() ? "" : ", ") + std::string(key) + " = " + value;
+  };
+  if (!rule.required.empty()) {
+    add("require", "[" + joined_values(claim, rule.required, ", ") + "]");
+  }
+  if (!rule.accepted.empty()) {
+    add("accept", "[" + joined_values(claim, rule.accepted, ", ") + "]");
+  }
+  if (!rule.require_bits.empty()) add("require_bits", text_in_toml(to_hex(rule.require_bits)));
+  if (!rule.allow_bits.empty()) add("allow_bits", text_in_toml(to_hex(rule.allow_bits)));
+  return "{ " + parts + " }";
+}
+
+// What a rule about values or bits demands, for people.
+std::string demand_line(const ClaimName& claim, const bundle::ClaimRule& rule) {
+  if (!rule.required.empty()) {
+    const std::string others = joined_values(claim, rule.accepted, " or ");
+    return joined_values(claim, rule.required, " and ") +
+           (others.empty() ? ", nothing else" : ", besides only " + others);
+  }
+  if (!rule.accepted.empty()) {
+    return (claim.is_set() ? "nothing but " : "") + joined_values(claim, rule.accepted, " or ");
+  }
+  std::string out;
+  if (!rule.require_bits.empty()) out = "the bits " + to_hex(rule.require_bits) + " are set";
+  if (rule.allow_bits.empty()) return out;
+  return out + (out.empty() ? "no bits but " : ", and none but ") + to_hex(rule.allow_bits);
 }
 
 std::string rule_line(const ClaimName* claim, const bundle::ClaimRule& rule) {
@@ -43,7 +71,7 @@ std::string rule_line(const ClaimName* claim, const bundle::ClaimRule& rule) {
   if (rule.minimum != 0) return rule.claim + ": at least " + std::to_string(rule.minimum);
   if (rule.maximum != 0) return rule.claim + ": at most " + std::to_string(rule.maximum);
   if (claim == nullptr) return printable(rule.claim) + ": a claim that this version does not know";
-  return rule.claim + ": " + joined_values(*claim, rule, " or ");
+  return rule.claim + ": " + demand_line(*claim, rule);
 }
 
 }  // namespace
@@ -82,11 +110,14 @@ std::vector<std::string> explain(const bundle::MeasurementPolicy& policy) {
   }
   if (policy.environments.empty()) return {"nobody"};
   std::vector<std::string> lines;
+  std::size_t next = 1;
   for (const bundle::Environment& environment : policy.environments) {
     const TeeClaims* tee = find_tee(environment.tee);
     const char* warning = environment.tee == "simulated" ? " (SIMULATED: protects nothing)" : "";
-    lines.push_back("whoever proves an environment of type " + printable(environment.tee) +
-                    warning + " with");
+    const bool several = policy.environments.size() > 1;
+    const std::string number = std::to_string(next++);
+    lines.push_back((several ? number + ": " : "") + "whoever proves an environment of type " +
+                    printable(environment.tee) + warning + " with");
     for (const bundle::ClaimRule& rule : environment.rules) {
       const ClaimName* claim = tee == nullptr ? nullptr : find_claim(*tee, rule.claim);
       lines.push_back("  " + rule_line(claim, rule));

@@ -78,6 +78,9 @@ void fill(v1::Policy& out, const MeasurementPolicy& policy) {
       to_rule.set_minimum(rule.minimum);
       to_rule.set_ignore_because(rule.ignore_because);
       to_rule.set_maximum(rule.maximum);
+      to_rule.set_require_bits(text_of(rule.require_bits));
+      to_rule.set_allow_bits(text_of(rule.allow_bits));
+      for (const ByteVector& value : rule.required) to_rule.add_required(text_of(value));
     }
   }
 }

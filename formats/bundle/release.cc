@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/bundle/release.h"
 
+#include <algorithm>
+
 #include "formats/bundle/message_reader.h"
 
 namespace sealpack::bundle {
@@ -12,28 +14,47 @@ constexpr std::size_t kMaxAccepted = 4096;
 constexpr std::size_t kMaxClaimSize = 1024;
 constexpr std::uint32_t kMaxDecimals = 9;
 
+// Values of a claim, `what` for messages: "accepted".
+Result<std::vector<ByteVector>> parse_values(MessageReader& in, std::uint32_t field,
+                                             const std::string& what) {
+  std::vector<ByteVector> values;
+  while (TRY(in.at(field))) {
+    const Bytes value = TRY(in.element(field, what + " value"));
+    if (value.empty() || value.size() > kMaxClaimSize) return in.malformed(what + " value size");
+    if (values.size() == kMaxAccepted) return in.malformed("too many " + what + " values");
+    if (!values.empty() && !(values.back() < to_vector(value))) {
+      return in.malformed(what + " values are not ascending");
+    }
+    values.push_back(to_vector(value));
+  }
+  return values;
+}
+
+Result<ByteVector> parse_bits(MessageReader& in, std::uint32_t field, const char* name) {
+  return to_vector(TRY(in.bytes(field, name, kMaxClaimSize)));
+}
+
 Result<ClaimRule> parse_rule(Bytes message) {
   MessageReader in(message, "policy rule");
   ClaimRule rule;
   rule.claim = TRY(in.text(1, "claim", 64));
-  while (TRY(in.at(2))) {
-    const Bytes value = TRY(in.element(2, "accepted value"));
-    if (value.empty() || value.size() > kMaxClaimSize) return in.malformed("accepted value size");
-    if (rule.accepted.size() == kMaxAccepted) return in.malformed("too many accepted values");
-    if (!rule.accepted.empty() && !(rule.accepted.back() < to_vector(value))) {
-      return in.malformed("accepted values are not ascending");
-    }
-    rule.accepted.push_back(to_vector(value));
-  }
+  rule.accepted = TRY(parse_values(in, 2, "accepted"));
   rule.minimum = TRY(in.u64(3, "minimum"));
   rule.ignore_because = TRY(in.text(4, "reason to ignore", kMaxTextSize));
   rule.maximum = TRY(in.u64(5, "maximum"));
+  rule.require_bits = TRY(parse_bits(in, 6, "required bits"));
+  rule.allow_bits = TRY(parse_bits(in, 7, "allowed bits"));
+  rule.required = TRY(parse_values(in, 8, "required"));
   TRY(in.finish());
 
   if (rule.claim.empty()) return in.malformed("a rule names no claim");
-  const int kinds = (rule.accepted.empty() ? 0 : 1) + (rule.minimum == 0 ? 0 : 1) +
-                    (rule.ignore_because.empty() ? 0 : 1) + (rule.maximum == 0 ? 0 : 1);
-  if (kinds != 1) return in.malformed("a rule states " + std::to_string(kinds) + " conditions");
+  const int forms = rule.form_count();
+  if (forms != 1) return in.malformed("a rule states " + std::to_string(forms) + " conditions");
+  for (const ByteVector& value : rule.required) {
+    if (std::binary_search(rule.accepted.begin(), rule.accepted.end(), value)) {
+      return in.malformed("a value is both accepted and required");
+    }
+  }
   return rule;
 }
 

@@ -8,15 +8,25 @@
 
 namespace sealpack::bundle {
 
-// What an environment must prove about one claim of its evidence: one of the accepted values, at
-// least a minimum, at most a maximum, or nothing for a stated reason. Exactly one of the four is
-// set.
+// What an environment must prove about one claim of its evidence. Exactly one of five forms is set:
+// values (accepted, required or both), a minimum, a maximum, bits (required, allowed or both), or
+// nothing for a stated reason.
 struct ClaimRule {
   std::string claim;                 // "measurement", "debug", "firmware"; closed list per TEE
   std::vector<ByteVector> accepted;  // ascending, distinct
   std::uint64_t minimum = 0;
   std::string ignore_because;
   std::uint64_t maximum = 0;
+  ByteVector require_bits = {};  // as long as the claim: these are set in it; empty: not stated
+  ByteVector allow_bits = {};    // likewise: no others are
+  // Of a claim that occurs several times: each of these occurs, and is accepted. Ascending,
+  // distinct, none of `accepted`.
+  std::vector<ByteVector> required = {};
+  // How many of the five forms are set.
+  int form_count() const {
+    return int{!accepted.empty() || !required.empty()} + int{minimum != 0} + int{maximum != 0} +
+           int{!require_bits.empty() || !allow_bits.empty()} + int{!ignore_because.empty()};
+  }
   bool operator==(const ClaimRule&) const = default;
 };
 

@@ -219,8 +219,12 @@ def check_content(content):
 
 
 def check_claim(rule):
-    demand(bool(rule.accepted) + bool(rule.minimum) + bool(rule.ignore_because) + bool(rule.maximum) == 1, "a claim needs exactly one rule")
+    forms = (rule.accepted or rule.required, rule.minimum, rule.maximum, rule.require_bits or rule.allow_bits,
+             rule.ignore_because)
+    demand(sum(bool(form) for form in forms) == 1, "a claim needs exactly one rule")
     check_ascending(rule.accepted, "accepted values")
+    check_ascending(rule.required, "required values")
+    demand(not set(rule.accepted) & set(rule.required), "a value is both accepted and required")
 
 
 def check_environment(environment):
@@ -280,7 +284,8 @@ CONTENT = table(u32("format", 1, 1, UNSUPPORTED), u32("suite", 1, 1, UNSUPPORTED
                 one("card", CARD), one("plan", PLAN), check=check_content)
 
 CLAIM = table(text("claim", 64, 1), Field("accepted", "bytes", 1, 1024, 4096, MALFORMED, None, False), number("minimum"),
-              text("ignore_because", 4096), number("maximum"), check=check_claim)
+              text("ignore_because", 4096), number("maximum"), raw("require_bits", 1024), raw("allow_bits", 1024),
+              Field("required", "bytes", 1, 1024, 4096, MALFORMED, None, False), check=check_claim)
 ENVIRONMENT = table(text("tee", 64, 1), many("rules", CLAIM, 256), check=check_environment)
 POLICY = table(text("anyone_because", 4096), many("environments", ENVIRONMENT, 256), check=check_policy)
 ANSWER = table(u32("form", 1, 3), u32("decimals", 0, 9), number("query_budget"), check=check_answer)

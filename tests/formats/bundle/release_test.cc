@@ -165,6 +165,15 @@ TEST(Release, RefusesAPolicyThatSaysNothingOrTwoThings) {
       {"states 2 conditions", rule([](ClaimRule& c) { c.minimum = 1; })},
       {"states 2 conditions", rule([](ClaimRule& c) { c.ignore_because = "b"; })},
       {"states 2 conditions", rule([](ClaimRule& c) { c.maximum = 1; })},
+      {"states 2 conditions", rule([](ClaimRule& c) { c.require_bits = {1}; })},
+      {"states 2 conditions", rule([](ClaimRule& c) { c.allow_bits = {0}; })},
+      {"required bits has 1025", rule([](ClaimRule& c) { c.require_bits.assign(1025, 1); })},
+      {"allowed bits has 1025", rule([](ClaimRule& c) { c.allow_bits.assign(1025, 1); })},
+      {"accepted and required", rule([](ClaimRule& c) { c.required = c.accepted; })},
+      {"required value size", rule([](ClaimRule& c) { c.required = {{}}; })},
+      {"required values are not ascending", rule([](ClaimRule& c) {
+         c.required = {{9, 2}, {9, 1}};
+       })},
       {"accepted value size", rule([](ClaimRule& c) { c.accepted = {{}}; })},
       {"accepted values are not ascending", rule([](ClaimRule& c) {
          c.accepted = {{2}, {1}};
@@ -176,6 +185,26 @@ TEST(Release, RefusesAPolicyThatSaysNothingOrTwoThings) {
       {"rules are not ascending", rule([](ClaimRule& c) { c.claim = "firmware"; })},
       {"names no claim", [](Release& r) { r.policy.environments[0].rules[0].claim.clear(); }},
   });
+}
+
+TEST(Release, KeepsRulesAboutBitsAndWhatMustOccur) {
+  Release release = valid();
+  auto& rules = release.policy.environments[0].rules;
+  rules.clear();
+  ClaimRule& bits = rules.emplace_back();
+  bits.claim = "bits";
+  bits.require_bits = {0, 6};
+  bits.allow_bits = {0, 7};
+  ClaimRule& none = rules.emplace_back();
+  none.claim = "bits-none";
+  none.allow_bits = {0, 0};
+  ClaimRule& set = rules.emplace_back();
+  set.claim = "set";
+  set.accepted = {{1}};
+  set.required = {{2}, {3}};
+  const auto parsed = parse_release(serialize_release(release));
+  ASSERT_THAT(parsed, Succeeds());
+  EXPECT_EQ(*parsed, release);
 }
 
 TEST(Release, RefusesContradictions) {

@@ -140,6 +140,8 @@ TEST(DcapQuote, ClaimsWhatTheDomainIs) {
   EXPECT_EQ(hex_of(verdict, "sept_ve_disable"), "00");
   EXPECT_EQ(hex_of(verdict, "perfmon"), "01");
   EXPECT_EQ(hex_of(verdict, "mr_servicetd"), "33" + std::string(94, '0'));
+  EXPECT_EQ(hex_of(verdict, "service_td"), "01");
+  EXPECT_EQ(hex_of(verdict_of(MintDcap(Kind::kTdx5)), "service_td"), "absent");
   EXPECT_EQ(hex_of(verdict, "mrtd"), to_hex(ByteVector(48, 0x7d)));
   EXPECT_EQ(hex_of(verdict, "rtmr3"), to_hex(ByteVector(48, 0x12)));
   EXPECT_EQ(hex_of(verdict, "tee_tcb_svn"), "0000000000000106");
@@ -162,7 +164,9 @@ TEST(DcapQuote, ClaimsEveryServiceTdOfAnExtendedReport) {
   using Bound = std::vector<std::uint8_t>;
   MintDcap platform(Kind::kTdx5Extended);
   EXPECT_EQ(service_tds(platform), Bound{0});
+  EXPECT_EQ(hex_of(verdict_of(platform), "service_td"), "absent");
   platform.body[829] = 0x55;  // now
+  EXPECT_EQ(hex_of(verdict_of(platform), "service_td"), "01");
   EXPECT_EQ(service_tds(platform), (Bound{0, 0x55}));
   platform.body[600] = platform.body[729] = 0x44;  // at the start
   EXPECT_EQ(service_tds(platform), (Bound{0x44, 0x55}));

@@ -30,7 +30,7 @@ std::string policy_text(const std::string& more = "") {
          "\"] }\n"
          "debug = { accept = [false] }\n"
          "migrate_ma = { accept = [false] }\n"
-         "product = { accept = [\"Genoa\", \"Turin\"] }\n"
+         "product = { accept = [\"Genoa\"] }\n"
          "vmpl = { accept = [0] }\n"
          "tcb_bootloader = { minimum = 10 }\n"
          "tcb_tee = { minimum = 1 }\n"
