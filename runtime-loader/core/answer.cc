@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace sealpack::loader {
 namespace {
@@ -66,28 +67,67 @@ Error not_finite() {
   return {ErrorCode::kRefused, "the model computed a value that is not a finite number"};
 }
 
-// To the nearest multiple of 10^-decimals, halves to even whatever the rounding mode.
-double round_decimals(double value, std::uint32_t decimals) {
-  const double scale = std::pow(10.0, decimals);
-  const double scaled = value * scale;
-  if (!std::isfinite(scaled)) return value;  // far beyond where a double has decimals
-  double whole = std::floor(scaled);
-  const double rest = scaled - whole;
+// The largest exponent with 10^exponent <= value, which is positive.
+int decimal_exponent(double value) {
+  int exponent = static_cast<int>(std::floor(std::log10(value)));
+  if (std::pow(10.0, exponent + 1) <= value) ++exponent;
+  return exponent;
+}
+
+// Answers are multiples of 10^exponent: decimals alone, up to where a number of kExtraDigits digits
+// before its point ends.
+int step_exponent(double largest, std::uint32_t decimals) {
+  constexpr int kExtraDigits = 2;
+  const int of_decimals = -static_cast<int>(decimals);
+  if (largest < 1) return of_decimals;
+  return of_decimals + std::max(0, decimal_exponent(largest) + 1 - kExtraDigits);
+}
+
+// To the nearest, halves to even whatever the rounding mode.
+double round_to_even(double value) {
+  double whole = std::floor(value);
+  const double rest = value - whole;
   if (rest > 0.5 || (rest == 0.5 && std::fmod(whole, 2.0) != 0.0)) whole += 1.0;
-  return whole / scale + 0.0;  // + 0.0: no negative zero
+  return whole + 0.0;  // + 0.0: no negative zero
+}
+
+// Never beyond `most`, the largest number that the answer's type has.
+double round_to_step(double value, int exponent, double most) {
+  const double scale = std::pow(10.0, std::abs(exponent));
+  if (exponent <= 0) return round_to_even(value * scale) / scale;
+  const double whole = round_to_even(value / scale);
+  const double rounded = whole * scale;
+  return std::abs(rounded) <= most ? rounded : (whole - std::copysign(1.0, whole)) * scale;
+}
+
+void put_rounded(DType dtype, std::uint64_t index, double rounded, MutableBytes out) {
+  if (dtype == DType::kF64) {
+    std::memcpy(out.data() + index * sizeof rounded, &rounded, sizeof rounded);
+    return;
+  }
+  const auto narrow_value = static_cast<float>(rounded);
+  std::memcpy(out.data() + index * sizeof narrow_value, &narrow_value, sizeof narrow_value);
 }
 
 Status round_floats(const AnswerRule& rule, const nn::ConstTensor& output, MutableBytes out) {
-  const auto count = static_cast<std::uint64_t>(output.type.shape.element_count());
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const double value = float_element(output, i);
-    if (!std::isfinite(value)) return not_finite();
-    const double rounded = round_decimals(value, rule.decimals);
-    if (output.type.dtype == DType::kF64) {
-      std::memcpy(out.data() + i * sizeof rounded, &rounded, sizeof rounded);
-    } else {
-      const auto narrow_value = static_cast<float>(rounded);
-      std::memcpy(out.data() + i * sizeof narrow_value, &narrow_value, sizeof narrow_value);
+  const nn::Shape& shape = output.type.shape;
+  const auto count = static_cast<std::uint64_t>(shape.element_count());
+  if (count == 0) return done();
+  const double most = output.type.dtype == DType::kF64
+                          ? std::numeric_limits<double>::max()
+                          : static_cast<double>(std::numeric_limits<float>::max());
+  const std::uint64_t size = shape.rank() == 0 ? 1 : count / static_cast<std::uint64_t>(shape[0]);
+  for (std::uint64_t start = 0; start < count; start += size) {
+    double largest = 0;
+    for (std::uint64_t i = start; i < start + size; ++i) {
+      const double value = float_element(output, i);
+      if (!std::isfinite(value)) return not_finite();
+      largest = std::max(largest, std::abs(value));
+    }
+    const int exponent = step_exponent(largest, rule.decimals);
+    for (std::uint64_t i = start; i < start + size; ++i) {
+      put_rounded(output.type.dtype, i, round_to_step(float_element(output, i), exponent, most),
+                  out);
     }
   }
   return done();

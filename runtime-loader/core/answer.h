@@ -41,9 +41,10 @@ Result<nn::TensorType> answer_type(const bundle::AnswerRule& rule, const nn::Ten
 std::uint64_t answer_count(const nn::TensorType& output, const nn::TensorType* single);
 
 // Writes the answer for `output` to `out`, which has answer_type(). Rounded: to the nearest
-// multiple of 10^-decimals, halves to even, no negative zero. Top-1: index of the first largest of
-// each row. kRefused for a value that is not finite under both: it would carry more than the
-// answer.
+// multiple of 10^-decimals, halves to even, no negative zero; where the largest of an answer (an
+// index of the first dimension) is 100 or more, to decimals + 2 digits of that one, so that inputs
+// scaled up bring no further digits out. Top-1: index of the first largest of each row. kRefused
+// for a value that is not finite under both: it would carry more than the answer.
 Status shape_answer(const bundle::AnswerRule& rule, const nn::ConstTensor& output,
                     MutableBytes out);
 

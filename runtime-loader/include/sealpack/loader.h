@@ -240,7 +240,7 @@ typedef struct sealpack_session sealpack_session;
 
 typedef enum sealpack_answer_form {
   SEALPACK_ANSWER_SCORES = 1,  /* outputs as the model gives them */
-  SEALPACK_ANSWER_ROUNDED = 2, /* rounded to some decimals */
+  SEALPACK_ANSWER_ROUNDED = 2, /* rounded to decimals, and to two digits more in all */
   SEALPACK_ANSWER_TOP1 = 3     /* the index of the greatest */
 } sealpack_answer_form;
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime-loader/core/answer.h"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -65,6 +68,68 @@ TEST(Rounding, KeepsHugeValuesAndIntegers) {
   const auto integers = shaped<std::int64_t, std::int64_t>({AnswerForm::kRounded, 1, 0},
                                                            DType::kI64, Shape{2}, {-5, 17});
   EXPECT_THAT(integers.value(), ElementsAre(-5, 17));
+}
+
+Result<std::vector<double>> rounded_doubles(std::uint32_t decimals,
+                                            const std::vector<double>& values) {
+  return shaped<double, double>({AnswerForm::kRounded, decimals, 0}, DType::kF64,
+                                Shape{1, static_cast<std::int64_t>(values.size())}, values);
+}
+
+// A network of linear layers and ReLUs without biases computes f(c x) = c f(x): what the decimals
+// hide of f(x) would stand before the point of f(1000000 x).
+TEST(Rounding, BringsOutNoFurtherDigitsOfInputsScaledUp) {
+  const std::vector<double> honest = {0.123456789, -0.987654321, 4.56789};
+  for (const double scale : {1e2, 1e6, 1e12, 1e30}) {
+    std::vector<double> scaled;
+    for (const double value : honest) scaled.push_back(value * scale);
+    const auto answer = rounded_doubles(2, scaled).value();
+    for (std::size_t i = 0; i < honest.size(); ++i) {
+      // Four digits of the largest, 4.568: no more than three decimals of any.
+      const double known = answer[i] / scale;
+      EXPECT_NEAR(known, std::round(honest[i] * 1000) / 1000, 1e-9) << scale;
+    }
+  }
+}
+
+// However large it is, it is one of so many numbers.
+TEST(Rounding, LeavesNoValueMoreDigitsThanTheRuleGives) {
+  for (const std::uint32_t decimals : {0U, 1U, 3U}) {
+    for (const double scale : {1.0, 1e1, 1e2, 1e3, 1e7, 1e20, 1e200}) {
+      const double got = rounded_doubles(decimals, {1.2345678901234 * scale}).value()[0];
+      std::array<char, 64> text{};
+      (void)std::snprintf(text.data(), text.size(), "%.*e", static_cast<int>(decimals) + 1, got);
+      EXPECT_NEAR(std::strtod(text.data(), nullptr) / got, 1, 1e-14) << decimals << ' ' << scale;
+    }
+  }
+}
+
+TEST(Rounding, KeepsAllDecimalsBelowAHundred) {
+  EXPECT_THAT(rounded_doubles(2, {99.994, 0.006}).value(), ElementsAre(99.99, 0.01));
+  EXPECT_THAT(rounded_doubles(2, {100.04, 0.06, 0.04}).value(), ElementsAre(100.0, 0.1, 0.0));
+  EXPECT_THAT(rounded_doubles(0, {1234, 55, 50, 149}).value(), ElementsAre(1200, 100, 0, 100));
+}
+
+TEST(Rounding, JudgesEachAnswerOfABatchByItself) {
+  const auto out = shaped<float, float>({AnswerForm::kRounded, 1, 0}, DType::kF32, Shape{2, 2},
+                                        {1234.5F, 1.25F, 0.26F, 1.34F});
+  EXPECT_THAT(out.value(), ElementsAre(1230.0F, 0.0F, 0.3F, 1.3F));
+  const auto scalars =
+      shaped<float, float>({AnswerForm::kRounded, 1, 0}, DType::kF32, Shape{2}, {1234.5F, 1.26F});
+  EXPECT_THAT(scalars.value(), ElementsAre(1230.0F, 1.3F));
+  const auto scalar =
+      shaped<float, float>({AnswerForm::kRounded, 1, 0}, DType::kF32, Shape{}, {1234.5F});
+  EXPECT_THAT(scalar.value(), ElementsAre(1230.0F));
+}
+
+TEST(Rounding, StaysFinite) {
+  const double most = std::numeric_limits<double>::max();
+  EXPECT_THAT(rounded_doubles(0, {most, -most}).value(), ElementsAre(1.7e308, -1.7e308));
+  const float wide = std::numeric_limits<float>::max();
+  for (const std::uint32_t decimals : {0U, 1U, 2U, 5U, 9U}) {
+    EXPECT_TRUE(std::isfinite(rounded(decimals, {wide}).value()[0])) << decimals;
+    EXPECT_TRUE(std::isfinite(rounded(decimals, {-wide}).value()[0])) << decimals;
+  }
 }
 
 TEST(Rounding, WidensHalves) {
