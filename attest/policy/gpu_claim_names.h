@@ -64,10 +64,10 @@ constexpr auto make_gpu_claims() {
     *out++ = {std::string_view(name.data(), name.size()), ClaimKind::kBytes, false, kGpuHashes};
   }
   std::copy(std::begin(kGpuAfter), std::end(kGpuAfter), out);
+  for (ClaimName& row : rows) row.mandatory_with_gpu = is_mandatory_of_gpu(row.name);
   return rows;
 }
 inline constexpr auto kGpuBeside = make_gpu_claims();
-  for (ClaimName& row : rows) row.mandatory_with_gpu = is_mandatory_of_gpu(row.name);
 
 // Of a GPU alone: its nonce is what the evidence is bound to, and no claim.
 constexpr auto make_gpu_alone_claims() {
