@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint8_t kSequence = 0x30;
 constexpr std::uint8_t kInteger = 0x02;
+constexpr std::uint8_t kEnumerated = 0x0a;
 constexpr std::uint8_t kExplicitVersion = 0xa0;
 constexpr std::uint8_t kUtcTime = 0x17;
 constexpr std::uint8_t kGeneralizedTime = 0x18;
@@ -26,8 +27,13 @@ constexpr std::uint8_t kObjectIdentifier = 0x06;
 Error not_known(const std::string& why) {
   return Error(ErrorCode::kMalformed, why)
       .with_hint(
-          "an endorsement is a certificate, a revocation list or a public key (DER, PEM), Intel's "
-          "TCB info or enclave identity, a JSON Web Key, or a reference manifest");
+          "an endorsement is a certificate, a revocation list or a public key (DER, PEM), an OCSP "
+          "response (DER), Intel's TCB info or enclave identity, or a JSON Web Key");
+}
+
+Error is_a_manifest() {
+  return Error(ErrorCode::kMalformed, "a reference manifest, which is no endorsement")
+      .with_hint("'sealpack attest measure nvidia-rim' makes rules for a policy of it");
 }
 
 struct DerElement {
@@ -49,15 +55,16 @@ Result<DerElement> next_element(ByteReader& in) {
   return element;
 }
 
-enum class DerKind { kCertificate, kRevocationList, kPublicKey };
+enum class DerKind { kCertificate, kRevocationList, kPublicKey, kOcspResponse };
 
-// By the shape of its first elements alone (RFC 5280): what it says is for the verifiers.
+// By the shape of its first elements alone (RFC 5280, RFC 6960): what it says is for the verifiers.
 Result<DerKind> kind_of(Bytes der) {
   ByteReader outer(der, "DER");
   const DerElement whole = TRY(next_element(outer));
   TRY(outer.finish());
   ByteReader in(whole.content, "DER");
   const DerElement first = TRY(next_element(in));
+  if (whole.tag == kSequence && first.tag == kEnumerated) return DerKind::kOcspResponse;
   if (whole.tag != kSequence || first.tag != kSequence) return in.malformed("no sequence");
   ByteReader inner(first.content, "DER");
   DerElement element = TRY(next_element(inner));
@@ -87,6 +94,9 @@ Status add_der(Bytes der, Endorsements& out) {
     case DerKind::kPublicKey:
       out.public_keys.push_back(to_vector(der));
       break;
+    case DerKind::kOcspResponse:
+      out.ocsp_responses.push_back(to_vector(der));
+      break;
   }
   return done();
 }
@@ -101,29 +111,6 @@ Status add_pem(Bytes content, Endorsements& out) {
     list->push_back(block.der);
   }
   return done();
-}
-
-// A tag of SoftwareIdentity (ISO/IEC 19770-2) somewhere; what else is in it is for the verifier.
-Status add_manifest(Bytes content, Endorsements& out) {
-  if (as_text(content).find("SoftwareIdentity") == std::string_view::npos) {
-    return not_known("XML that is no reference manifest");
-  }
-  out.reference_manifests.push_back(to_vector(content));
-  return done();
-}
-
-// NVIDIA's service wraps a manifest in JSON: {"id", "rim": base64, "rim_format", …}.
-Status add_wrapped_manifest(Bytes content, Endorsements& out) {
-  models::JsonReader in(content, "reference manifest");
-  TRY(in.begin_object("manifest"));
-  while (const auto key = TRY(in.next_key())) {
-    if (*key != "rim") {
-      TRY(in.skip_value());
-      continue;
-    }
-    TRY(add_manifest(TRY(decode_base64(TRY(in.string("rim")))), out));
-  }
-  return in.finish();
 }
 
 Result<std::set<std::string>> top_level_keys(Bytes content) {
@@ -148,7 +135,7 @@ Status add_json(Bytes content, Endorsements& out) {
       out.public_keys.push_back(std::move(key));
     }
   } else if (has("rim")) {
-    return add_wrapped_manifest(content, out);
+    return is_a_manifest();
   } else {
     return not_known("JSON of no known kind");
   }
@@ -158,7 +145,7 @@ Status add_json(Bytes content, Endorsements& out) {
 Status add_text(std::string_view text, Endorsements& out) {
   // JSON may have PEM inside.
   if (text.starts_with('{')) return add_json(as_bytes(text), out);
-  if (text.starts_with('<')) return add_manifest(as_bytes(text), out);
+  if (text.find("SoftwareIdentity") != text.npos) return is_a_manifest();
   if (text.find("-----BEGIN ") != text.npos) return add_pem(as_bytes(text), out);
   const auto bytes = decode_hex_text(text);
   if (bytes.ok() && !bytes->empty()) return add_der(*bytes, out);

@@ -9,7 +9,8 @@ namespace sealpack::attest {
 //   certificates, revocation lists, public keys   DER, PEM (several of each), hex of DER
 //   public keys                                   JSON Web Key, or a set of them
 //   Intel's TCB info and enclave identities       as its service delivers them; dcap-qvl's
-//   collateral NVIDIA's reference manifests                  XML, or as its service delivers them
+//   collateral
+//   OCSP responses                                DER, hex of it
 //   a message of endorsements (endorsements.h)
 // Nothing is proven. `name` stands for the file in messages. kMalformed for anything else.
 Status add_endorsement_file(Bytes content, const std::string& name, Endorsements& out);

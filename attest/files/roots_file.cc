@@ -47,7 +47,7 @@ Status add_file(const std::string& path, const Reader& read, std::vector<Digest>
   Endorsements found;
   TRY(add_endorsement_file(TRY(read(path)), path, found));
   const bool others = !found.revocation_lists.empty() || !found.tcb_infos.empty() ||
-                      !found.enclave_identities.empty() || !found.reference_manifests.empty();
+                      !found.enclave_identities.empty() || !found.ocsp_responses.empty();
   if (others || (found.certificates.empty() && found.public_keys.empty())) {
     return Error(ErrorCode::kMalformed,
                  printable(path) + " holds something besides certificates and public keys");

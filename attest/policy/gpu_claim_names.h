@@ -14,6 +14,7 @@ namespace sealpack::policy::internal {
 inline constexpr std::array<std::string_view, 2> kGpuArchitectures{"blackwell", "hopper"};
 inline constexpr std::array<std::string_view, 4> kGpuModes{"multi-gpu", "protected-pcie",
                                                            "single-gpu", "unstated"};
+inline constexpr std::array<std::string_view, 2> kGpuDecoders{"disabled", "enabled"};
 inline constexpr std::array<std::size_t, 1> kGpu32{32};
 inline constexpr std::array<std::size_t, 3> kGpuHashes{32, 48, 64};
 
@@ -35,6 +36,7 @@ inline constexpr auto kGpuMeasurementNames = make_gpu_measurement_names();
 
 inline constexpr ClaimName kGpuBefore[] = {
     {"gpu_architecture", ClaimKind::kText, false, {}, kGpuArchitectures},
+    {"gpu_board", ClaimKind::kText},
     {"gpu_driver_version", ClaimKind::kText},
     {"gpu_fwid", ClaimKind::kBytes, false, kGpuHashes},
     {"gpu_hardware_model", ClaimKind::kText},
@@ -43,7 +45,8 @@ inline constexpr ClaimName kGpuAfter[] = {
     {"gpu_measurements", ClaimKind::kBytes, false, kGpu32},
     {"gpu_mode", ClaimKind::kText, false, {}, kGpuModes},
     {"gpu_nonce", ClaimKind::kBytes, false, kGpu32},
-    {"gpu_revocation_checked", ClaimKind::kFlag},
+    {"gpu_nvdec", ClaimKind::kText, false, {}, kGpuDecoders},
+    {"gpu_revocation_unchecked", ClaimKind::kFlag, false, {}, {}, false, /*bad_news=*/true},
     {"gpu_ueid", ClaimKind::kBytes, false, kGpu32},
     {"gpu_vbios_version", ClaimKind::kText},
 };

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kVersion = 1;
 
+// 6 is reserved: it had documents that no verifier read.
 struct List {
   std::uint32_t field;
   std::vector<ByteVector> Endorsements::*member;
@@ -20,8 +21,8 @@ constexpr List kLists[] = {{2, &Endorsements::certificates, "certificate"},
                            {3, &Endorsements::revocation_lists, "revocation list"},
                            {4, &Endorsements::tcb_infos, "TCB info"},
                            {5, &Endorsements::enclave_identities, "enclave identity"},
-                           {6, &Endorsements::reference_manifests, "reference manifest"},
-                           {7, &Endorsements::public_keys, "public key"}};
+                           {7, &Endorsements::public_keys, "public key"},
+                           {8, &Endorsements::ocsp_responses, "OCSP response"}};
 
 Status parse_list(bundle::MessageReader& in, const List& list, std::vector<ByteVector>& out) {
   const std::string name(list.name);

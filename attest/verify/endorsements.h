@@ -8,7 +8,8 @@ namespace sealpack::attest {
 // Endorsements as one message: what a release request carries, and a file that replaces a folder.
 // docs/ATTESTATION.md has its bytes. The canonical protobuf subset (FORMAT.md §2): 1 version (1),
 // then one repeated field of bytes for each list, each ascending and distinct: 2 certificates,
-// 3 revocation lists, 4 TCB infos, 5 enclave identities, 6 reference manifests, 7 public keys.
+// 3 revocation lists, 4 TCB infos, 5 enclave identities, 7 public keys, 8 OCSP responses. 6 is
+// reserved, and refused.
 inline constexpr std::uint64_t kMaxEndorsementsSize = 16U << 20U;
 inline constexpr std::uint64_t kMaxEndorsementSize = 4U << 20U;  // of one of them
 inline constexpr std::size_t kMaxEndorsements = 1024;            // in one list

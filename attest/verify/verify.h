@@ -55,12 +55,12 @@ Roots vendor_roots();
 // Signed statements by manufacturers, supplied beside the evidence. Untrusted until a chain or
 // signature says otherwise; each is found by what it says it is about, never by its place.
 struct Endorsements {
-  std::vector<ByteVector> certificates;         // DER
-  std::vector<ByteVector> revocation_lists;     // DER
-  std::vector<ByteVector> tcb_infos;            // Intel: the JSON of PCS with its signature
-  std::vector<ByteVector> enclave_identities;   // Intel: QE, TD_QE, as delivered
-  std::vector<ByteVector> reference_manifests;  // NVIDIA RIM
-  std::vector<ByteVector> public_keys;          // SPKI, DER
+  std::vector<ByteVector> certificates;        // DER
+  std::vector<ByteVector> revocation_lists;    // DER
+  std::vector<ByteVector> tcb_infos;           // Intel: the JSON of PCS with its signature
+  std::vector<ByteVector> enclave_identities;  // Intel: QE, TD_QE, as delivered
+  std::vector<ByteVector> public_keys;         // SPKI, DER
+  std::vector<ByteVector> ocsp_responses;      // DER; about chains of NVIDIA
 };
 
 struct VerifyInput {

@@ -6,9 +6,11 @@
 #include "attest/verify/items.h"
 #include "attest/verify/nvidia/fwid.h"
 #include "attest/verify/nvidia/gpu.h"
+#include "attest/verify/nvidia/ocsp.h"
 #include "attest/verify/nvidia/spdm.h"
 #include "keymgmt/crypto/device_signature.h"
 #include "keymgmt/crypto/sha256.h"
+#include "keymgmt/x509/revocation_list.h"
 
 namespace sealpack::attest {
 namespace {
@@ -18,13 +20,17 @@ constexpr std::string_view kItems[] = {"gpu-request", "gpu-report", "gpu-certifi
 // Fields of the opaque data ("NVIDIA Opaque Data Format").
 constexpr std::uint16_t kDriverVersion = 3;
 constexpr std::uint16_t kVbiosVersion = 6;
+constexpr std::uint16_t kDecoder = 11;  // NVDEC0
+constexpr std::uint16_t kChipSku = 15;
+constexpr std::uint16_t kProject = 17;
+constexpr std::uint16_t kProjectSku = 18;
 constexpr std::uint16_t kFirmwareId = 20;
 constexpr std::uint16_t kProtectedPcie = 21;
 constexpr std::uint16_t kFeature = 36;
 constexpr std::uint8_t kEnabled = 0xAA;
+constexpr std::uint8_t kDisabled = 0x55;
 
 constexpr std::size_t kUeidSize = 32;
-constexpr std::string_view kListsExtension = "2.5.29.31";  // cRLDistributionPoints
 
 // The name of the chip is in the certificate of its boot ROM, which NVIDIA signed.
 std::optional<std::string_view> architecture_of(std::string_view boot_rom) {
@@ -81,7 +87,7 @@ Result<std::vector<x509::Certificate>> parse_pem(Bytes pem, ChainCache* cache) {
 class GpuVerifier {
  public:
   GpuVerifier(const VerifyInput& input, const std::optional<ByteVector>& nonce)
-      : input_(input), expected_nonce_(nonce) {}
+      : input_(input), expected_nonce_(nonce), ocsp_(input) {}
 
   Verdict run() && {
     const ByteVector* request = require_item(input_.evidence, kItems[0], reasons_);
@@ -91,6 +97,7 @@ class GpuVerifier {
       judge(*request, *report, *certificates);
     }
     if (!reasons_.empty()) return {{}, std::move(reasons_)};
+    ocsp_.remember();
     claims_.sort();
     return {std::move(claims_), {}};
   }
@@ -117,6 +124,8 @@ class GpuVerifier {
     }
     read_versions(*report);
     read_mode(*report);
+    read_board(*report);
+    read_decoder(*report);
     read_measurements(*report);
   }
 
@@ -127,28 +136,50 @@ class GpuVerifier {
       return std::nullopt;
     }
     const x509::Certificate leaf = pool->front();
+    reasons_.insert(reasons_.end(), ocsp_.unreadable().begin(), ocsp_.unreadable().end());
+    const std::vector<x509::OcspResponse> responses = ocsp_.about(*pool);
     x509::ChainRules rules;
     rules.now = input_.now;
     rules.roots = input_.roots.nvidia;
-    // What the chips certify themselves has no list; what is listed is refused nevertheless.
-    rules.revocation = x509::Revocation::kNone;
+    rules.revocation = x509::Revocation::kNone;  // that nothing is known is a claim, not a reason
     rules.revocation_lists = input_.endorsements.revocation_lists;
+    rules.ocsp_responses = responses;
     auto chain = verify_chain(leaf, *pool, rules, input_.cache, reasons_);
-    if (chain) claims_.add_flag("revocation_checked", is_revocation_known(*chain, rules));
+    if (chain && !is_revocation_known(*chain, rules))
+      claims_.add_flag("revocation_unchecked", true);
     return chain;
   }
 
-  // Whether lists were supplied for all certificates that name where theirs is.
-  bool is_revocation_known(const std::vector<x509::Certificate>& chain,
-                           x509::ChainRules rules) const {
-    const auto listed =
-        std::find_if(chain.begin(), chain.end(), [](const x509::Certificate& certificate) {
-          return certificate.extension(kListsExtension).has_value();
-        });
-    if (listed == chain.end() || rules.revocation_lists.empty()) return false;
-    rules.revocation = x509::Revocation::kAll;
-    std::vector<Reason> unknown;
-    return verify_chain(*listed, chain, rules, input_.cache, unknown).has_value();
+  // Whether answers or lists prove of all certificates below the root that they are not revoked.
+  // The first is the exception: the chip certifies it itself and answers for nobody; who revokes
+  // the chip revokes its boot ROM, the second.
+  bool is_revocation_known(const std::vector<x509::Certificate>& chain, x509::ChainRules rules) {
+    bool all_answered = true;
+    for (std::size_t i = 1; i + 1 < chain.size(); ++i) {
+      if (is_answered(chain[i], chain[i + 1], rules)) continue;
+      all_answered = false;
+      if (!has_list(chain[i + 1])) return false;
+    }
+    if (all_answered) return true;  // verify_chain found them good
+    rules.revocation = x509::Revocation::kAuthorities;
+    return verify_chain(chain.front(), chain, rules, input_.cache, reasons_).has_value();
+  }
+
+  static bool is_answered(const x509::Certificate& certificate, const x509::Certificate& issuer,
+                          const x509::ChainRules& rules) {
+    return std::any_of(rules.ocsp_responses.begin(), rules.ocsp_responses.end(),
+                       [&](const x509::OcspResponse& response) {
+                         return !response.answers_about(certificate, issuer).empty();
+                       });
+  }
+
+  // Of that name: whether it counts, verify_chain says.
+  bool has_list(const x509::Certificate& issuer) const {
+    const auto& lists = input_.endorsements.revocation_lists;
+    return std::any_of(lists.begin(), lists.end(), [&](const ByteVector& der) {
+      const auto list = x509::RevocationList::parse_der(der);
+      return list.ok() && list->issuer_name() == issuer.subject_name();
+    });
   }
 
   void judge_signature(const x509::Certificate& leaf, Bytes request, const SpdmReport& report) {
@@ -231,6 +262,26 @@ class GpuVerifier {
     claims_.add_text("mode", kModes[feature->front()]);
   }
 
+  // As in the name of the VBIOS manifest for it: NV_GPU_VBIOS_BOARD_VERSION.
+  void read_board(const SpdmReport& report) {
+    std::string board;
+    for (const std::uint16_t id : {kProject, kProjectSku, kChipSku}) {
+      const auto field = report.find(id);
+      const auto text = field ? text_of(*field) : std::nullopt;
+      if (!text) return;
+      board += (board.empty() ? "" : "_") + *text;
+    }
+    claims_.add_text("board", board);
+  }
+
+  // Without the video decoder, manifests do not know measurement 35.
+  void read_decoder(const SpdmReport& report) {
+    const auto status = report.find(kDecoder);
+    if (!status || status->size() != 1) return;
+    if (status->front() == kEnabled) claims_.add_text("nvdec", "enabled");
+    if (status->front() == kDisabled) claims_.add_text("nvdec", "disabled");
+  }
+
   void read_measurements(const SpdmReport& report) {
     claims_.add_bytes("measurements", crypto::sha256(report.record).bytes);
     for (const SpdmMeasurement& measurement : report.measurements) {
@@ -246,6 +297,7 @@ class GpuVerifier {
 
   const VerifyInput& input_;
   const std::optional<ByteVector>& expected_nonce_;
+  SuppliedOcsp ocsp_;
   std::vector<Reason> reasons_;
   Claims claims_{"nvidia-gpu", {}, {}};
 };

@@ -4,7 +4,7 @@
 #include "attest/files/endorsement_folder.h"
 #include "attest/verify/endorsements.h"
 #include "keymgmt/crypto/device_signature.h"
-#include "tests/attest/authority/mint.h"
+#include "tests/attest/authority/mint_ocsp.h"
 #include "tests/testing/result_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -41,7 +41,7 @@ Result<Endorsements> read(std::string_view text) {
 
 std::size_t count(const Endorsements& all) {
   return all.certificates.size() + all.revocation_lists.size() + all.tcb_infos.size() +
-         all.enclave_identities.size() + all.reference_manifests.size() + all.public_keys.size();
+         all.enclave_identities.size() + all.public_keys.size() + all.ocsp_responses.size();
 }
 
 TEST(EndorsementFile, TellsDerApartByItsShape) {
@@ -143,12 +143,22 @@ TEST(EndorsementFile, ReadsCollateralWithPemInside) {
   EXPECT_EQ(found->enclave_identities.size(), 1U);
 }
 
-TEST(EndorsementFile, ReadsManifestsAndTheirWrapping) {
-  EXPECT_EQ(read("<SoftwareIdentity/>")->reference_manifests.size(), 1U);
-  const auto wrapped =
-      read(R"({"id":"X","rim":"PFNvZnR3YXJlSWRlbnRpdHkvPg==","rim_format":"TEXT"})");
-  ASSERT_THAT(wrapped, Succeeds());
-  EXPECT_EQ(as_text(wrapped->reference_manifests.at(0)), "<SoftwareIdentity/>");
+TEST(EndorsementFile, ReadsOcspResponses) {
+  const ByteVector response = testing::mint_ocsp_refusal();
+  const auto found = read(response);
+  ASSERT_THAT(found, Succeeds());
+  EXPECT_THAT(found->ocsp_responses, ElementsAre(response));
+  EXPECT_EQ(count(*found), 1U);
+}
+
+TEST(EndorsementFile, SaysWhereManifestsBelong) {
+  for (const char* text :
+       {"<SoftwareIdentity/>",
+        R"({"id":"X","rim":"PFNvZnR3YXJlSWRlbnRpdHkvPg==","rim_format":"TEXT"})"}) {
+    const auto found = read(text);
+    ASSERT_THAT(found, Fails(ErrorCode::kMalformed)) << text;
+    EXPECT_THAT(found.error().hint(), HasSubstr("attest measure nvidia-rim"));
+  }
 }
 
 TEST(EndorsementFile, ReadsAMessageOfEndorsements) {
@@ -213,8 +223,10 @@ TEST(EndorsementFolder, RefusesWhatIsNoEndorsementAndNamesIt) {
 TEST(EndorsementFolder, IsBoundedInAll) {
   const testing::TemporaryFolder folder;
   const std::string half(kMaxEndorsementsSize / 2 + 1, ' ');
-  folder.put("a.xml", "<SoftwareIdentity>" + half);
-  folder.put("b.xml", "<SoftwareIdentity>" + half);
+  const std::string pem(as_text(pem_of(Made().certificate)));
+  folder.put("a.pem", pem + half);
+  EXPECT_THAT(load_endorsements(folder.path()), Succeeds());
+  folder.put("b.pem", pem + half);
   EXPECT_THAT(load_endorsements(folder.path()), Fails(ErrorCode::kLimit));
 }
 

@@ -18,7 +18,7 @@ Endorsements sample() {
 bool equal(const Endorsements& a, const Endorsements& b) {
   return a.certificates == b.certificates && a.revocation_lists == b.revocation_lists &&
          a.tcb_infos == b.tcb_infos && a.enclave_identities == b.enclave_identities &&
-         a.reference_manifests == b.reference_manifests && a.public_keys == b.public_keys;
+         a.public_keys == b.public_keys && a.ocsp_responses == b.ocsp_responses;
 }
 
 TEST(Endorsements, ComeBack) {
@@ -31,7 +31,7 @@ TEST(Endorsements, ComeBack) {
 TEST(Endorsements, HaveOneEncodingWhateverTheirOrder) {
   Endorsements shuffled = sample();
   std::swap(shuffled.certificates[0], shuffled.certificates[2]);
-  shuffled.public_keys.push_back({8});
+  shuffled.public_keys.push_back({7});
   EXPECT_EQ(serialize_endorsements(shuffled), serialize_endorsements(sample()));
 }
 
@@ -62,6 +62,11 @@ TEST(Endorsements, RefuseOtherVersions) {
   EXPECT_THAT(parse_endorsements({}), Fails(ErrorCode::kUnsupported));
   const ByteVector next = {8, 2};
   EXPECT_THAT(parse_endorsements(next), Fails(ErrorCode::kUnsupported));
+}
+
+TEST(Endorsements, RefuseTheReservedField) {
+  const ByteVector reserved = {8, 1, 0x32, 1, 7};
+  EXPECT_THAT(parse_endorsements(reserved), Fails(ErrorCode::kMalformed));
 }
 
 TEST(Endorsements, AreBoundedInSizeAndCount) {

@@ -35,6 +35,7 @@ class GpuPolicies : public ::testing::Test {
       "driver_version = { accept = [\"580.95.05\"] }\n"
       "vbios_version = { accept = [\"96.00.5E.00.01\"] }\n"
       "mode = { accept = [\"single-gpu\", \"multi-gpu\"] }\n"
+      "revocation_unchecked = { ignore = \"not what is tested here\" }\n"
       "measurements = { ignore = \"each active measurement has a rule\" }\n"
       "measurement08 = { accept = [\"" +
       to_hex(ByteVector(48, 0xEE)) + "\", \"" + to_hex(ByteVector(48, 9)) +

@@ -63,7 +63,7 @@ TEST_F(Gpu, ProvesWhatTheReportSays) {
   ByteVector ueid(32);
   ueid[30] = 0x12, ueid[31] = 0x34;
   EXPECT_EQ(verdict.claims->find("ueid")->value, ueid);
-  EXPECT_EQ(verdict.claims->find("revocation_checked")->value, ByteVector{0});
+  EXPECT_EQ(verdict.claims->find("revocation_unchecked")->value, ByteVector{1});
 }
 
 TEST_F(Gpu, RefusesASerialNumberThatIsNoUeid) {
@@ -166,14 +166,23 @@ TEST_F(Gpu, RefusesAGpuWhoseAuthorityASuppliedListRevokes) {
   EXPECT_THAT(run(), Refused("chain.revoked"));
 }
 
-TEST_F(Gpu, SaysWhetherItsAuthoritiesWereCheckedAgainstLists) {
-  const ByteVector points = testing::der(0x30, {});
-  gpu.identity.extensions = gpu.provisioner.extensions = {{"2.5.29.31", false, points}};
-  EXPECT_EQ(run().claims->find("revocation_checked")->value, ByteVector{0});
-  endorsements.revocation_lists = {testing::mint_list({}, gpu.root, gpu.root_key)};
-  EXPECT_EQ(run().claims->find("revocation_checked")->value, ByteVector{0});
-  endorsements.revocation_lists.push_back(testing::mint_list({}, gpu.identity, gpu.identity_key));
-  EXPECT_EQ(run().claims->find("revocation_checked")->value, ByteVector{1});
+TEST_F(Gpu, NamesItsBoardAsManifestsDo) {
+  EXPECT_EQ(run().claims->find("board"), nullptr);
+  gpu.fields.push_back({17, to_vector(as_bytes(std::string_view("1010\0", 5)))});
+  gpu.fields.push_back({15, to_vector(as_bytes(std::string_view("882\0\0", 5)))});
+  EXPECT_EQ(run().claims->find("board"), nullptr);
+  gpu.fields.push_back({18, to_vector(as_bytes("0200"))});
+  EXPECT_EQ(text_of("board"), "1010_0200_882");
+}
+
+TEST_F(Gpu, SaysWhetherItsVideoDecoderIsOn) {
+  EXPECT_EQ(run().claims->find("nvdec"), nullptr);
+  gpu.fields.push_back({11, {0xAA}});
+  EXPECT_EQ(text_of("nvdec"), "enabled");
+  gpu.fields.back().value = {0x55};
+  EXPECT_EQ(text_of("nvdec"), "disabled");
+  gpu.fields.back().value = {0x00};
+  EXPECT_EQ(run().claims->find("nvdec"), nullptr);
 }
 
 TEST_F(Gpu, RefusesOtherFirmwareThanItsCertificateIsFor) {
