@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/evidence/event_log_padding.h"
 #include "attest/files/evidence_folder.h"
 #include "attest/files/foreign_evidence.h"
 #include "attest/files/text_encodings.h"
@@ -15,6 +16,7 @@ namespace sealpack::attest {
 namespace {
 
 constexpr std::uint64_t kMaxFileSize = 1U << 20U;
+constexpr std::string_view kEventLog = "event-log";
 constexpr std::size_t kSnpReportSize = 1184;
 // SPDM GET_MEASUREMENTS with a nonce: header, nonce, slot.
 constexpr std::size_t kSpdmRequestSize = 37;
@@ -192,6 +194,10 @@ Result<Evidence> load_evidence(const std::filesystem::path& path, Endorsements* 
   return parse_evidence_file(TRY(load_file(path, kMaxFileSize)), path.string(), beside);
 }
 
+std::uint64_t max_item_file_size(std::string_view kind) {
+  return kind == kEventLog ? kMaxPaddedLog : kMaxEvidenceSize;
+}
+
 Status set_item(Evidence& evidence, const std::string& kind, Bytes bytes) {
   const auto place_of = [](std::string_view name) {
     return std::find(std::begin(kEvidenceKinds), std::end(kEvidenceKinds), name);
@@ -203,6 +209,7 @@ Status set_item(Evidence& evidence, const std::string& kind, Bytes bytes) {
     return Error(ErrorCode::kUsage, "evidence has no item " + printable(kind)).with_hint(all);
   }
   if (bytes.empty()) return Error(ErrorCode::kUsage, "the item " + kind + " is empty");
+  if (kind == kEventLog) bytes = without_padding(bytes);
   auto at = evidence.items.begin();
   while (at != evidence.items.end() && place_of(at->kind) < place_of(kind)) ++at;
   if (at != evidence.items.end() && at->kind == kind) {

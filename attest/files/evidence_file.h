@@ -26,7 +26,11 @@ Result<Evidence> parse_evidence_file(Bytes content, const std::string& name,
 // A file, or a folder as evidence_folder.h has it. kIo, kMalformed, kLimit.
 Result<Evidence> load_evidence(const std::filesystem::path& path, Endorsements* beside = nullptr);
 
-// Adds an item or replaces it. kUsage for a kind that does not exist and for nothing.
+// How large a file of that item may be: an event log comes with the memory set aside for it.
+std::uint64_t max_item_file_size(std::string_view kind);
+
+// Adds an item or replaces it; an event log without its padding. kUsage for a kind that does not
+// exist and for nothing.
 Status set_item(Evidence& evidence, const std::string& kind, Bytes bytes);
 
 }  // namespace sealpack::attest

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "attest/evidence/event_log_padding.h"
 #include "attest/files/evidence_file.h"
 #include "formats/files/file_source.h"
 
@@ -35,8 +34,8 @@ Result<Contents> read_folder(const std::filesystem::path& folder) {
     if (contents.size() == kMaxFiles) {
       return Error(ErrorCode::kLimit, "more than 64 files in " + printable(folder.string()));
     }
-    const bool is_log = name == "event_log";
-    contents[name] = TRY(load_file(entry->path(), is_log ? kMaxPaddedLog : kMaxEvidenceSize));
+    const bool is_log = name == "event_log";  // of configfs-tsm; among items it has a kind's name
+    contents[name] = TRY(load_file(entry->path(), max_item_file_size(is_log ? "event-log" : name)));
   }
   if (error) return io_error("cannot read " + printable(folder.string()), error.value());
   return contents;
@@ -72,7 +71,7 @@ Result<Evidence> from_tsm(const Contents& contents) {
     } else if (name == "auxblob") {
       TRY(set_item(evidence, "certificates", content));
     } else if (name == "event_log") {
-      TRY(set_item(evidence, "event-log", without_padding(content)));
+      TRY(set_item(evidence, "event-log", content));
     } else {
       return Error(ErrorCode::kMalformed, "a file " + printable(name) + " that does not belong");
     }

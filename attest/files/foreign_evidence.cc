@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/files/foreign_evidence.h"
 
-#include "attest/evidence/event_log_padding.h"
 #include "attest/files/azure_import.h"
 #include "attest/files/evidence_file.h"
 #include "attest/files/text_encodings.h"
@@ -39,7 +38,7 @@ Result<Evidence> parse_quote_json(Bytes text) {
   }
   TRY(in.finish());
   Evidence evidence = TRY(parse_evidence_file(quote, "quote"));
-  if (!event_log.empty()) TRY(set_item(evidence, "event-log", without_padding(event_log)));
+  if (!event_log.empty()) TRY(set_item(evidence, "event-log", event_log));
   return evidence;
 }
 

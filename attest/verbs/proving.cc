@@ -10,8 +10,8 @@
 #include "attest/files/roots_file.h"
 #include "attest/files/text_encodings.h"
 #include "attest/policy/claim_text.h"
-#include "attest/policy/judge.h"
 #include "attest/verify/endorsements.h"
+#include "attest/verify/malformed.h"
 #include "formats/files/file_source.h"
 
 namespace sealpack::attest {
@@ -79,8 +79,9 @@ Result<Evidence> load_evidence_of(const ProvingOptions& options, Endorsements& b
     if (equals == std::string::npos || equals == 0) {
       return Error(ErrorCode::kUsage, "--item takes KIND=FILE, not " + printable(item));
     }
-    const ByteVector content = TRY(load_file(item.substr(equals + 1), kMaxEvidenceSize));
-    TRY(set_item(evidence, item.substr(0, equals), content));
+    const std::string kind = item.substr(0, equals);
+    TRY(set_item(evidence, kind,
+                 TRY(load_file(item.substr(equals + 1), max_item_file_size(kind)))));
   }
   return evidence;
 }
@@ -108,10 +109,8 @@ Result<Proof> prove(const ProvingOptions& options) {
 Error not_genuine(const Proof& proof, cli::Terminal& terminal) {
   const auto& reasons = proof.verdict.reasons;
   const bool malformed =
-      !reasons.empty() && std::all_of(reasons.begin(), reasons.end(), [](const Reason& reason) {
-        return reason.code.ends_with(".malformed") || reason.code.ends_with(".size") ||
-               reason.code.starts_with("evidence.item-");
-      });
+      std::any_of(reasons.begin(), reasons.end(),
+                  [](const Reason& reason) { return says_malformed(reason.code); });
   terminal.give_reasons(reasons);
   if (malformed) {
     return Error(ErrorCode::kMalformed,
@@ -121,14 +120,15 @@ Error not_genuine(const Proof& proof, cli::Terminal& terminal) {
                "the evidence of " + proof.evidence.tee + " is not proven to be genuine");
 }
 
-std::vector<Reason> judge_proof(const Proof& proof, const bundle::MeasurementPolicy& policy,
-                                bool lab) {
-  std::vector<Reason> reasons = policy::judge(*proof.verdict.claims, policy);
+policy::Judgement judge_proof(const Proof& proof, const bundle::MeasurementPolicy& policy,
+                              bool lab) {
+  policy::Judgement judged = policy::judge_all(*proof.verdict.claims, policy);
   if (proof.evidence.tee == "simulated" && !lab) {
-    reasons.push_back({"policy.simulated",
-                       "SIMULATED evidence protects nothing and counts only in a laboratory"});
+    judged.reasons.push_back(
+        {"policy.simulated",
+         "SIMULATED evidence protects nothing and counts only in a laboratory"});
   }
-  return reasons;
+  return judged;
 }
 
 void print_claims(const Claims& claims, std::ostream& out) {

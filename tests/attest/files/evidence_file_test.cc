@@ -179,6 +179,12 @@ TEST(SetItem, KeepsTheOrderAndReplaces) {
   EXPECT_THAT(parse_evidence(serialize_evidence(evidence)), Succeeds());
   EXPECT_EQ(evidence.items.size(), 3U);
   EXPECT_EQ(*evidence.find("gpu-report"), report);
+  ByteVector log = {1, 2, 3};
+  log.resize(std::size_t{256} << 10U, 0xff);  // as a CCEL is
+  ASSERT_THAT(set_item(evidence, "event-log", log), Succeeds());
+  EXPECT_EQ(evidence.find("event-log")->size(), 3U + 256U);
+  EXPECT_LE(log.size(), max_item_file_size("event-log"));
+  EXPECT_EQ(max_item_file_size("quote"), kMaxEvidenceSize);
   EXPECT_THAT(set_item(evidence, "gpu", chain), Fails(ErrorCode::kUsage));
   EXPECT_THAT(set_item(evidence, "gpu-report", {}), Fails(ErrorCode::kUsage));
 }
