@@ -160,6 +160,7 @@ constexpr ClaimName kSevSnp[] = {
     {"host_data", ClaimKind::kBytes, kMandatory, k32},
     {"id_key_digest", ClaimKind::kBytes, kOptional, k48},
     {"image_id", ClaimKind::kBytes, kOptional, k16},
+    {"iommu_write_safe", ClaimKind::kFlag, kOptional},
     {"launch_mitigations", ClaimKind::kBits, kOptional, k8},
     {"launch_tcb_bootloader", ClaimKind::kNumber, kOptional},
     {"launch_tcb_fmc", ClaimKind::kNumber, kOptional},

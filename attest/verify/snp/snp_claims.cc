@@ -34,6 +34,7 @@ void add_platform(Claims& claims, const Report& report) {
   claims.add_flag("rapl_disabled", report.platform_bit(3));
   claims.add_flag("ciphertext_hiding", report.platform_bit(4));
   claims.add_flag("alias_check_complete", report.platform_bit(5));
+  claims.add_flag("iommu_write_safe", report.platform_bit(6));
   claims.add_flag("tio_enabled", report.platform_bit(7));
   const FirmwareVersion& version = report.current_version;
   claims.add_number("snp_firmware_version", std::uint64_t{version.major} << 16U |

@@ -105,9 +105,9 @@ TEST(SnpReport, ClaimsEveryBitOfItsPolicy) {
 
 TEST(SnpReport, ClaimsEveryBitOfItsPlatform) {
   const std::pair<unsigned, const char*> kBits[] = {
-      {0, "smt_enabled"},   {1, "tsme_enabled"},      {2, "ecc_enabled"},
-      {3, "rapl_disabled"}, {4, "ciphertext_hiding"}, {5, "alias_check_complete"},
-      {7, "tio_enabled"}};
+      {0, "smt_enabled"},      {1, "tsme_enabled"},      {2, "ecc_enabled"},
+      {3, "rapl_disabled"},    {4, "ciphertext_hiding"}, {5, "alias_check_complete"},
+      {6, "iommu_write_safe"}, {7, "tio_enabled"}};
   for (const auto& set : kBits) {
     SnpLab lab("Turin");
     lab.set_u64(0x040, 1U << set.first);
