@@ -7,6 +7,7 @@
 #include "keymgmt/crypto/hpke.h"
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/keystore/armored_file.h"
+#include "keymgmt/tpm/tpm.h"
 
 namespace sealpack::keystore {
 namespace {

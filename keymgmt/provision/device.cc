@@ -49,7 +49,10 @@ KeyTerms terms_of(const EnrolAnswer& answer, Bytes grantor) {
           answer.counters.policy_index,
           epoch_of(answer.counters.policy_value),
           answer.minimum,
-          answer.key.object.kind};
+          answer.key.object.kind,
+          answer.cap_pcr,
+          answer.counters.floor_index,
+          answer.counters.floor_value};
 }
 
 // What a vendor makes and nothing else: no password opens it, and nobody takes it to another TPM.
@@ -114,6 +117,9 @@ Result<EnrolRequest> make_request(tpm::Tpm& tpm, tpm::EndorsementKind kind, cons
     out.counters.policy_value = TRY(advance(tpm, indices.policy_index, out.counters.policy_value,
                                             epoch_of(out.counters.policy_value) + kEpochLength));
   }
+  out.chain = TRY(tpm.endorsement_chain());
+  out.policy_proof = TRY(tpm.prove_counter(indices.policy_index));
+  out.floor_proof = TRY(tpm.prove_counter(indices.floor_index));
   out.manufacturer = tpm.manufacturer();
   out.firmware = tpm.firmware_version();
   return out;
@@ -136,7 +142,8 @@ Result<Installed> install_answer(tpm::Tpm& tpm, tpm::EndorsementKind kind,
   if (epoch_of(counter) != terms.epoch) return other_epoch();
   const FloorTable floors =
       TRY(parse_floors(TRY(verify_statement(kFloorType, answer.floors, grantor))));
-  if (floors.device != answer.device || floors.index != answer.counters.floor_index) {
+  if (floors.device != answer.device || floors.index != answer.counters.floor_index ||
+      floors.epoch != terms.epoch || floors.attestation != answer.attestation) {
     return Error(ErrorCode::kRefused, "the answer brings the floors of another device");
   }
   const crypto::SecretBytes secret = TRY(tpm.activate_credential(answer.credential));
@@ -154,7 +161,9 @@ Result<Installed> install_answer(tpm::Tpm& tpm, tpm::EndorsementKind kind,
                                           answer.counters.floor_index,
                                           terms.epoch,
                                           terms.minimum,
-                                          answer.recipient};
+                                          answer.recipient,
+                                          terms.cap_pcr,
+                                          terms.floor_value};
   if (terms.minimum != 0) {
     const std::uint64_t floor = terms.epoch + kNumberBase + terms.minimum;
     if (counter < floor) TRY(advance(tpm, terms.policy_index, counter, floor));
@@ -178,6 +187,11 @@ Result<BootPolicy> verify_boot_policy(const tpm::KeyBlob& key, const SignedState
     return Error(ErrorCode::kRefused, "the boot policy is for product " +
                                           printable(policy.scope.product) + ", the key for " +
                                           printable(key.binding->product));
+  }
+  if (policy.cap_pcr != key.binding->cap_pcr) {
+    return Error(ErrorCode::kRefused, "the boot policy caps PCR " + std::to_string(policy.cap_pcr) +
+                                          ", the key PCR " + std::to_string(key.binding->cap_pcr))
+        .with_hint("`provision answer` and `provision policy` take the same --cap");
   }
   if (policy.policy_index != key.binding->policy_index) {
     return Error(ErrorCode::kRefused, "the boot policy is for another NV index than the key");

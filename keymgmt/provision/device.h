@@ -6,6 +6,7 @@
 #include "keymgmt/crypto/key_wrap.h"
 #include "keymgmt/provision/messages.h"
 #include "keymgmt/tpm/key_blob.h"
+#include "keymgmt/tpm/tpm.h"
 
 // The device's side of provisioning, and the use of what was provisioned.
 namespace sealpack::provision {
@@ -48,6 +49,9 @@ Result<std::size_t> find_environment(tpm::Tpm& tpm, const BootPolicy& policy, bo
 Status confirm_policy(tpm::Tpm& tpm, const tpm::KeyBlob& key, const BootPolicy& policy);
 // Ends the epoch: no key that is bound to it opens again, on this machine or by this file.
 Status revoke_keys(tpm::Tpm& tpm, const tpm::KeyBlob& key);
+
+// What the cap PCR is extended with.
+Digest cap_value();
 
 // A provisioned key in the machine that may use it. Made before anything else is believed, capped
 // when everything is opened; destruction caps it too. For one thread at a time.

@@ -54,16 +54,35 @@ Status DeviceFiles::store_key(const tpm::KeyBlob& key, Overwrite overwrite) cons
   return done();
 }
 
-Result<DeviceAccess> open_device(const std::filesystem::path& key, const std::string& tcti) {
+namespace {
+
+Result<DeviceAccess> open_uncapped(const std::filesystem::path& key, const std::string& tcti,
+                                   const tpm::PasswordSource& password) {
   const DeviceFiles files(key);
   const tpm::KeyBlob blob = TRY(files.load_key());
   const std::string name = "TPM key " + printable(key.string());
   const std::vector<BootPolicy> policies = TRY(files.load_policies(blob));
   DeviceAccess out;
-  out.tpm = TRY(tpm::Tpm::open({tcti, blob.kind, blob.device}).within(name));
+  out.tpm = TRY(tpm::Tpm::open({tcti, blob.kind, blob.device, password}).within(name));
   out.key = TRY(DeviceKey::open(out.tpm, blob, policies).within(name));
   out.floors = TRY(FloorStore::open(out.tpm, blob, out.key->floor_key(), files.floors()));
   return out;
+}
+
+}  // namespace
+
+Result<DeviceAccess> open_device(const std::filesystem::path& key, const std::string& tcti,
+                                 const tpm::PasswordSource& password) {
+  auto opened = open_uncapped(key, tcti, password);
+  if (opened.ok()) return opened;
+  const Status capped = cap_any(tcti);
+  if (capped.ok()) return opened;
+  return std::move(opened).within("not capped either (" + capped.error().message() +
+                                  "), stop this machine");
+}
+
+Status cap_any(const std::string& tcti) {
+  return tpm::extend_zero_pcrs(tcti, tpm::kCapPcrs, cap_value());
 }
 
 }  // namespace sealpack::provision

@@ -48,7 +48,14 @@ struct DeviceAccess {
   std::unique_ptr<DeviceKey> key;
   std::unique_ptr<FloorStore> floors;
 };
-// `tcti` as in tpm::TpmOptions. kNotAuthentic, kRefused, kKeyUnavailable, kIo.
-Result<DeviceAccess> open_device(const std::filesystem::path& key, const std::string& tcti);
+// `tcti` and `password` as in tpm::TpmOptions. kNotAuthentic, kRefused, kKeyUnavailable, kIo. After
+// a failure nobody else gets to use the key in this boot either: cap_any() is done.
+Result<DeviceAccess> open_device(const std::filesystem::path& key, const std::string& tcti,
+                                 const tpm::PasswordSource& password = {});
+
+// For those who had a device's key to use and came to nothing: takes every PCR that may be a cap
+// and is still zero away from zero. Which one it is, is written in files that may be what was
+// broken. What else measures into PCRs 1 to 15 goes on.
+Status cap_any(const std::string& tcti);
 
 }  // namespace sealpack::provision

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "formats/bundle/labels.h"
 #include "keymgmt/crypto/hpke.h"
 #include "keymgmt/crypto/kdf.h"
 #include "keymgmt/crypto/private_key.h"
@@ -14,10 +15,27 @@ using crypto::SecretBytes;
 constexpr std::string_view kFloorKeyLabel = "sealpack/v1/tpm-floor-key";
 constexpr std::string_view kCapLabel = "sealpack/v1/tpm-cap";
 
-SecretBytes derive_floor_key(const SecretBytes& from) {
-  Digest key = crypto::hmac_sha256(from.reveal(), as_bytes(kFloorKeyLabel));
-  SecretBytes out = SecretBytes::copy_of(key.bytes);
-  crypto::wipe(key.bytes);
+ByteVector big_endian(std::uint64_t number) {
+  ByteVector out;
+  for (unsigned shift = 64; shift > 0; shift -= 8) {
+    out.push_back(static_cast<std::uint8_t>(number >> (shift - 8)));
+  }
+  return out;
+}
+
+// For one enrolment alone: a product's key serves many devices, and one device again and again.
+// What goes in was compared by the TPM when it let the key be used.
+SecretBytes derive_floor_key(const SecretBytes& from, const tpm::KeyBlob& key) {
+  const tpm::KeyBlob::Binding& binding = *key.binding;
+  Digest derived = crypto::hmac_sha256(from.reveal(), bundle::LengthPrefixed()
+                                                          .add(kFloorKeyLabel)
+                                                          .add(Bytes(key.device))
+                                                          .add(big_endian(binding.policy_index))
+                                                          .add(big_endian(binding.epoch))
+                                                          .add(big_endian(binding.floor_index))
+                                                          .bytes());
+  SecretBytes out = SecretBytes::copy_of(derived.bytes);
+  crypto::wipe(derived.bytes);
   return out;
 }
 
@@ -66,7 +84,7 @@ Result<Opened> open_sealed(tpm::Tpm& tpm, const tpm::KeyBlob& key, const tpm::Po
   if (!std::equal(spki.begin(), spki.end(), said.begin(), said.end())) {
     return Error(ErrorCode::kRefused, "the TPM holds another key than its file says");
   }
-  return Opened{TRY(loaded.decryptor()), derive_floor_key(data)};
+  return Opened{TRY(loaded.decryptor()), derive_floor_key(data, key)};
 }
 
 Result<Opened> open_in_tpm(const std::shared_ptr<tpm::Tpm>& tpm, const tpm::KeyBlob& key,
@@ -81,7 +99,7 @@ Result<Opened> open_in_tpm(const std::shared_ptr<tpm::Tpm>& tpm, const tpm::KeyB
   // With its own public key: as hard to come by as the private key's square, and the same each
   // time.
   const SecretBytes own = TRY(decryptor->agree(Bytes(spki).last(65)));
-  return Opened{std::move(decryptor), derive_floor_key(own)};
+  return Opened{std::move(decryptor), derive_floor_key(own, key)};
 }
 
 }  // namespace
@@ -109,10 +127,7 @@ Result<std::unique_ptr<DeviceKey>> DeviceKey::open(std::shared_ptr<tpm::Tpm> tpm
       if (!failure) failure = std::move(found).take_error();
       continue;
     }
-    const KeyTerms terms{key.binding->grantor,      {key.binding->authority, key.binding->product},
-                         key.binding->policy_index, key.binding->epoch,
-                         key.binding->minimum,      key.object.kind};
-    const auto run = policy_run(policy, policy.environments[*found], terms);
+    const auto run = policy_run(policy, policy.environments[*found], terms_of(key));
     std::unique_ptr<DeviceKey> out(new DeviceKey(tpm, policy));
     Opened opened = TRY(key.object.kind == tpm::ObjectKind::kSealed ? open_sealed(*tpm, key, run)
                                                                     : open_in_tpm(tpm, key, run));
@@ -127,9 +142,13 @@ DeviceKey::~DeviceKey() {
   (void)cap();
 }
 
+Digest cap_value() {
+  return crypto::sha256(as_bytes(kCapLabel));
+}
+
 Status DeviceKey::cap_now() {
   const tpm::PcrMask mask = 1U << policy_.cap_pcr;
-  TRY(tpm_->extend_pcr(policy_.cap_pcr, crypto::sha256(as_bytes(kCapLabel))));
+  TRY(tpm_->extend_pcr(policy_.cap_pcr, cap_value()));
   const std::vector<tpm::PcrValue> after = TRY(tpm_->read_pcrs(mask));
   if (after.size() == 1 && after[0].value != Digest{}) return done();
   return Error(ErrorCode::kNotAuthentic, "the cap PCR did not change");

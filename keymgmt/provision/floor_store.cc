@@ -35,23 +35,37 @@ Result<std::optional<FloorFile>> read_file(const std::filesystem::path& path) {
   return std::optional<FloorFile>(TRY(parse_floor_file(bytes).within(printable(path.string()))));
 }
 
-Result<FloorTable> verify_file(const FloorFile& file, const tpm::KeyBlob& key,
+// Of this device and this enrolment: what was written or signed for an earlier one is past.
+Status check_table(const FloorTable& table, const tpm::KeyBlob& key) {
+  if (table.device != key.device || table.index != key.binding->floor_index) {
+    return Error(ErrorCode::kRefused, "the floors are those of another device");
+  }
+  if (table.epoch != key.binding->epoch) {
+    return Error(ErrorCode::kRefused, "the floors are from before the device was enrolled again");
+  }
+  return done();
+}
+
+// The vendor signs for a value that an attestation key proved. Were that key not the TPM's, the
+// value would be one that somebody chose, to come in useful some day.
+Status check_signed(tpm::Tpm& tpm, const FloorTable& table) {
+  if (table.attestation == tpm::name_of(TRY(tpm.attestation_key()))) return done();
+  return Error(ErrorCode::kRefused, "the floors were signed for another TPM's attestation key");
+}
+
+Result<FloorTable> verify_file(const FloorFile& file, tpm::Tpm& tpm, const tpm::KeyBlob& key,
                                const crypto::SecretBytes& floor_key) {
   if (file.statement) {
-    return parse_floors(TRY(verify_statement(kFloorType, *file.statement, TRY(grantor_of(key)))));
+    FloorTable table =
+        TRY(parse_floors(TRY(verify_statement(kFloorType, *file.statement, TRY(grantor_of(key))))));
+    TRY(check_signed(tpm, table));
+    return table;
   }
   const Digest mac = crypto::hmac_sha256(floor_key.reveal(), file.payload);
   if (!crypto::equal_constant_time(mac.bytes, file.mac.bytes)) {
     return Error(ErrorCode::kNotAuthentic, "the floors were not written by this device");
   }
   return parse_floors(file.payload);
-}
-
-Status check_table(const FloorTable& table, const tpm::KeyBlob& key) {
-  if (table.device != key.device || table.index != key.binding->floor_index) {
-    return Error(ErrorCode::kRefused, "the floors are those of another device");
-  }
-  return done();
 }
 
 Result<std::uint64_t> counter_of(tpm::Tpm& tpm, const tpm::KeyBlob& key) {
@@ -108,7 +122,7 @@ Result<std::unique_ptr<FloorStore>> FloorStore::open(std::shared_ptr<tpm::Tpm> t
   for (const std::filesystem::path& candidate : {path, next_of(path)}) {
     const auto file = TRY(read_file(candidate));
     if (!file) continue;
-    const auto table = verify_file(*file, key, floor_key);
+    const auto table = verify_file(*file, *tpm, key, floor_key);
     const Status fits = table.ok() ? check_table(*table, key) : Status(table.error());
     if (!fits.ok()) {
       found += "; " + fits.error().message();
@@ -192,6 +206,7 @@ Status install_floors(tpm::Tpm& tpm, const tpm::KeyBlob& key, const SignedStatem
   const FloorTable table =
       TRY(parse_floors(TRY(verify_statement(kFloorType, statement, TRY(grantor_of(key))))));
   TRY(check_table(table, key));
+  TRY(check_signed(tpm, table));
   const std::uint64_t value = TRY(counter_of(tpm, key));
   if (value != table.value && value + 1 != table.value) {
     return Error(ErrorCode::kRefused, "the floors are for counter " + std::to_string(table.value) +

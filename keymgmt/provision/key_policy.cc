@@ -22,6 +22,12 @@ ByteVector epoch_operand(std::uint64_t epoch) {
   return out;
 }
 
+ByteVector value_operand(std::uint64_t value) {
+  ByteVector out = epoch_operand(value);
+  out.push_back(static_cast<std::uint8_t>(value));
+  return out;
+}
+
 ByteVector number_operand(std::uint32_t number) {
   return {static_cast<std::uint8_t>(number + kNumberBase)};
 }
@@ -39,6 +45,8 @@ std::vector<tpm::PolicyRun::NvStep> own_steps(const KeyTerms& terms) {
     steps.push_back({terms.policy_index, number_operand(terms.minimum), kEpochSize,
                      PolicyDigest::Compare::kNotBelow});
   }
+  steps.push_back(
+      {terms.floor_index, value_operand(terms.floor_value), 0, PolicyDigest::Compare::kNotBelow});
   return steps;
 }
 
@@ -48,13 +56,21 @@ std::uint64_t epoch_of(std::uint64_t counter) {
   return counter & ~std::uint64_t{0xff};
 }
 
+KeyTerms terms_of(const tpm::KeyBlob& key) {
+  const tpm::KeyBlob::Binding& binding = *key.binding;
+  return {binding.grantor,      {binding.authority, binding.product},
+          binding.policy_index, binding.epoch,
+          binding.minimum,      key.object.kind,
+          binding.cap_pcr,      binding.floor_index,
+          binding.floor_value};
+}
+
 Result<Digest> key_policy(const KeyTerms& terms) {
   const tpm::PublicArea key = TRY(tpm::external_signing_key(terms.grantor));
-  const tpm::Name index = tpm::name_of(tpm::CounterIndex{terms.policy_index});
   PolicyDigest policy;
-  policy.authorize(tpm::name_of(key), policy_reference(terms.scope));
+  policy.authorize(tpm::name_of(key), policy_reference(terms.scope, terms.cap_pcr));
   for (const tpm::PolicyRun::NvStep& step : own_steps(terms)) {
-    policy.nv(index, step.operand, step.offset, step.compare);
+    policy.nv(tpm::name_of(tpm::CounterIndex{step.index}), step.operand, step.offset, step.compare);
   }
   return policy.command(command_of(terms.kind)).value();
 }
@@ -79,7 +95,7 @@ tpm::PolicyRun policy_run(const BootPolicy& policy, const BootPolicy::Environmen
   run.approved =
       approved_policy(policy.policy_index, policy.number, environment.pcrs, environment.values);
   run.key = terms.grantor;
-  run.reference = policy_reference(policy.scope);
+  run.reference = policy_reference(policy.scope, policy.cap_pcr);
   run.signature = environment.approval;
   run.own_nv = own_steps(terms);
   run.command = command_of(terms.kind);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "keymgmt/provision/messages.h"
+#include "keymgmt/tpm/key_blob.h"
 
 // Internal to keymgmt/provision: the policies of keys, as vendors compute and TPMs execute them.
 namespace sealpack::provision {
@@ -14,9 +15,15 @@ struct KeyTerms {
   std::uint64_t epoch = 0;  // of the policy counter
   std::uint32_t minimum = 0;
   tpm::ObjectKind kind{};
+  std::uint32_t cap_pcr = 15;
+  std::uint32_t floor_index = 0;
+  std::uint64_t floor_value = 0;
 };
-// Whatever `grantor` approves for this scope, while the policy counter is in this epoch and has
-// reached the minimum, for the one command that uses the key.
+KeyTerms terms_of(const tpm::KeyBlob& key);  // that a vendor provisioned
+// Whatever `grantor` approves for this scope and cap PCR, while the policy counter is in this epoch
+// and has reached the minimum, for the one command that uses the key. The counter of floors is
+// named by what it cannot but satisfy: who uses the key cannot pass another index off as that
+// counter.
 Result<Digest> key_policy(const KeyTerms& terms);
 
 // What the grantor approves: these PCRs, while no later policy was confirmed.

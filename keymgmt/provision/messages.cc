@@ -36,9 +36,9 @@ Status read_version(MessageReader& in, std::string_view what) {
 }
 
 Result<tpm::Name> read_name(MessageReader& in, std::uint32_t field, std::string_view what) {
-  const auto bytes = TRY(in.array<tpm::kNameSize>(field, what));
-  if (bytes[0] != 0 || bytes[1] != 0x0b) return in.malformed(std::string(what) + " is no name");
-  return tpm::Name(bytes.begin(), bytes.end());
+  const Bytes bytes = TRY(in.bytes(field, what, kMaxPart));
+  if (!tpm::is_name(bytes)) return in.malformed(std::string(what) + " is no name");
+  return to_vector(bytes);
 }
 
 Result<tpm::PublicArea> read_public(MessageReader& in, std::uint32_t field, std::string_view what) {
@@ -76,6 +76,20 @@ ByteVector serialize_counters(const Counters& counters) {
       .u64(3, counters.policy_value)
       .u64(4, counters.floor_value)
       .take();
+}
+
+ByteVector serialize_proof(const tpm::CounterProof& proof) {
+  return MessageWriter().bytes(1, proof.attest).bytes(2, proof.signature).take();
+}
+
+Result<tpm::CounterProof> read_proof(MessageReader& outer, std::uint32_t field,
+                                     std::string_view what) {
+  MessageReader in(TRY(outer.bytes(field, what, kMaxPart)), what);
+  tpm::CounterProof out;
+  out.attest = TRY(read_part(in, 1, "attestation"));
+  out.signature = TRY(read_part(in, 2, "signature"));
+  TRY(in.finish());
+  return out;
 }
 
 bool is_owner_index(std::uint32_t index) {
@@ -141,11 +155,13 @@ Result<BootPolicy::Environment> parse_environment(Bytes bytes, std::uint32_t cap
 
 }  // namespace
 
-ByteVector policy_reference(const Scope& scope) {
+ByteVector policy_reference(const Scope& scope, std::uint32_t cap_pcr) {
+  const std::uint8_t cap[] = {static_cast<std::uint8_t>(cap_pcr)};
   const Digest digest = crypto::sha256(bundle::LengthPrefixed()
                                            .add(kReferenceLabel)
                                            .add(Bytes(scope.authority.bytes))
                                            .add(scope.product)
+                                           .add(Bytes(cap))
                                            .bytes());
   return to_vector(digest.bytes);
 }
@@ -199,11 +215,12 @@ Result<Bytes> verify_statement(std::string_view type, const SignedStatement& sta
 ByteVector serialize_floors(const FloorTable& table) {
   MessageWriter out;
   out.u64(1, kVersion).bytes(2, table.device).u64(3, table.index).u64(4, table.value);
+  out.bytes(5, table.attestation).u64(6, table.epoch);
   for (const FloorTable::Entry& entry : table.entries) {
     MessageWriter row;
     put(row, 1, entry.scope).u64(2, entry.floor.counter);
     if (entry.floor.release) row.digest(3, *entry.floor.release);
-    out.element(5, row.take());
+    out.element(7, row.take());
   }
   return out.take();
 }
@@ -216,11 +233,13 @@ Result<FloorTable> parse_floors(Bytes bytes) {
   table.device = TRY(read_name(in, 2, "device"));
   table.index = TRY(in.u32(3, "index"));
   table.value = TRY(in.u64(4, "value"));
-  while (TRY(in.at(5))) {
+  table.attestation = TRY(read_name(in, 5, "attestation key"));
+  table.epoch = TRY(in.u64(6, "epoch"));
+  while (TRY(in.at(7))) {
     if (table.entries.size() == kMaxFloors) {
       return Error(ErrorCode::kLimit, "more than " + std::to_string(kMaxFloors) + " floors");
     }
-    FloorTable::Entry entry = TRY(parse_entry(TRY(in.element(5, "floor"))));
+    FloorTable::Entry entry = TRY(parse_entry(TRY(in.element(7, "floor"))));
     if (!table.entries.empty() && order_of(table.entries.back()) >= order_of(entry)) {
       return in.malformed("floors out of order or twice");
     }
@@ -233,15 +252,18 @@ Result<FloorTable> parse_floors(Bytes bytes) {
 // ---- enrolment
 
 ByteVector serialize(const EnrolRequest& message) {
-  return MessageWriter()
-      .u64(1, kVersion)
+  MessageWriter out;
+  out.u64(1, kVersion)
       .u64(2, static_cast<std::uint64_t>(message.kind))
       .bytes(3, tpm::serialize_public(message.endorsement))
       .bytes(4, message.endorsement_certificate)
       .bytes(5, tpm::serialize_public(message.attestation))
       .bytes(6, serialize_counters(message.counters))
       .text(7, message.manufacturer)
-      .u64(8, message.firmware)
+      .u64(8, message.firmware);
+  for (const ByteVector& certificate : message.chain) out.element(9, certificate);
+  return out.bytes(10, serialize_proof(message.policy_proof))
+      .bytes(11, serialize_proof(message.floor_proof))
       .take();
 }
 
@@ -250,23 +272,30 @@ Result<EnrolRequest> parse_request(Bytes bytes) {
   MessageReader in(bytes, "enrolment request");
   TRY(read_version(in, "enrolment request"));
   EnrolRequest out;
-  const std::uint32_t kind = TRY(in.u32(2, "kind of endorsement key"));
-  if (kind != 1 && kind != 2) return in.malformed("unknown kind of endorsement key");
-  out.kind = static_cast<tpm::EndorsementKind>(kind);
+  const auto kind = tpm::endorsement_kind(TRY(in.u32(2, "kind of endorsement key")));
+  if (!kind) return in.malformed("unknown kind of endorsement key");
+  out.kind = *kind;
   out.endorsement = TRY(read_public(in, 3, "endorsement key"));
   out.endorsement_certificate = to_vector(TRY(in.bytes(4, "certificate", kMaxPart)));
   out.attestation = TRY(read_public(in, 5, "attestation key"));
   out.counters = TRY(read_counters(in, 6));
   out.manufacturer = TRY(in.text(7, "manufacturer", 16));
   out.firmware = TRY(in.u64(8, "firmware"));
+  while (TRY(in.at(9))) {
+    if (out.chain.size() == tpm::kMaxChainCount) {
+      return Error(ErrorCode::kLimit, "more than " + std::to_string(tpm::kMaxChainCount) +
+                                          " certificates of a TPM's maker");
+    }
+    out.chain.push_back(to_vector(TRY(in.element(9, "certificate of the maker"))));
+  }
+  out.policy_proof = TRY(read_proof(in, 10, "proof of the policy counter"));
+  out.floor_proof = TRY(read_proof(in, 11, "proof of the floor counter"));
   TRY(in.finish());
   // Not the keys of any object that somebody happens to have in a TPM.
-  tpm::PublicArea wanted = out.kind == tpm::EndorsementKind::kRsa2048 ? tpm::endorsement_rsa2048()
-                                                                      : tpm::endorsement_p256();
-  wanted.unique = out.endorsement.unique;
   tpm::PublicArea signing = tpm::attestation_p256();
   signing.unique = out.attestation.unique;
-  if (out.endorsement != wanted || out.attestation != signing) {
+  if (out.endorsement.kind != tpm::profile_of(out.kind).object ||
+      !tpm::why_not_endorsement_key(out.endorsement).empty() || out.attestation != signing) {
     return in.malformed("keys with other attributes than an endorsement key and a key for quotes");
   }
   return out;
@@ -287,6 +316,7 @@ ByteVector serialize(const EnrolAnswer& message) {
   return out.bytes(11, serialize_counters(message.counters))
       .bytes(12, serialize_signed(message.floors))
       .u64(13, message.minimum)
+      .u64(14, message.cap_pcr)
       .take();
 }
 
@@ -307,7 +337,9 @@ Result<EnrolAnswer> parse_answer(Bytes bytes) {
   out.counters = TRY(read_counters(in, 11));
   out.floors = TRY(parse_signed(TRY(in.bytes(12, "floors", kMaxMessageSize))));
   out.minimum = TRY(in.u32(13, "minimum"));
+  out.cap_pcr = TRY(in.u32(14, "cap PCR"));
   TRY(in.finish());
+  if (!tpm::may_cap(out.cap_pcr)) return in.malformed("the cap PCR is one of 1 to 15");
   if (out.minimum > kMaxPolicyNumber) return in.malformed("no boot policy has so high a number");
   return out;
 }
@@ -391,8 +423,7 @@ Result<BootPolicy> parse_boot_policy(Bytes bytes) {
   if (out.number == 0 || out.number > kMaxPolicyNumber) {
     return in.malformed("numbers of boot policies are 1 to " + std::to_string(kMaxPolicyNumber));
   }
-  // 16 and 23 can be reset by anybody, 17 to 22 by a dynamic launch.
-  if (out.cap_pcr == 0 || out.cap_pcr > 15 || !is_owner_index(out.policy_index)) {
+  if (!tpm::may_cap(out.cap_pcr) || !is_owner_index(out.policy_index)) {
     return in.malformed("the cap PCR is one of 1 to 15, the index one of the owner's");
   }
   while (TRY(in.at(6))) {

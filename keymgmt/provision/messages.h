@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "keymgmt/crypto/signature.h"
+#include "keymgmt/tpm/counter_proof.h"
+#include "keymgmt/tpm/endorsement.h"
 #include "keymgmt/tpm/policy_digest.h"
 #include "keymgmt/tpm/protect.h"
-#include "keymgmt/tpm/tpm.h"
 #include "runtime-loader/core/counter_store.h"
 
 // What a vendor and a device with a TPM send one another, as files (docs/PROVISIONING.md gives the
@@ -34,7 +35,8 @@ struct Counters {
 inline constexpr std::uint8_t kNumberBase = 15;
 inline constexpr std::uint32_t kMaxPolicyNumber = 255 - kNumberBase;
 
-// Device to vendor. Unsigned: nothing in it is believed that the answer is not encrypted to.
+// Device to vendor. Nothing in it is believed that the answer is not encrypted to, or that the key
+// which the answer is encrypted to does not prove.
 struct EnrolRequest {
   tpm::EndorsementKind kind{};
   tpm::PublicArea endorsement;
@@ -43,6 +45,10 @@ struct EnrolRequest {
   Counters counters;
   std::string manufacturer;
   std::uint64_t firmware = 0;
+  std::vector<ByteVector> chain;  // DER; certificates between the TPM's and its maker's root
+  // By the attestation key. If that is not one of the TPM's, neither is the answer of use.
+  tpm::CounterProof policy_proof;
+  tpm::CounterProof floor_proof;
   bool operator==(const EnrolRequest&) const = default;
 };
 
@@ -72,14 +78,19 @@ struct Scope {
   std::string product;
   bool operator==(const Scope&) const = default;
 };
-// policyRef of TPM2_PolicyAuthorize: what the grantor's approvals are for.
-ByteVector policy_reference(const Scope& scope);
+// policyRef of TPM2_PolicyAuthorize: what the grantor's approvals are for. A key takes none that
+// would cap another PCR than its own, which would let it be used once for each.
+ByteVector policy_reference(const Scope& scope, std::uint32_t cap_pcr);
 
-// Lowest releases that a device still accepts, valid while the TPM's floor counter has this value.
+// Lowest releases that a device still accepts, valid while the TPM's floor counter has this value
+// and its policy counter is in this epoch.
 struct FloorTable {
   tpm::Name device;  // of the endorsement key
   std::uint32_t index = 0;
   std::uint64_t value = 0;
+  // Of the attestation key that proved the value: it must be in the same TPM.
+  tpm::Name attestation;
+  std::uint64_t epoch = 0;
   struct Entry {
     Scope scope;
     loader::Floor floor;
@@ -104,6 +115,7 @@ struct EnrolAnswer {
   // Boot policies of a lower number are never accepted with this key: in a new epoch the numbers
   // that were confirmed in the one before would count for nothing otherwise. 0: all are.
   std::uint32_t minimum = 0;
+  std::uint32_t cap_pcr = 15;
   bool operator==(const EnrolAnswer&) const = default;
 };
 

@@ -16,7 +16,7 @@ constexpr std::string_view kJudgedHere[] = {"2.5.29.17"};
 
 std::vector<Reason> judge_certificate(const EnrolRequest& request, const DeviceTrust& trust) {
   std::vector<Reason> reasons;
-  auto leaf = x509::Certificate::parse_der(request.endorsement_certificate);
+  const auto leaf = x509::Certificate::parse_der(request.endorsement_certificate);
   if (!leaf.ok()) {
     reasons.push_back({"provision.ek-certificate", leaf.error().message()});
     return reasons;
@@ -26,26 +26,23 @@ std::vector<Reason> judge_certificate(const EnrolRequest& request, const DeviceT
     reasons.push_back({"provision.ek-certificate",
                        "the certificate is for another key than the endorsement key"});
   }
+  // The TPM's own certificates of its maker only fill the gap up to a root that is given.
+  std::vector<x509::Certificate> pool = trust.pool;
+  for (const ByteVector& der : request.chain) {
+    auto certificate = x509::Certificate::parse_der(der);
+    if (certificate.ok()) pool.push_back(*std::move(certificate));
+  }
   x509::ChainRules rules;
   rules.now = trust.now;
   rules.roots = trust.roots;
   rules.revocation = x509::Revocation::kNone;
   rules.revocation_lists = trust.revocation_lists;
   rules.judged_by_caller = kJudgedHere;
-  (void)x509::verify_chain(*leaf, trust.pool, rules, reasons);
+  (void)x509::verify_chain(*leaf, pool, rules, reasons);
   return reasons;
 }
 
-void sort(std::vector<FloorTable::Entry>& entries) {
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.scope.authority, a.scope.product) <
-           std::tie(b.scope.authority, b.scope.product);
-  });
-}
-
-}  // namespace
-
-std::vector<Reason> judge_device(const EnrolRequest& request, const DeviceTrust& trust) {
+std::vector<Reason> judge_endorsement(const EnrolRequest& request, const DeviceTrust& trust) {
   const tpm::Name name = tpm::name_of(request.endorsement);
   if (std::find(trust.known.begin(), trust.known.end(), name) != trust.known.end()) return {};
   if (request.endorsement_certificate.empty()) {
@@ -61,6 +58,51 @@ std::vector<Reason> judge_device(const EnrolRequest& request, const DeviceTrust&
   return judge_certificate(request, trust);
 }
 
+void sort(std::vector<FloorTable::Entry>& entries) {
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.scope.authority, a.scope.product) <
+           std::tie(b.scope.authority, b.scope.product);
+  });
+}
+
+}  // namespace
+
+std::vector<Reason> judge_counters(const EnrolRequest& request) {
+  struct Counter {
+    const char* name;
+    std::uint32_t index;
+    std::uint64_t value;
+    const tpm::CounterProof& proof;
+  };
+  std::vector<Reason> reasons;
+  const Counters& said = request.counters;
+  for (const Counter& counter :
+       {Counter{"policy", said.policy_index, said.policy_value, request.policy_proof},
+        Counter{"floor", said.floor_index, said.floor_value, request.floor_proof}}) {
+    const auto value = tpm::verify_counter_proof(request.attestation, counter.index, counter.proof);
+    if (!value.ok()) {
+      reasons.push_back({"provision.counter", value.error().message()});
+    } else if (*value != counter.value) {
+      reasons.push_back({"provision.counter", std::string("the ") + counter.name +
+                                                  " counter is proven to be at " +
+                                                  std::to_string(*value) + ", the request says " +
+                                                  std::to_string(counter.value)});
+    }
+  }
+  return reasons;
+}
+
+bool never_counted(const Counters& counters) {
+  return counters.policy_value == 1 && counters.floor_value == 2;
+}
+
+std::vector<Reason> judge_device(const EnrolRequest& request, const DeviceTrust& trust) {
+  std::vector<Reason> reasons = judge_counters(request);
+  std::vector<Reason> of_key = judge_endorsement(request, trust);
+  reasons.insert(reasons.end(), of_key.begin(), of_key.end());
+  return reasons;
+}
+
 Result<SignedStatement> sign_floors(const EnrolRequest& request,
                                     std::vector<FloorTable::Entry> entries,
                                     const crypto::Signer& grantor) {
@@ -69,6 +111,8 @@ Result<SignedStatement> sign_floors(const EnrolRequest& request,
   table.index = request.counters.floor_index;
   // Taking it into use is what brings the counter there.
   table.value = request.counters.floor_value + 1;
+  table.attestation = tpm::name_of(request.attestation);
+  table.epoch = epoch_of(request.counters.policy_value);
   sort(entries);
   table.entries = std::move(entries);
   ByteVector payload = serialize_floors(table);
@@ -88,7 +132,8 @@ Result<Enrolment> answer_request(const EnrolRequest& request, const EnrolTerms& 
   const bool sealed = terms.key.type() == crypto::KeyType::kX25519;
   const Digest policy = TRY(key_policy(
       {to_vector(terms.grantor.public_key().spki()), terms.scope, request.counters.policy_index,
-       epoch, terms.minimum, sealed ? tpm::ObjectKind::kSealed : tpm::ObjectKind::kAgreeP256}));
+       epoch, terms.minimum, sealed ? tpm::ObjectKind::kSealed : tpm::ObjectKind::kAgreeP256,
+       terms.cap_pcr, request.counters.floor_index, request.counters.floor_value}));
   const auto secret = crypto::SecretBytes::random(Digest::kSize);
   EnrolAnswer answer;
   answer.device = device;
@@ -99,6 +144,7 @@ Result<Enrolment> answer_request(const EnrolRequest& request, const EnrolTerms& 
   answer.scope = terms.scope;
   answer.counters = request.counters;
   answer.minimum = terms.minimum;
+  answer.cap_pcr = terms.cap_pcr;
   answer.floors = TRY(sign_floors(request, terms.floors, terms.grantor));
   ByteVector payload = serialize(answer);
   TRY(parse_answer(payload));
@@ -123,7 +169,7 @@ Result<SignedStatement> sign_boot_policy(const BootTerms& terms, const crypto::S
   policy.number = terms.number;
   policy.policy_index = terms.policy_index;
   policy.cap_pcr = terms.cap_pcr;
-  const ByteVector reference = policy_reference(terms.scope);
+  const ByteVector reference = policy_reference(terms.scope, terms.cap_pcr);
   for (const BootEnvironment& given : terms.environments) {
     std::vector<tpm::PcrValue> values = given.values;
     values.push_back({terms.cap_pcr, Digest{}});

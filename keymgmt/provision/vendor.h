@@ -21,8 +21,15 @@ struct DeviceTrust {
   std::vector<tpm::Name> known;
 };
 // Reasons "provision.…" and "chain.…"; empty when the endorsement key is one of a TPM that the
-// vendor trusts.
+// vendor trusts, and its counters are where the request says.
 std::vector<Reason> judge_device(const EnrolRequest& request, const DeviceTrust& trust);
+
+// "provision.counter": the attestation key of the request does not state these values. Were it not
+// a key of that TPM, no answer to the request would be of use there.
+std::vector<Reason> judge_counters(const EnrolRequest& request);
+// Whether these are the first two counters of a TPM's life. If not, the device may have been
+// enrolled before, and what was confirmed or raised then is to be said again with the new key.
+bool never_counted(const Counters& counters);
 
 struct Enrolment {
   SignedStatement answer;
@@ -34,6 +41,7 @@ struct EnrolTerms {
   const crypto::Signer& grantor;  // P-256: TPMs verify no other
   std::vector<FloorTable::Entry> floors;
   std::uint32_t minimum = 0;  // lowest number of a boot policy that is ever to serve
+  std::uint32_t cap_pcr = 15;
 };
 // After judge_device.
 Result<Enrolment> answer_request(const EnrolRequest& request, const EnrolTerms& terms);
@@ -56,7 +64,7 @@ struct BootTerms {
 Result<SignedStatement> sign_boot_policy(const BootTerms& terms, const crypto::Signer& grantor);
 
 // New floors for one device, in place of those it has, higher or lower: valid once, for the value
-// that its floor counter had when it asked.
+// that its floor counter had when it asked. After judge_counters.
 Result<SignedStatement> sign_floors(const EnrolRequest& request,
                                     std::vector<FloorTable::Entry> entries,
                                     const crypto::Signer& grantor);

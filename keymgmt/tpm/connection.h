@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "keymgmt/tpm/tpm.h"
 
@@ -24,8 +25,11 @@ struct FreeEsys {
 template <typename T>
 using Given = std::unique_ptr<T, FreeEsys>;
 
-// Format-one response codes without the number of the parameter, handle or session they are about.
+// Format-one response codes without the number of the parameter, handle or session they are about,
+// and without the layer: a resource manager passes on what the TPM said as its own.
 TSS2_RC without_place(TSS2_RC code);
+// Whether the TPM has something else to do for a while, and the same command may work later.
+bool is_busy(TSS2_RC code);
 
 class Connection {
  public:
@@ -37,8 +41,8 @@ class Connection {
   ESYS_CONTEXT* esys() const { return esys_; }
   const Tpm::Time& time() const { return time_; }
 
-  // Runs a call of ESAPI on the clock; once more, a few times, while the TPM says so (kTryAgain
-  // codes that pass by themselves).
+  // Runs a call of ESAPI on the clock; again after a while, for some seconds, while the TPM tests
+  // itself or is busy otherwise.
   template <typename Call>
   TSS2_RC run(const Call& call) {
     TSS2_RC code = TSS2_RC_SUCCESS;
@@ -49,7 +53,8 @@ class Connection {
       time_.nanoseconds += static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::nanoseconds>(passed).count());
       ++time_.calls;
-      if (code != TPM2_RC_RETRY && code != TPM2_RC_YIELDED && code != TPM2_RC_TESTING) break;
+      if (!is_busy(code)) break;
+      if (attempt + 1 < kAttempts) std::this_thread::sleep_for(kFirstWait * (1 << attempt));
     }
     return code;
   }
@@ -62,7 +67,8 @@ class Connection {
   static Error failed(const char* what, TSS2_RC code);
 
  private:
-  static constexpr int kAttempts = 5;
+  static constexpr int kAttempts = 10;
+  static constexpr std::chrono::milliseconds kFirstWait{10};  // 5 seconds in all
   Connection() = default;
   TSS2_TCTI_CONTEXT* tcti_ = nullptr;
   ESYS_CONTEXT* esys_ = nullptr;
@@ -123,29 +129,46 @@ Bytes bytes_of(const Sized& sized) {
 
 struct Tpm::State {
   std::shared_ptr<Connection> connection;
+  PasswordSource password;
   EndorsementKind kind{};
   PublicArea endorsement;
   Loaded endorsement_transient;  // unless it is kept in the TPM
   ESYS_TR endorsement_handle = ESYS_TR_NONE;
   std::uint64_t firmware = 0;
   std::string maker;
+  std::uint32_t permanent = 0;   // TPMA_PERMANENT
+  std::uint32_t authorized = 0;  // those bits of it whose password was given
 
   Status read_properties();
+  // Gives the hierarchy's password, if it has one, to the sessions that follow.
+  Status authorize(Hierarchy hierarchy);
+  bool has_password(Hierarchy hierarchy) const;
+
   Status find_endorsement_key(const std::optional<Name>& pinned);
-  Result<PublicArea> make_primary(const PublicArea& wanted, Loaded& handle);
+  Result<bool> take_persistent(const Name& pinned);
+  // Made as the TCG says, or else as the TPM's own template or nonce says.
+  Status make_endorsement_key(const std::optional<Name>& pinned);
+  Result<PublicArea> make_primary(const TPM2B_PUBLIC& wanted, Loaded& handle);
+  Result<PublicArea> make_attestation_key(Loaded& handle);
+  Result<TPM2B_PUBLIC> own_template(bool& there);
 
   // Salted with the endorsement key and encrypting what `attributes` say (TPMA_SESSION_DECRYPT:
   // what goes in, TPMA_SESSION_ENCRYPT: what comes out).
-  Result<Loaded> start_session(TPM2_SE type, TPMA_SESSION attributes);
+  Result<Loaded> start_session(TPM2_SE type, TPMA_SESSION attributes,
+                               TPMI_ALG_HASH hash = TPM2_ALG_SHA256);
   Result<Loaded> hmac_session(TPMA_SESSION attributes = 0) {
     return start_session(TPM2_SE_HMAC, attributes);
   }
   // One that may use the endorsement key.
   Result<Loaded> endorsement_session(TPMA_SESSION attributes);
+  // What an NV index holds; nullopt where there is none.
+  Result<std::optional<ByteVector>> read_index(std::uint32_t index);
+  // The NV index of a counter of ours.
   Result<ESYS_TR> nv_handle(std::uint32_t index, bool& there);
   Result<Loaded> run_policy(const PolicyRun& policy);
   Status policy_nv(const Loaded& session, const PolicyRun::NvStep& step);
   Status policy_authorize(const Loaded& session, const PolicyRun& policy);
+  Result<Quote> quote_by(ESYS_TR key, PcrMask mask, Bytes qualifying);
 };
 
 struct Tpm::Object::Handle {

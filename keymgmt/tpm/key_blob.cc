@@ -23,6 +23,8 @@ ByteVector serialize_binding(const KeyBlob::Binding& binding) {
       .u64(6, binding.epoch)
       .u64(7, binding.minimum)
       .bytes(8, binding.recipient)
+      .u64(9, binding.cap_pcr)
+      .u64(10, binding.floor_value)
       .take();
 }
 
@@ -37,7 +39,10 @@ Result<KeyBlob::Binding> parse_binding(Bytes bytes) {
   out.epoch = TRY(in.u64(6, "epoch"));
   out.minimum = TRY(in.u32(7, "minimum"));
   out.recipient = to_vector(TRY(in.bytes(8, "recipient", kMaxPart)));
+  out.cap_pcr = TRY(in.u32(9, "cap PCR"));
+  out.floor_value = TRY(in.u64(10, "floor value"));
   TRY(in.finish());
+  if (!may_cap(out.cap_pcr)) return in.malformed("the cap PCR is one of 1 to 15");
   if ((out.epoch & 0xffU) != 0) return in.malformed("an epoch ends in a zero byte");
   return out;
 }
@@ -71,11 +76,11 @@ Result<KeyBlob> parse_key_blob(Bytes bytes) {
     return Error(ErrorCode::kUnsupported, "TPM key of version " + std::to_string(version));
   }
   KeyBlob out;
-  const std::uint32_t kind = TRY(in.u32(2, "kind of endorsement key"));
-  if (kind != 1 && kind != 2) return in.malformed("unknown kind of endorsement key");
-  out.kind = static_cast<EndorsementKind>(kind);
-  const auto device = TRY(in.array<kNameSize>(3, "device"));
-  out.device.assign(device.begin(), device.end());
+  const auto kind = endorsement_kind(TRY(in.u32(2, "kind of endorsement key")));
+  if (!kind) return in.malformed("unknown kind of endorsement key");
+  out.kind = *kind;
+  out.device = to_vector(TRY(in.bytes(3, "device", kMaxPart)));
+  if (!is_name(out.device)) return in.malformed("the device has no name");
   out.role = TRY(in.text(4, "role", 32));
   out.object = TRY(parse_public(TRY(in.bytes(5, "public area", kMaxPart))));
   out.private_part = to_vector(TRY(in.bytes(6, "private area", kMaxPart)));

@@ -29,6 +29,7 @@ Status Tpm::define_counter(std::uint32_t index) {
     return Error(ErrorCode::kInternal, "tpm2-tss does not take our NV index");
   }
   area.size = static_cast<UINT16>(bytes.size());
+  TRY(state_->authorize(Hierarchy::kOwner));
   const TPM2B_AUTH no_authorization{};
   const Loaded session = TRY(state_->hmac_session());
   ESYS_TR handle = ESYS_TR_NONE;
@@ -70,6 +71,7 @@ Status Tpm::remove_counter(std::uint32_t index) {
   bool there = false;
   const ESYS_TR handle = TRY(state_->nv_handle(index, there));
   if (!there) return done();
+  TRY(state_->authorize(Hierarchy::kOwner));
   const Loaded session = TRY(state_->hmac_session());
   return state_->connection->call("remove a counter", [&](ESYS_CONTEXT* esys) {
     return Esys_NV_UndefineSpace(esys, ESYS_TR_RH_OWNER, handle, session.get(), ESYS_TR_NONE,

@@ -15,11 +15,16 @@ constexpr std::uint32_t kPolicyPcr = 0x17f;
 
 }  // namespace
 
+Digest digest_of(const std::vector<PcrValue>& values) {
+  crypto::Sha256 hash;
+  for (const PcrValue& pcr : values) hash.update(pcr.value.bytes);
+  return hash.finish();
+}
+
 ByteVector serialize_selection(PcrMask mask) {
-  constexpr std::uint16_t kSha256 = 0x000b;
   return WireWriter()
       .u32(1)
-      .u16(kSha256)
+      .u16(kAlgSha256)
       .u8(3)
       .u8(static_cast<std::uint8_t>(mask))
       .u8(static_cast<std::uint8_t>(mask >> 8U))

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "keymgmt/crypto/kdf.h"
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/crypto/tpm_protection.h"
 #include "keymgmt/tpm/wire.h"
@@ -13,15 +12,13 @@ namespace {
 
 using crypto::SecretBytes;
 
-constexpr std::uint16_t kKeyedHash = 0x0008;
-constexpr std::uint16_t kEcc = 0x0023;
-constexpr std::size_t kAesKeySize = 16;
-
 // TPM2B_ENCRYPTED_SECRET holds a TPMS_ECC_POINT where the key is on a curve.
 ByteVector secret_structure(const PublicArea& parent, const ByteVector& encrypted) {
-  if (parent.kind == ObjectKind::kStorageRsa2048) return encrypted;
+  constexpr std::uint8_t kPoint = 4;
+  if (parent.unique.size() + 1 != encrypted.size() || encrypted[0] != kPoint) return encrypted;
   const Bytes point = Bytes(encrypted).subspan(1);
-  return WireWriter().sized(point.first(32)).sized(point.subspan(32)).take();
+  const std::size_t half = point.size() / 2;
+  return WireWriter().sized(point.first(half)).sized(point.subspan(half)).take();
 }
 
 struct Protected {
@@ -30,20 +27,23 @@ struct Protected {
 };
 
 // The outer wrapping that credentials and duplicates share (Part 1, section 24 and 23.3.2.3):
-// encrypted under a key derived from a seed for `parent` and the name, then authenticated.
+// encrypted under a key derived from a seed for `parent` and the name, then authenticated. Hash and
+// cipher are those of the parent.
 Result<Protected> protect(const PublicArea& parent, std::string_view label, const Name& name,
                           Bytes plain) {
-  if (parent.kind != ObjectKind::kStorageRsa2048 && parent.kind != ObjectKind::kStorageP256) {
+  if (!is_storage(parent.kind)) {
     return Error(ErrorCode::kUnsupported, "secrets are made for storage keys alone");
   }
-  const auto key = TRY(crypto::EncryptionKey::from_spki(TRY(parent.spki())));
-  const crypto::TpmSeed seed = TRY(crypto::make_tpm_seed(key, label));
-  const SecretBytes cipher_key = crypto::tpm_kdfa(seed.seed, "STORAGE", name, {}, kAesKeySize);
-  const SecretBytes mac_key = crypto::tpm_kdfa(seed.seed, "INTEGRITY", {}, {}, Digest::kSize);
-  const ByteVector encrypted = crypto::aes128_cfb_encrypt(cipher_key, plain);
-  const Digest mac =
-      crypto::hmac_sha256(mac_key.reveal(), WireWriter().raw(encrypted).raw(name).take());
-  return Protected{WireWriter().sized(mac.bytes).raw(encrypted).take(),
+  const crypto::HashAlgorithm hash = name_hash(parent.kind);
+  const crypto::TpmSeed seed = TRY(crypto::make_tpm_seed(TRY(parent.spki()), hash, label));
+  const SecretBytes cipher_key =
+      crypto::tpm_kdfa(hash, seed.seed, "STORAGE", name, {}, cipher_bits(parent.kind) / 8U);
+  const SecretBytes mac_key =
+      crypto::tpm_kdfa(hash, seed.seed, "INTEGRITY", {}, {}, crypto::hash_size(hash));
+  const ByteVector encrypted = crypto::aes_cfb_encrypt(cipher_key, plain);
+  const ByteVector mac =
+      crypto::tpm_hmac(hash, mac_key, WireWriter().raw(encrypted).raw(name).take());
+  return Protected{WireWriter().sized(mac).raw(encrypted).take(),
                    secret_structure(parent, seed.encrypted)};
 }
 
@@ -97,7 +97,7 @@ ByteVector wrap_inner(const SecretBytes& inner_key, const SecretBytes& sensitive
                                 .raw(integrity.bytes)
                                 .raw(sensitive.reveal())
                                 .take();
-  return crypto::aes128_cfb_encrypt(inner_key, plain.reveal());
+  return crypto::aes_cfb_encrypt(inner_key, plain.reveal());
 }
 
 }  // namespace
@@ -127,7 +127,7 @@ Result<Duplicate> make_duplicate(const PublicArea& parent, const crypto::Private
   if (key.type() == crypto::KeyType::kEcdhP256) {
     out.object.kind = ObjectKind::kAgreeP256;
     out.object.unique = to_vector(key.spki().last(64));
-    sensitive = serialize_sensitive(kEcc, {}, TRY(crypto::ecdh_p256_scalar(key)));
+    sensitive = serialize_sensitive(kAlgEcc, {}, TRY(crypto::ecdh_p256_scalar(key)));
   } else if (key.type() == crypto::KeyType::kX25519) {
     const SecretBytes data = key.to_pkcs8();
     const SecretBytes seed = SecretBytes::random(Digest::kSize);
@@ -135,7 +135,7 @@ Result<Duplicate> make_duplicate(const PublicArea& parent, const crypto::Private
     const SecretBytes hashed =
         SecretWriter(seed.size() + data.size()).raw(seed.reveal()).raw(data.reveal()).take();
     out.object.unique = to_vector(crypto::sha256(hashed.reveal()).bytes);
-    sensitive = serialize_sensitive(kKeyedHash, seed.reveal(), data);
+    sensitive = serialize_sensitive(kAlgKeyedHash, seed.reveal(), data);
   } else {
     return Error(ErrorCode::kUnsupported, "P-256 and X25519 keys that open go into a TPM");
   }

@@ -12,177 +12,196 @@
 namespace sealpack::tpm {
 namespace {
 
-// TPM_ALG_ID, TPM_ECC_CURVE
-constexpr std::uint16_t kRsa = 0x0001;
-constexpr std::uint16_t kAes = 0x0006;
-constexpr std::uint16_t kKeyedHash = 0x0008;
-constexpr std::uint16_t kSha256 = 0x000b;
-constexpr std::uint16_t kNull = 0x0010;
-constexpr std::uint16_t kEcdsa = 0x0018;
-constexpr std::uint16_t kEcdh = 0x0019;
-constexpr std::uint16_t kEcc = 0x0023;
-constexpr std::uint16_t kCfb = 0x0043;
-constexpr std::uint16_t kP256 = 0x0003;
+// What tells the kinds apart on the wire.
+struct Parameters {
+  ObjectKind kind;
+  std::uint16_t type;
+  std::uint16_t name_algorithm;
+  std::uint16_t cipher_bits;  // 0: no cipher
+  std::uint16_t scheme;
+  std::uint16_t curve;
+  std::size_t size;  // of the modulus, of a coordinate, of the data's `unique`
+};
+constexpr Parameters kParameters[] = {
+    {ObjectKind::kStorageRsa2048, kAlgRsa, kAlgSha256, 128, kAlgNull, 0, 256},
+    {ObjectKind::kStorageRsa3072, kAlgRsa, kAlgSha384, 256, kAlgNull, 0, 384},
+    {ObjectKind::kStorageP256, kAlgEcc, kAlgSha256, 128, kAlgNull, kCurveP256, 32},
+    {ObjectKind::kStorageP384, kAlgEcc, kAlgSha384, 256, kAlgNull, kCurveP384, 48},
+    {ObjectKind::kSignP256, kAlgEcc, kAlgSha256, 0, kAlgEcdsa, kCurveP256, 32},
+    {ObjectKind::kAgreeP256, kAlgEcc, kAlgSha256, 0, kAlgEcdh, kCurveP256, 32},
+    {ObjectKind::kSealed, kAlgKeyedHash, kAlgSha256, 0, kAlgNull, 0, Digest::kSize},
+};
 
-constexpr std::size_t kModulusSize = 256;
-constexpr std::size_t kCoordinateSize = 32;
-
-std::uint16_t algorithm_of(ObjectKind kind) {
-  if (kind == ObjectKind::kStorageRsa2048) return kRsa;
-  return kind == ObjectKind::kSealed ? kKeyedHash : kEcc;
-}
-
-bool is_storage(ObjectKind kind) {
-  return kind == ObjectKind::kStorageRsa2048 || kind == ObjectKind::kStorageP256;
-}
-
-// TPMT_SYM_DEF_OBJECT: the cipher that protects children, or none.
-void write_symmetric(WireWriter& out, ObjectKind kind) {
-  if (is_storage(kind)) {
-    out.u16(kAes).u16(128).u16(kCfb);
-  } else {
-    out.u16(kNull);
+const Parameters& parameters_of(ObjectKind kind) {
+  for (const Parameters& row : kParameters) {
+    if (row.kind == kind) return row;
   }
+  die("an object of no kind");
 }
 
-void write_scheme(WireWriter& out, ObjectKind kind) {
-  if (kind == ObjectKind::kSignP256) {
-    out.u16(kEcdsa).u16(kSha256);
-  } else if (kind == ObjectKind::kAgreeP256) {
-    out.u16(kEcdh).u16(kSha256);
-  } else {
-    out.u16(kNull);
-  }
+crypto::HashAlgorithm hash_of(std::uint16_t name_algorithm) {
+  return name_algorithm == kAlgSha384 ? crypto::HashAlgorithm::kSha384
+                                      : crypto::HashAlgorithm::kSha256;
+}
+
+Error unsupported(std::string_view field, std::uint64_t found) {
+  return Error(ErrorCode::kUnsupported, "TPM public area: " + std::string(field) + " " +
+                                            std::to_string(found) + " is not supported here");
 }
 
 Status expect(WireReader& in, std::uint16_t wanted, std::string_view field) {
   const std::uint16_t found = TRY(in.u16(field));
-  if (found == wanted) return done();
-  return Error(ErrorCode::kUnsupported, "TPM public area: " + std::string(field) + " " +
-                                            std::to_string(found) + ", only " +
-                                            std::to_string(wanted) + " is supported here");
+  return found == wanted ? done() : Status(unsupported(field, found));
 }
 
-// Which kind an elliptic-curve key is, from its symmetric cipher and scheme.
-Result<ObjectKind> read_ecc_kind(WireReader& in) {
-  const std::uint16_t symmetric = TRY(in.u16("symmetric algorithm"));
-  if (symmetric == kAes) {
-    TRY(expect(in, 128, "symmetric key bits"));
-    TRY(expect(in, kCfb, "symmetric mode"));
-    TRY(expect(in, kNull, "scheme"));
-    return ObjectKind::kStorageP256;
-  }
-  if (symmetric != kNull) {
-    return Error(ErrorCode::kUnsupported,
-                 "TPM public area: symmetric algorithm " + std::to_string(symmetric));
-  }
+// TPMT_SYM_DEF_OBJECT: the cipher that protects children, as bits of AES; 0 for none.
+Result<std::uint16_t> read_cipher(WireReader& in) {
+  const std::uint16_t algorithm = TRY(in.u16("symmetric algorithm"));
+  if (algorithm == kAlgNull) return std::uint16_t{0};
+  if (algorithm != kAlgAes) return unsupported("symmetric algorithm", algorithm);
+  const std::uint16_t bits = TRY(in.u16("symmetric key bits"));
+  TRY(expect(in, kAlgCfb, "symmetric mode"));
+  if (bits == 0) return unsupported("symmetric key bits", bits);
+  return bits;
+}
+
+Result<std::uint16_t> read_scheme(WireReader& in) {
   const std::uint16_t scheme = TRY(in.u16("scheme"));
-  if (scheme != kEcdsa && scheme != kEcdh) {
-    return Error(ErrorCode::kUnsupported, "TPM public area: scheme " + std::to_string(scheme));
-  }
-  TRY(expect(in, kSha256, "hash of the scheme"));
-  return scheme == kEcdsa ? ObjectKind::kSignP256 : ObjectKind::kAgreeP256;
+  if (scheme != kAlgNull) TRY(expect(in, kAlgSha256, "hash of the scheme"));
+  return scheme;
 }
 
-Status read_parameters(WireReader& in, std::uint16_t type, PublicArea& area) {
-  if (type == kRsa) {
-    TRY(expect(in, kAes, "symmetric algorithm"));
-    TRY(expect(in, 128, "symmetric key bits"));
-    TRY(expect(in, kCfb, "symmetric mode"));
-    TRY(expect(in, kNull, "scheme"));
-    TRY(expect(in, kModulusSize * 8, "RSA key bits"));
-    if (TRY(in.u32("exponent")) != 0) return in.malformed("an exponent other than 65537");
-    area.kind = ObjectKind::kStorageRsa2048;
-    area.unique = to_vector(TRY(in.sized(kModulusSize, "modulus")));
-    if (area.unique.size() != kModulusSize) return in.malformed("modulus of another size");
-    return done();
-  }
-  if (type == kKeyedHash) {
-    TRY(expect(in, kNull, "scheme"));
-    area.kind = ObjectKind::kSealed;
-    area.unique = to_vector(TRY(in.sized(Digest::kSize, "unique")));
-    if (area.unique.size() != Digest::kSize) return in.malformed("unique of another size");
-    return done();
-  }
-  if (type != kEcc) {
-    return Error(ErrorCode::kUnsupported, "TPM public area: key type " + std::to_string(type));
-  }
-  area.kind = TRY(read_ecc_kind(in));
-  TRY(expect(in, kP256, "curve"));
-  TRY(expect(in, kNull, "key derivation"));
-  for (const char* coordinate : {"x", "y"}) {
-    const Bytes value = TRY(in.sized(kCoordinateSize, coordinate));
-    if (value.size() > kCoordinateSize || value.empty()) return in.malformed("no coordinate");
-    // A TPM may leave out leading zeros; one form is kept.
-    if (value.size() != kCoordinateSize) return in.malformed("coordinate without leading zeros");
+Status read_unique(WireReader& in, const Parameters& row, PublicArea& area) {
+  const bool point = row.type == kAlgEcc;
+  for (int part = 0; part < (point ? 2 : 1); ++part) {
+    const Bytes value = TRY(in.sized(row.size, "unique"));
+    // A TPM may leave out leading zeros of coordinates; one form is kept.
+    if (value.size() != row.size) {
+      return in.malformed("unique of " + std::to_string(value.size()) + " bytes, not " +
+                          std::to_string(row.size));
+    }
     area.unique.insert(area.unique.end(), value.begin(), value.end());
   }
   return done();
 }
 
+// What of the parameters stands behind the scheme: which key it is, and the key.
+Status read_key(WireReader& in, Parameters found, PublicArea& area) {
+  std::uint16_t bits = 0;
+  if (found.type == kAlgRsa) {
+    bits = TRY(in.u16("RSA key bits"));
+    if (TRY(in.u32("exponent")) != 0) return in.malformed("an exponent other than 65537");
+  } else if (found.type == kAlgEcc) {
+    found.curve = TRY(in.u16("curve"));
+    TRY(expect(in, kAlgNull, "key derivation"));
+  }
+  for (const Parameters& row : kParameters) {
+    if (row.type != found.type || row.name_algorithm != found.name_algorithm ||
+        row.cipher_bits != found.cipher_bits || row.scheme != found.scheme ||
+        row.curve != found.curve || (found.type == kAlgRsa && row.size * 8 != bits)) {
+      continue;
+    }
+    area.kind = row.kind;
+    return read_unique(in, row, area);
+  }
+  return Error(ErrorCode::kUnsupported,
+               "TPM public area: key type " + std::to_string(found.type) + ", names by " +
+                   std::to_string(found.name_algorithm) + ", AES of " +
+                   std::to_string(found.cipher_bits) + " bits, scheme " +
+                   std::to_string(found.scheme) + ", RSA of " + std::to_string(bits) +
+                   " bits or curve " + std::to_string(found.curve) + ": no kind of object known");
+}
+
 Name named(Bytes bytes) {
   const Digest digest = crypto::sha256(bytes);
-  return WireWriter().u16(kSha256).raw(digest.bytes).take();
+  return WireWriter().u16(kAlgSha256).raw(digest.bytes).take();
 }
-
-// TPM2_PolicySecret(TPM_RH_ENDORSEMENT), as the EK Credential Profile gives it (PolicyA).
-ByteVector endorsement_policy() {
-  return {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
-          0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
-          0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa};
-}
-
-constexpr std::uint32_t kEndorsementAttributes =
-    kFixedTpm | kFixedParent | kSensitiveDataOrigin | kAdminWithPolicy | kRestricted | kDecrypt;
 
 }  // namespace
 
+bool is_name(Bytes bytes) {
+  if (bytes.size() < 2 || bytes[0] != 0) return false;
+  return (bytes[1] == kAlgSha256 && bytes.size() == 2 + 32) ||
+         (bytes[1] == kAlgSha384 && bytes.size() == 2 + 48);
+}
+
+bool is_storage(ObjectKind kind) {
+  return cipher_bits(kind) != 0;
+}
+crypto::HashAlgorithm name_hash(ObjectKind kind) {
+  return hash_of(parameters_of(kind).name_algorithm);
+}
+std::uint16_t cipher_bits(ObjectKind kind) {
+  return parameters_of(kind).cipher_bits;
+}
+
 Result<ByteVector> PublicArea::spki() const {
-  if (kind == ObjectKind::kSealed) {
+  const Parameters& row = parameters_of(kind);
+  if (row.type == kAlgKeyedHash) {
     return Error(ErrorCode::kUnsupported, "sealed data have no public key");
   }
-  if (kind == ObjectKind::kStorageRsa2048) {
+  if (row.type == kAlgRsa) {
     const std::array<std::uint8_t, 3> exponent = {1, 0, 1};
     return crypto::spki_from_rsa(unique, exponent);
   }
   ByteVector point = {4};
   point.insert(point.end(), unique.begin(), unique.end());
-  return crypto::spki_from_point(crypto::TokenCurve::kP256, point);
+  return crypto::spki_from_point(
+      row.curve == kCurveP384 ? crypto::TokenCurve::kP384 : crypto::TokenCurve::kP256, point);
 }
 
 ByteVector serialize_public(const PublicArea& area) {
+  const Parameters& row = parameters_of(area.kind);
   WireWriter out;
-  out.u16(algorithm_of(area.kind)).u16(kSha256).u32(area.attributes).sized(area.policy);
-  if (area.kind == ObjectKind::kSealed) {
-    return out.u16(kNull).sized(area.unique).take();
+  out.u16(row.type).u16(row.name_algorithm).u32(area.attributes).sized(area.policy);
+  if (row.cipher_bits != 0) {
+    out.u16(kAlgAes).u16(row.cipher_bits).u16(kAlgCfb);
+  } else if (row.type != kAlgKeyedHash) {
+    out.u16(kAlgNull);
   }
-  write_symmetric(out, area.kind);
-  write_scheme(out, area.kind);
-  if (area.kind == ObjectKind::kStorageRsa2048) {
-    return out.u16(kModulusSize * 8).u32(0).sized(area.unique).take();
-  }
-  const Bytes point(area.unique);
-  out.u16(kP256).u16(kNull);
-  return out.sized(point.first(kCoordinateSize)).sized(point.subspan(kCoordinateSize)).take();
+  out.u16(row.scheme);
+  if (row.scheme != kAlgNull) out.u16(kAlgSha256);
+  if (row.type == kAlgRsa) out.u16(static_cast<std::uint16_t>(row.size * 8)).u32(0);
+  if (row.type != kAlgEcc) return out.sized(area.unique).take();
+  const std::size_t half = area.unique.size() / 2;
+  return out.u16(row.curve)
+      .u16(kAlgNull)
+      .sized(Bytes(area.unique).first(half))
+      .sized(Bytes(area.unique).subspan(half))
+      .take();
 }
 
 Result<PublicArea> parse_public(Bytes bytes) {
   WireReader in(bytes, "TPM public area");
+  Parameters found{};
   PublicArea area;
-  const std::uint16_t type = TRY(in.u16("type"));
-  TRY(expect(in, kSha256, "name algorithm"));
+  found.type = TRY(in.u16("type"));
+  if (found.type != kAlgRsa && found.type != kAlgEcc && found.type != kAlgKeyedHash) {
+    return unsupported("key type", found.type);
+  }
+  found.name_algorithm = TRY(in.u16("name algorithm"));
+  if (found.name_algorithm != kAlgSha256 && found.name_algorithm != kAlgSha384) {
+    return unsupported("name algorithm", found.name_algorithm);
+  }
   area.attributes = TRY(in.u32("attributes"));
-  area.policy = to_vector(TRY(in.sized(Digest::kSize, "policy")));
-  if (!area.policy.empty() && area.policy.size() != Digest::kSize) {
+  const std::size_t digest_size = crypto::hash_size(hash_of(found.name_algorithm));
+  area.policy = to_vector(TRY(in.sized(digest_size, "policy")));
+  if (!area.policy.empty() && area.policy.size() != digest_size) {
     return in.malformed("policy of " + std::to_string(area.policy.size()) + " bytes");
   }
-  TRY(read_parameters(in, type, area));
+  if (found.type != kAlgKeyedHash) found.cipher_bits = TRY(read_cipher(in));
+  found.scheme = TRY(read_scheme(in));
+  TRY(read_key(in, found, area));
   TRY(in.finish());
   return area;
 }
 
 Name name_of(const PublicArea& area) {
-  return named(serialize_public(area));
+  const std::uint16_t algorithm = parameters_of(area.kind).name_algorithm;
+  return WireWriter()
+      .u16(algorithm)
+      .raw(crypto::hash(hash_of(algorithm), serialize_public(area)))
+      .take();
 }
 
 Result<PublicArea> external_signing_key(Bytes spki) {
@@ -195,20 +214,10 @@ Result<PublicArea> external_signing_key(Bytes spki) {
   return PublicArea{ObjectKind::kSignP256, kUserWithAuth | kSign, {}, to_vector(spki.last(64))};
 }
 
-PublicArea endorsement_rsa2048() {
-  return {ObjectKind::kStorageRsa2048, kEndorsementAttributes, endorsement_policy(),
-          ByteVector(kModulusSize)};
-}
-
-PublicArea endorsement_p256() {
-  return {ObjectKind::kStorageP256, kEndorsementAttributes, endorsement_policy(),
-          ByteVector(2 * kCoordinateSize)};
-}
-
 PublicArea attestation_p256() {
   const Digest unique = crypto::sha256(as_bytes("sealpack/v1/tpm-attestation-key"));
   ByteVector mixed = to_vector(unique.bytes);
-  mixed.resize(2 * kCoordinateSize);
+  mixed.resize(64);
   return {
       ObjectKind::kSignP256,
       kFixedTpm | kFixedParent | kSensitiveDataOrigin | kUserWithAuth | kNoDa | kRestricted | kSign,
@@ -226,7 +235,7 @@ ByteVector serialize_nv_public(const CounterIndex& index) {
   constexpr std::uint16_t kCounterSize = 8;
   return WireWriter()
       .u32(index.handle)
-      .u16(kSha256)
+      .u16(kAlgSha256)
       .u32(kAuthWrite | kCounter | kAuthRead | kNvNoDa | (index.written ? kWritten : 0))
       .sized({})
       .u16(kCounterSize)

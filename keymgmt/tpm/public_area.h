@@ -3,45 +3,42 @@
 
 #include <string>
 
-#include "formats/base/bytes.h"
+#include "keymgmt/crypto/hash.h"
+#include "keymgmt/tpm/registry.h"
 
 // TPM 2.0 structures that are made, read and named without a TPM (Library specification, Part 2).
-// SHA-256 is the name algorithm of everything here.
+// SHA-256 is the name algorithm of everything that sealpack makes; endorsement keys have others.
 namespace sealpack::tpm {
 
-// TPM2B_NAME: 0x000b, then SHA-256 of what it names.
+// TPM2B_NAME without its size: 0x000b and SHA-256 of what it names; of endorsement keys 0x000c and
+// SHA-384 as well.
 using Name = ByteVector;
-inline constexpr std::size_t kNameSize = 2 + Digest::kSize;
-
-// TPMA_OBJECT bits.
-inline constexpr std::uint32_t kFixedTpm = 1U << 1U;
-inline constexpr std::uint32_t kFixedParent = 1U << 4U;
-inline constexpr std::uint32_t kSensitiveDataOrigin = 1U << 5U;
-inline constexpr std::uint32_t kUserWithAuth = 1U << 6U;
-inline constexpr std::uint32_t kAdminWithPolicy = 1U << 7U;
-inline constexpr std::uint32_t kNoDa = 1U << 10U;
-inline constexpr std::uint32_t kEncryptedDuplication = 1U << 11U;
-inline constexpr std::uint32_t kRestricted = 1U << 16U;
-inline constexpr std::uint32_t kDecrypt = 1U << 17U;
-inline constexpr std::uint32_t kSign = 1U << 18U;
+bool is_name(Bytes bytes);
 
 // The kinds of objects that sealpack has in TPMs.
 enum class ObjectKind {
-  kStorageRsa2048,  // restricted decryption with AES-128-CFB: endorsement keys, parents
+  // Restricted decryption with AES in CFB mode: endorsement keys, parents. 128 bits and SHA-256
+  // names where the key is short, 256 bits and SHA-384 names where it is long (templates of the
+  // TCG).
+  kStorageRsa2048,
+  kStorageRsa3072,
   kStorageP256,
+  kStorageP384,
   kSignP256,   // ECDSA with SHA-256; restricted for attestation keys
   kAgreeP256,  // ECDH
   kSealed,     // data
 };
+bool is_storage(ObjectKind kind);
+crypto::HashAlgorithm name_hash(ObjectKind kind);
+std::uint16_t cipher_bits(ObjectKind kind);  // of storage keys: AES of what they protect; else 0
 
 // TPMT_PUBLIC of one of these kinds.
 struct PublicArea {
   ObjectKind kind{};
   std::uint32_t attributes = 0;
-  ByteVector policy;  // empty, or a SHA-256 policy digest
-  // RSA: the modulus, 256 bytes. P-256: X || Y, 64 bytes. Sealed data: 32 bytes. In templates for
-  // primary keys what the TPM mixes in: RSA 256 bytes of zeros or none, P-256 64 bytes of any
-  // value.
+  ByteVector policy;  // empty, or a digest by the hash of names
+  // RSA: the modulus. Curves: X || Y. Sealed data: 32 bytes. In templates for primary keys what the
+  // TPM mixes in: as many bytes, or none.
   ByteVector unique;
   bool operator==(const PublicArea&) const = default;
 
@@ -58,10 +55,7 @@ Name name_of(const PublicArea& area);
 // kUnsupported unless it is a P-256 key.
 Result<PublicArea> external_signing_key(Bytes spki);
 
-// Templates of primary keys. The first two are those of the TCG (EK Credential Profile 2.5, L-1 and
-// L-2), so that they give the keys which manufacturers certify.
-PublicArea endorsement_rsa2048();
-PublicArea endorsement_p256();
+// Template of the primary key that signs quotes; endorsement.h has those of endorsement keys.
 PublicArea attestation_p256();
 
 // An NV index that counts (TPM_NT_COUNTER): read and incremented by anybody, outside of the

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "keymgmt/crypto/hash.h"
 #include "keymgmt/tpm/connection.h"
 #include "keymgmt/tpm/tpm.h"
 #include "keymgmt/tpm/wire.h"
@@ -28,9 +29,18 @@ Result<Bytes> digest_in(Bytes quoted) {
   return digest;
 }
 
-}  // namespace
+Result<ByteVector> signature_bytes(const TPMT_SIGNATURE& signature) {
+  ByteVector out(sizeof(TPMT_SIGNATURE));
+  std::size_t size = 0;
+  if (Tss2_MU_TPMT_SIGNATURE_Marshal(&signature, out.data(), out.size(), &size) !=
+      TSS2_RC_SUCCESS) {
+    return Error(ErrorCode::kIo, "TPM: it gave a signature that cannot be written");
+  }
+  out.resize(size);
+  return out;
+}
 
-Result<std::vector<PcrValue>> Tpm::read_pcrs(PcrMask mask) {
+Result<std::vector<PcrValue>> read_values(Connection& connection, PcrMask mask) {
   std::vector<PcrValue> values;
   PcrMask left = mask;
   while (left != 0) {
@@ -39,7 +49,7 @@ Result<std::vector<PcrValue>> Tpm::read_pcrs(PcrMask mask) {
     UINT32 counter = 0;
     TPML_PCR_SELECTION* given_selection = nullptr;
     TPML_DIGEST* given_values = nullptr;
-    TRY(state_->connection->call("read its PCRs", [&](ESYS_CONTEXT* esys) {
+    TRY(connection.call("read its PCRs", [&](ESYS_CONTEXT* esys) {
       return Esys_PCR_Read(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, &counter,
                            &given_selection, &given_values);
     }));
@@ -68,6 +78,12 @@ Result<std::vector<PcrValue>> Tpm::read_pcrs(PcrMask mask) {
   return values;
 }
 
+}  // namespace
+
+Result<std::vector<PcrValue>> Tpm::read_pcrs(PcrMask mask) {
+  return read_values(*state_->connection, mask);
+}
+
 // In a session: who sits on the wire cannot make an extension vanish unnoticed.
 Status Tpm::extend_pcr(unsigned index, const Digest& value) {
   if (index >= kPcrCount) return Error(ErrorCode::kUsage, "there are PCRs 0 to 23");
@@ -82,9 +98,41 @@ Status Tpm::extend_pcr(unsigned index, const Digest& value) {
   });
 }
 
+Status extend_zero_pcrs(const std::string& tcti, PcrMask mask, const Digest& value) {
+  const auto connection = TRY(Connection::open(tcti));
+  TPML_DIGEST_VALUES values{};
+  values.count = 1;
+  values.digests[0].hashAlg = TPM2_ALG_SHA256;
+  std::copy(value.bytes.begin(), value.bytes.end(), values.digests[0].digest.sha256);
+  for (const PcrValue& pcr : TRY(read_values(*connection, mask))) {
+    if (pcr.value != Digest{}) continue;
+    TRY(connection->call("extend a PCR", [&](ESYS_CONTEXT* esys) {
+      return Esys_PCR_Extend(esys, ESYS_TR_PCR0 + pcr.index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                             ESYS_TR_NONE, &values);
+    }));
+  }
+  for (const PcrValue& pcr : TRY(read_values(*connection, mask))) {
+    if (pcr.value != Digest{}) continue;
+    return Error(ErrorCode::kNotAuthentic, "PCR " + std::to_string(pcr.index) + " stays zero");
+  }
+  return done();
+}
+
 Result<Quote> Tpm::quote(PcrMask mask, Bytes qualifying) {
   Loaded key;
-  TRY(state_->make_primary(attestation_p256(), key));
+  TRY(state_->make_attestation_key(key));
+  return state_->quote_by(key.get(), mask, qualifying);
+}
+
+Result<Quote> Tpm::quote_by_kept_key(std::uint32_t handle, PcrMask mask, Bytes qualifying) {
+  ESYS_TR key = ESYS_TR_NONE;
+  TRY(state_->connection->call("find the key that quotes", [&](ESYS_CONTEXT* esys) {
+    return Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &key);
+  }));
+  return state_->quote_by(key, mask, qualifying);
+}
+
+Result<Quote> Tpm::State::quote_by(ESYS_TR key, PcrMask mask, Bytes qualifying) {
   const auto data = TRY(sized_of<TPM2B_DATA>(qualifying, "qualifying data"));
   const TPML_PCR_SELECTION selection = to_tss(mask);
   const TPMT_SIG_SCHEME scheme = [] {
@@ -95,35 +143,36 @@ Result<Quote> Tpm::quote(PcrMask mask, Bytes qualifying) {
   // Something may extend a PCR between the quote and the reading of values.
   constexpr int kAttempts = 5;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const Loaded session = TRY(state_->hmac_session());
+    const Loaded session = TRY(hmac_session());
     TPM2B_ATTEST* given = nullptr;
     TPMT_SIGNATURE* given_signature = nullptr;
-    TRY(state_->connection->call("quote", [&](ESYS_CONTEXT* esys) {
-      return Esys_Quote(esys, key.get(), session.get(), ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
+    TRY(connection->call("quote", [&](ESYS_CONTEXT* esys) {
+      return Esys_Quote(esys, key, session.get(), ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
                         &selection, &given, &given_signature);
     }));
     const Given<TPM2B_ATTEST> quoted(given);
     const Given<TPMT_SIGNATURE> signature(given_signature);
     Quote out;
     out.quoted.assign(quoted->attestationData, quoted->attestationData + quoted->size);
-    out.signature.resize(sizeof(TPMT_SIGNATURE));
-    std::size_t size = 0;
-    if (Tss2_MU_TPMT_SIGNATURE_Marshal(signature.get(), out.signature.data(), out.signature.size(),
-                                       &size) != TSS2_RC_SUCCESS) {
-      return Error(ErrorCode::kIo, "TPM: it gave a signature that cannot be written");
-    }
-    out.signature.resize(size);
-    out.values = TRY(read_pcrs(mask));
+    out.signature = TRY(signature_bytes(*signature));
+    out.values = TRY(read_values(*connection, mask));
     const Bytes digest = TRY(digest_in(out.quoted));
-    const Digest read = digest_of(out.values);
-    if (std::equal(digest.begin(), digest.end(), read.bytes.begin(), read.bytes.end())) return out;
+    ByteVector read;
+    for (const PcrValue& pcr : out.values) {
+      read.insert(read.end(), pcr.value.bytes.begin(), pcr.value.bytes.end());
+    }
+    // By the hash of the signature, whatever the bank is (Part 3, 18.4).
+    const ByteVector expected = crypto::hash(
+        digest.size() == 48 ? crypto::HashAlgorithm::kSha384 : crypto::HashAlgorithm::kSha256,
+        read);
+    if (std::equal(digest.begin(), digest.end(), expected.begin(), expected.end())) return out;
   }
   return Error(ErrorCode::kTryAgain, "PCRs change as fast as they are quoted");
 }
 
 Result<crypto::SecretBytes> Tpm::activate_credential(const Credential& credential) {
   Loaded key;
-  TRY(state_->make_primary(attestation_p256(), key));
+  TRY(state_->make_attestation_key(key));
   const auto blob = TRY(sized_of<TPM2B_ID_OBJECT>(credential.blob, "credential"));
   const auto secret = TRY(sized_of<TPM2B_ENCRYPTED_SECRET>(credential.secret, "its secret"));
   const Loaded attestation = TRY(state_->hmac_session(TPMA_SESSION_ENCRYPT));
@@ -143,6 +192,31 @@ Result<crypto::SecretBytes> Tpm::activate_credential(const Credential& credentia
   crypto::SecretBytes out = crypto::SecretBytes::copy_of(Bytes(activated->buffer, activated->size));
   crypto::wipe({activated->buffer, activated->size});
   return out;
+}
+
+Result<CounterProof> Tpm::prove_counter(std::uint32_t index) {
+  bool there = false;
+  const ESYS_TR counter = TRY(state_->nv_handle(index, there));
+  if (!there) return Error(ErrorCode::kRefused, "the TPM has lost its counter");
+  Loaded key;
+  TRY(state_->make_attestation_key(key));
+  const Digest context = counter_proof_context();
+  const auto data = TRY(sized_of<TPM2B_DATA>(context.bytes, "context"));
+  TPMT_SIG_SCHEME of_the_key{};
+  of_the_key.scheme = TPM2_ALG_NULL;
+  const Loaded signing = TRY(state_->hmac_session());
+  const Loaded reading = TRY(state_->hmac_session());
+  TPM2B_ATTEST* given = nullptr;
+  TPMT_SIGNATURE* given_signature = nullptr;
+  constexpr UINT16 kSize = 8;
+  TRY(state_->connection->call("prove a counter", [&](ESYS_CONTEXT* esys) {
+    return Esys_NV_Certify(esys, key.get(), counter, counter, signing.get(), reading.get(),
+                           ESYS_TR_NONE, &data, &of_the_key, kSize, 0, &given, &given_signature);
+  }));
+  const Given<TPM2B_ATTEST> attest(given);
+  const Given<TPMT_SIGNATURE> signature(given_signature);
+  return CounterProof{{attest->attestationData, attest->attestationData + attest->size},
+                      TRY(signature_bytes(*signature))};
 }
 
 }  // namespace sealpack::tpm

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "keymgmt/crypto/secret_bytes.h"
+#include "keymgmt/tpm/counter_proof.h"
+#include "keymgmt/tpm/endorsement.h"
 #include "keymgmt/tpm/policy_digest.h"
 #include "keymgmt/tpm/protect.h"
 
@@ -15,49 +18,33 @@
 // TPM) neither reads nor forges them, as long as the caller pins that key.
 namespace sealpack::tpm {
 
-enum class EndorsementKind : std::uint8_t { kRsa2048 = 1, kP256 = 2 };
+// What of the TPM may have a password that its owner set.
+enum class Hierarchy { kOwner, kEndorsement };
+const char* to_string(Hierarchy hierarchy);  // "owner"
+// Asked only where there is one, and at most once a hierarchy.
+using PasswordSource = std::function<Result<crypto::SecretBytes>(Hierarchy)>;
 
 struct TpmOptions {
-  // A TCTI of tpm2-tss: "device:/dev/tpmrm0", "swtpm:path=S", "swtpm:host=H,port=P"; empty:
-  // device:/dev/tpmrm0.
+  // A way to it that tpm2-tss knows: "device:/dev/tpmrm0", "tabrmd", "swtpm:path=S",
+  // "swtpm:host=H,port=P"; empty: device:/dev/tpmrm0.
   std::string tcti;
   EndorsementKind endorsement = EndorsementKind::kP256;
   // The endorsement key that must be there. Without it whoever answers is believed: only to enrol,
   // where the vendor proves the key afterwards.
   std::optional<Name> pinned;
+  PasswordSource password = {};  // none: a TPM that wants one is refused
 };
 
-struct PcrValue {
-  unsigned index = 0;
-  Digest value;  // SHA-256 bank
-  bool operator==(const PcrValue&) const = default;
-};
-// SHA-256 over the values, as quotes and PolicyPCR have it.
-Digest digest_of(const std::vector<PcrValue>& values);
+// The kinds of endorsement keys for which the TPM has a certificate of its maker. kIo.
+Result<std::vector<EndorsementKind>> certified_kinds(const std::string& tcti);
+// Extends, of the SHA-256 bank, those PCRs of the mask that are zero; without a session, so that it
+// needs no key and no room in the TPM. kIo; kNotAuthentic where one stays zero.
+Status extend_zero_pcrs(const std::string& tcti, PcrMask mask, const Digest& value);
 
 struct Quote {
   ByteVector quoted;     // TPMS_ATTEST
   ByteVector signature;  // TPMT_SIGNATURE
   std::vector<PcrValue> values;
-};
-
-// The steps by which a policy session reaches an object's policy: those that a key approved, then
-// those of the object itself.
-struct PolicyRun {
-  struct NvStep {
-    std::uint32_t index = 0;
-    ByteVector operand;
-    std::uint16_t offset = 0;
-    PolicyDigest::Compare compare{};
-  };
-  PcrMask pcrs = 0;
-  std::optional<NvStep> approved_nv;
-  Digest approved;  // what the signature is about
-  ByteVector key;   // SPKI of the P-256 key that signed
-  ByteVector reference;
-  ByteVector signature;  // r || s over SHA-256(approved || reference)
-  std::vector<NvStep> own_nv;
-  PolicyDigest::Command command{};
 };
 
 // One connection; for one thread. All calls: kIo when the TPM does not answer, kTryAgain when it is
@@ -72,6 +59,8 @@ class Tpm {
   const PublicArea& endorsement_key() const;
   // DER from the NV index where manufacturers put it; nullopt where there is none.
   Result<std::optional<ByteVector>> endorsement_certificate();
+  // Those between it and the maker's root, from NV indices 0x01c00100 on; none on most TPMs.
+  Result<std::vector<ByteVector>> endorsement_chain();
   // A key that signs quotes alone; the same at every call, made again from the TPM's seed.
   Result<PublicArea> attestation_key();
   std::uint64_t firmware_version() const;
@@ -81,6 +70,8 @@ class Tpm {
   Status extend_pcr(unsigned index, const Digest& value);
   // By attestation_key(), over at most 64 bytes of `qualifying`. Values and quote agree.
   Result<Quote> quote(PcrMask mask, Bytes qualifying);
+  // By a signing key that somebody keeps at a persistent handle and that needs no password.
+  Result<Quote> quote_by_kept_key(std::uint32_t handle, PcrMask mask, Bytes qualifying);
   Result<crypto::SecretBytes> activate_credential(const Credential& credential);
 
   // TPM_RC_NV_DEFINED and the like: kUsage. The counter is written once, so that it has a value.
@@ -89,6 +80,14 @@ class Tpm {
   // nullopt where there is no such index; kRefused where there is another one than ours.
   Result<std::optional<std::uint64_t>> read_counter(std::uint32_t index);
   Status increment_counter(std::uint32_t index);
+  // By attestation_key(). kRefused where the index is not there.
+  Result<CounterProof> prove_counter(std::uint32_t index);
+
+  // What an NV index holds that its own empty password, or the owner, may read; nullopt where there
+  // is none. kLimit beyond 64 KiB.
+  Result<std::optional<ByteVector>> read_nv(std::uint32_t index);
+  // Defined for the owner to read and write where it is not there.
+  Status write_nv(std::uint32_t index, Bytes content);
 
   // TPM2B_PRIVATE of the object under the endorsement key. kKeyUnavailable when it was made for
   // another TPM or is not what it was.

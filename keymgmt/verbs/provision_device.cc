@@ -8,6 +8,7 @@
 #include "keymgmt/keystore/armored_file.h"
 #include "keymgmt/keystore/key_file.h"
 #include "keymgmt/verbs/provision.h"
+#include "keymgmt/provision/passwords.h"
 
 namespace sealpack::provision {
 namespace {
@@ -18,6 +19,7 @@ using tpm::Tpm;
 struct DeviceOptions {
   std::string tcti;
   std::string key;
+  PasswordFiles passwords{"", "", true};
   std::string out;
   std::string ek = "auto";
   std::string index = "0x01805ea1";
@@ -39,23 +41,28 @@ struct OpenTpm {
   EndorsementKind kind{};
 };
 
-// The kind of endorsement key that has a certificate; P-256, which is quick to make, where none
-// has.
-Result<OpenTpm> open_first(const DeviceOptions& options) {
-  for (const auto& [name, kind] : {std::pair{"p256", EndorsementKind::kP256},
-                                   std::pair{"rsa2048", EndorsementKind::kRsa2048}}) {
-    if (options.ek != "auto" && options.ek != name) continue;
-    auto tpm = TRY(Tpm::open({options.tcti, kind, std::nullopt}));
-    if (options.ek == name || TRY(tpm->endorsement_certificate())) {
-      return OpenTpm{std::move(tpm), kind};
-    }
+tpm::TpmOptions tpm_options(const DeviceOptions& options, EndorsementKind kind,
+                            std::optional<tpm::Name> pinned) {
+  return {options.tcti, kind, std::move(pinned), password_source(options.passwords)};
+}
+
+// The first kind of endorsement key that has a certificate; P-256, which is quick to make, where
+// none has.
+Result<EndorsementKind> chosen_kind(const DeviceOptions& options) {
+  for (const tpm::EndorsementProfile& profile : tpm::endorsement_profiles()) {
+    if (options.ek == profile.name) return profile.kind;
   }
-  return OpenTpm{TRY(Tpm::open({options.tcti, EndorsementKind::kP256, std::nullopt})),
-                 EndorsementKind::kP256};
+  const auto certified = TRY(tpm::certified_kinds(options.tcti));
+  return certified.empty() ? EndorsementKind::kP256 : certified.front();
+}
+
+Result<OpenTpm> open_first(const DeviceOptions& options) {
+  const EndorsementKind kind = TRY(chosen_kind(options));
+  return OpenTpm{TRY(Tpm::open(tpm_options(options, kind, std::nullopt))), kind};
 }
 
 Result<std::unique_ptr<Tpm>> open_pinned(const DeviceOptions& options, const tpm::KeyBlob& key) {
-  return Tpm::open({options.tcti, key.kind, key.device}).within("TPM");
+  return Tpm::open(tpm_options(options, key.kind, key.device)).within("TPM");
 }
 
 Status write_request(const DeviceOptions& options, const EnrolRequest& request,
@@ -143,25 +150,50 @@ Status install_key(const DeviceOptions& options, const SignedStatement& answer,
                  "where the vendor's proof goes");
   }
   const auto grantor = TRY(keystore::load_public_key(options.grantor, keystore::Role::kGrantor));
+// The TPM that an answer is for, by whichever of its endorsement keys.
+Result<OpenTpm> open_device_of(const DeviceOptions& options, const tpm::Name& device) {
+  std::optional<Error> failure;
+  for (const tpm::EndorsementProfile& profile : tpm::endorsement_profiles()) {
+    auto tpm = Tpm::open(tpm_options(options, profile.kind, device));
+    if (tpm.ok()) return OpenTpm{*std::move(tpm), profile.kind};
+    const ErrorCode code = tpm.error().code();
+    if (code == ErrorCode::kNotAuthentic || code == ErrorCode::kUnsupported) continue;
+    if (!failure) failure = std::move(tpm).take_error();
+  }
+  if (failure) return *std::move(failure);
+  return Error(ErrorCode::kRefused, "the answer is for another device: " + to_hex(device));
+}
+
+// A key that is bound to other counters than the one in its place would live on, with the floors
+// that it has now.
+Status end_replaced_key(Tpm& tpm, const tpm::KeyBlob& before, const tpm::KeyBlob& now,
+                        cli::Terminal& terminal) {
+  if (!before.binding || before.device != now.device ||
+      before.binding->policy_index == now.binding->policy_index) {
+    return done();
+  }
+  if (TRY(tpm.read_counter(before.binding->policy_index))) TRY(revoke_keys(tpm, before));
+  terminal.note("the key that was there is ended: it was bound to other counters");
+  return done();
+}
+
   if (grantor.role != keystore::Role::kGrantor) {
     return Error(ErrorCode::kUsage, printable(options.grantor) + " is no key of role grantor");
   }
   const EnrolAnswer parsed =
       TRY(parse_answer(TRY(verify_statement(kAnswerType, answer, grantor.verifying_key()))));
-  for (const auto kind : {EndorsementKind::kP256, EndorsementKind::kRsa2048}) {
-    auto tpm = Tpm::open({options.tcti, kind, parsed.device});
-    if (!tpm.ok() && tpm.error().code() == ErrorCode::kNotAuthentic) continue;
-    const auto open = TRY(std::move(tpm));
-    const Installed installed = TRY(install_answer(*open, kind, answer, grantor.verifying_key()));
-    const DeviceFiles files(options.key);
-    TRY(files.store_key(installed.key, overwrite_of(options)));
-    TRY(install_floors(*open, installed.key, installed.floors, files.floors()));
-    TRY(keystore::store_armored(options.proof, kProofLabel, serialize(installed.proof), 0644,
-                                overwrite_of(options)));
-    terminal.note("next: send the proof to the vendor, and install a boot policy");
-    return done();
-  }
-  return Error(ErrorCode::kRefused, "the answer is for another device: " + to_hex(parsed.device));
+  const auto open = TRY(open_device_of(options, parsed.device));
+  const EndorsementKind kind = open.kind;
+  const Installed installed = TRY(install_answer(*open.tpm, kind, answer, grantor.verifying_key()));
+  const DeviceFiles files(options.key);
+  const auto before = files.load_key();
+  TRY(files.store_key(installed.key, overwrite_of(options)));
+  TRY(install_floors(*open.tpm, installed.key, installed.floors, files.floors()));
+  TRY(keystore::store_armored(options.proof, kProofLabel, serialize(installed.proof), 0644,
+                              overwrite_of(options)));
+  if (before.ok()) TRY(end_replaced_key(*open.tpm, *before, installed.key, terminal));
+  terminal.note("next: send the proof to the vendor, and install a boot policy");
+  return done();
 }
 
 Status install_policy(const DeviceOptions& options, const SignedStatement& statement,
@@ -237,7 +269,7 @@ Status pcrs(const DeviceOptions& options, cli::Terminal& terminal) {
 
 void add_tpm(CLI::App& verb, DeviceOptions& options) {
   verb.add_option("--tpm", options.tcti,
-                  "The TPM as tpm2-tss names it; default: device:/dev/tpmrm0")
+                  "The TPM: device:/dev/tpmrm0 (default), tabrmd, swtpm:path=SOCKET")
       ->type_name("TCTI");
 }
 void add_key(CLI::App& verb, DeviceOptions& options) {
@@ -247,6 +279,21 @@ void add_key(CLI::App& verb, DeviceOptions& options) {
 }
 void add_out(CLI::App& verb, DeviceOptions& options) {
   verb.add_option("--out", options.out, "The request, for the vendor")->required();
+  verb.add_option("--owner-password-file", options.passwords.owner,
+                  "First line: the password of the TPM's owner hierarchy, where it has one; asked "
+                  "for otherwise")
+      ->type_name("FILE");
+  verb.add_option("--endorsement-password-file", options.passwords.endorsement,
+                  "The same of its endorsement hierarchy")
+      ->type_name("FILE");
+}
+
+std::vector<std::string> endorsement_names() {
+  std::vector<std::string> names = {"auto"};
+  for (const tpm::EndorsementProfile& profile : tpm::endorsement_profiles()) {
+    names.emplace_back(profile.name);
+  }
+  return names;
   verb.add_flag("--force", options.force, "Replace files that are there");
 }
 void add_enrolling(CLI::App& verb, DeviceOptions& options) {
@@ -254,7 +301,7 @@ void add_enrolling(CLI::App& verb, DeviceOptions& options) {
   add_out(verb, options);
   verb.add_option("--ek", options.ek,
                   "Which endorsement key; auto: the one with a certificate, else p256")
-      ->check(CLI::IsMember({"auto", "p256", "rsa2048"}))
+      ->check(CLI::IsMember(endorsement_names()))
       ->capture_default_str();
   verb.add_option("--index", options.index, "NV index of the policy counter")
       ->capture_default_str();

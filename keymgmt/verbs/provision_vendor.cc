@@ -33,9 +33,10 @@ struct VendorOptions {
   std::vector<std::string> pcrs;
   std::string index = "0x01805ea1";
   std::uint32_t number = 0;
-  std::uint32_t minimum = 0;
+  std::optional<std::uint32_t> minimum;
   std::uint32_t cap = 15;
-  std::uint64_t floor = 0;
+  std::optional<std::uint64_t> floor;
+  std::string certificate;
   bool force = false;
 };
 
@@ -99,7 +100,7 @@ Result<DeviceTrust> device_trust(const VendorOptions& options) {
   }
   for (const std::string& hex : options.ek_names) {
     trust.known.push_back(TRY(from_hex(hex).within("--ek-name")));
-    if (trust.known.back().size() != tpm::kNameSize) {
+    if (!tpm::is_name(trust.known.back())) {
       return Error(ErrorCode::kUsage, "--ek-name is the device's name as `enrol` prints it");
     }
   }
@@ -121,21 +122,38 @@ Status check_device(const VendorOptions& options, const EnrolRequest& request,
 }
 
 std::vector<FloorTable::Entry> floors_of(const VendorOptions& options, const Scope& scope) {
-  if (options.floor == 0) return {};
-  return {{scope, {options.floor, std::nullopt}}};
+  if (options.floor.value_or(0) == 0) return {};
+  return {{scope, {*options.floor, std::nullopt}}};
+}
+
+// Enrolling again starts without what was confirmed and raised before. Only a TPM that proves that
+// it never counted has no such past.
+Status check_past(const VendorOptions& options, const EnrolRequest& request) {
+  if (never_counted(request.counters) || (options.floor && options.minimum)) return done();
+  return Error(ErrorCode::kUsage,
+               "the device's TPM has counted before: it may have been enrolled, and confirmed boot "
+               "policies and releases that the new key knows nothing of")
+      .with_hint(
+          "say --floor N and --minimum-policy N: the lowest release and boot policy that are good "
+          "today; 0 where all are");
 }
 
 Status answer(const VendorOptions& options, cli::Terminal& terminal) {
-  const EnrolRequest request = TRY(load_request(options.file));
+  EnrolRequest request = TRY(load_request(options.file));
+  if (!options.certificate.empty()) {
+    request.endorsement_certificate = TRY(read_small(options.certificate));
+  }
   TRY(check_device(options, request, terminal));
   const Scope scope = TRY(scope_of(options));
+  TRY(check_past(options, request));
   const auto grantor = TRY(open_grantor(options));
   const keystore::LoadedPrivateKey key =
       TRY(with_passphrases(options, [&](keystore::PassphraseSource& source) {
         return keystore::load_private_key(options.key, {Role::kDevice}, source);
       }));
-  const Enrolment enrolment = TRY(answer_request(
-      request, {scope, key.key, *grantor, floors_of(options, scope), options.minimum}));
+  const Enrolment enrolment =
+      TRY(answer_request(request, {scope, key.key, *grantor, floors_of(options, scope),
+                                   options.minimum.value_or(0), options.cap}));
   TRY(keystore::store_armored(options.record, kRecordLabel, serialize(enrolment.record), 0600,
                               overwrite_of(options)));
   TRY(keystore::store_armored(options.out, kAnswerLabel, serialize_signed(enrolment.answer), 0644,
@@ -189,6 +207,11 @@ Status floors(const VendorOptions& options, cli::Terminal& terminal) {
   const EnrolRequest request = TRY(load_request(options.file));
   const Scope scope = TRY(scope_of(options));
   const auto grantor = TRY(open_grantor(options));
+  std::vector<Reason> reasons = judge_counters(request);
+  if (!reasons.empty()) {
+    terminal.give_reasons(std::move(reasons));
+    return Error(ErrorCode::kRefused, "the device does not prove where its counters stand");
+  }
   const SignedStatement statement = TRY(sign_floors(request, floors_of(options, scope), *grantor));
   TRY(keystore::store_armored(options.out, kFloorsLabel, serialize_signed(statement), 0644,
                               overwrite_of(options)));
@@ -301,9 +324,10 @@ void add_answer(CLI::App& verb, VendorOptions& options) {
                   "A device that you vouch for, by the name that `enrol` prints");
   verb.add_option("--at", options.at, "Judge certificates at this time instead of now");
   verb.add_option("--floor", options.floor, "Lowest counter of a release that it may open");
-  verb.add_option("--minimum-policy", options.minimum,
-                  "Lowest number of a boot policy that may ever serve; set it when a device is "
-                  "enrolled again");
+  verb.add_option(
+      "--minimum-policy", options.minimum,
+      "Lowest number of a boot policy that may ever serve; needed, as --floor, unless the "
+      "TPM is new");
 }
 
 }  // namespace
@@ -314,6 +338,11 @@ void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
     CLI::App* verb = provision.add_subcommand(name, text);
     verb->footer(
         cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or another kind of file"},
+  verb.add_option("--ek-certificate", options.certificate,
+                  "DER: the TPM's certificate, where its maker gives it out and the TPM has none");
+  verb.add_option("--cap", options.cap,
+                  "PCR that is extended when the key was used; as in policies")
+      ->capture_default_str();
                          {ErrorCode::kIo, "a file cannot be read or written"},
                          {ErrorCode::kMalformed, "a file breaks the rules of its format"},
                          {ErrorCode::kNotAuthentic, "a proof does not hold"},

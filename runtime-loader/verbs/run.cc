@@ -75,13 +75,15 @@ Result<std::unique_ptr<tee::ProcessBackend>> launch_process(const RunOptions& op
 
 class RunSession {
  public:
+  // `supervisor`: of a device's key, else null.
   RunSession(const RunOptions& options, const unpacker::LoadedTrust& trust, HostBundle bundle,
-             Instant start, cli::Terminal& terminal)
+             Instant start, cli::Terminal& terminal, tee::Supervisor* supervisor)
       : options_(options),
         trust_(trust),
         bundle_(std::move(bundle)),
         start_(start),
-        terminal_(terminal) {}
+        terminal_(terminal),
+        supervisor_(supervisor) {}
 
   // Up to a TEE that holds the key.
   Status open() {
@@ -169,6 +171,7 @@ class RunSession {
     if (vm_ == nullptr || !vm_->has_device_key()) return get_key();
     const Status unlocked = client_->unlock_device(kBundle);
     TRY(vm_->cap());
+    if (supervisor_ != nullptr) supervisor_->settled();
     return unlocked;
   }
 
@@ -240,6 +243,7 @@ class RunSession {
   HostBundle bundle_;
   Instant start_;
   cli::Terminal& terminal_;
+  tee::Supervisor* supervisor_;
   std::unique_ptr<KeyProvider> keys_;
   std::chrono::steady_clock::duration lease_{};  // zero: the key has no end
   Instant ask_again_;
@@ -343,6 +347,7 @@ Status measure(const RunOptions& options, const unpacker::LoadedTrust& trust,
 Status run(const RunOptions& options, cli::Terminal& terminal) {
   const Instant start = std::chrono::steady_clock::now();
   TRY(check_options(options, terminal.json()));
+  auto supervisor = TRY(supervise(options));
   if (options.tee == "none") return run_clear(options, terminal);
   const unpacker::LoadedTrust trust = TRY(unpacker::load_trust_options(options.trust));
   if (options.measure) return measure(options, trust, terminal);
@@ -355,7 +360,8 @@ Status run(const RunOptions& options, cli::Terminal& terminal) {
                          : "SIMULATED TEE: this host holds the key, and whoever is root here can "
                            "read the model");
   }
-  RunSession session(options, trust, std::move(bundle), start, terminal);
+  RunSession session(options, trust, std::move(bundle), start, terminal,
+                     supervisor ? &*supervisor : nullptr);
   TRY(session.open().within(printable(options.bundle)));
   TRY(session.run(inputs, outputs, terminal).within(printable(options.bundle)));
   const RunFigures figures = TRY(session.figures());

@@ -70,8 +70,13 @@ void add_vm_options(CLI::App& verb, RunOptions& options) {
                   "With --tee vm: a key that a vendor sealed to this machine's TPM; no network is "
                   "needed")
       ->type_name("KEY.tpmkey");
-  verb.add_option("--tpm", vm.tcti, "The TPM as tpm2-tss names it; default: device:/dev/tpmrm0")
+  verb.add_option("--tpm", vm.tcti,
+                  "The TPM: device:/dev/tpmrm0 (default), tabrmd, swtpm:path=SOCKET")
       ->type_name("TCTI");
+  verb.add_option("--tpm-password-file", vm.endorsement_password,
+                  "First line: the password of the TPM's endorsement hierarchy, where it has one "
+                  "(mode 0600)")
+      ->type_name("FILE");
   verb.add_option("--tpm-pcrs", vm.pcrs, "Which PCRs prove the machine to a broker; default: 0-14")
       ->delimiter(',')
       ->check(CLI::Range(0U, 23U));
@@ -84,9 +89,13 @@ void add_vm_options(CLI::App& verb, RunOptions& options) {
 Status check_vm(const RunOptions& options) {
   const VmRunOptions& vm = options.vm;
   if (options.tee != "vm") {
-    if (vm.key.empty() && vm.tcti.empty() && vm.event_log.empty() && !vm.confirm) return done();
+    if (vm.key.empty() && vm.tcti.empty() && vm.event_log.empty() &&
+        vm.endorsement_password.empty() && !vm.confirm) {
+      return done();
+    }
     return Error(ErrorCode::kUsage,
-                 "--tpm-key, --tpm, --tpm-event-log and --confirm go with --tee vm");
+                 "--tpm-key, --tpm, --tpm-password-file, --tpm-event-log and --confirm go with "
+                 "--tee vm");
   }
   const bool broker = options.broker.given();
   if (!options.keys.keys.empty() || broker == !vm.key.empty()) {

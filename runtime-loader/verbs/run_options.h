@@ -22,8 +22,9 @@ struct VmRunOptions {
   std::string key;                                                                  // --tpm-key
   std::string tcti;                                                                 // --tpm
   std::vector<unsigned> pcrs = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};  // --tpm-pcrs
-  std::string event_log;  // --tpm-event-log
-  bool confirm = false;   // --confirm
+  std::string event_log;             // --tpm-event-log
+  std::string endorsement_password;  // --tpm-password-file
+  bool confirm = false;              // --confirm
 };
 
 struct RunOptions {

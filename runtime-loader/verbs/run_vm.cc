@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "attest/evidence/collect/collect_tpm.h"
+#include "keymgmt/provision/passwords.h"
 
 namespace sealpack::loader {
 namespace {
@@ -12,18 +13,23 @@ constexpr unsigned kMostThreads = 64;
 
 class TpmCollector final : public EvidenceCollector {
  public:
-  TpmCollector(std::string tcti, tpm::PcrMask pcrs, std::string event_log)
-      : tcti_(std::move(tcti)), pcrs_(pcrs), event_log_(std::move(event_log)) {}
+  TpmCollector(std::string tcti, tpm::PcrMask pcrs, std::string event_log,
+               tpm::PasswordSource password)
+      : tcti_(std::move(tcti)),
+        pcrs_(pcrs),
+        event_log_(std::move(event_log)),
+        password_(std::move(password)) {}
 
   Result<ByteVector> collect(Bytes report_data) override {
     return attest::serialize_evidence(
-        TRY(attest::collect_tpm({to_vector(report_data), tcti_, pcrs_, event_log_})));
+        TRY(attest::collect_tpm({to_vector(report_data), tcti_, pcrs_, event_log_, password_})));
   }
 
  private:
   std::string tcti_;
   tpm::PcrMask pcrs_;
   std::string event_log_;
+  tpm::PasswordSource password_;
 };
 
 tpm::PcrMask mask_of(const std::vector<unsigned>& pcrs) {
@@ -34,21 +40,30 @@ tpm::PcrMask mask_of(const std::vector<unsigned>& pcrs) {
 
 }  // namespace
 
+Result<std::optional<tee::Supervisor>> supervise(const RunOptions& options) {
+  if (options.vm.key.empty()) return std::optional<tee::Supervisor>();
+  return std::optional(
+      TRY(tee::Supervisor::begin([tcti = options.vm.tcti] { return provision::cap_any(tcti); })));
+}
+
 Result<std::unique_ptr<VmWorld>> VmWorld::open(const RunOptions& options,
                                                std::shared_ptr<FileSource> bundle) {
   std::unique_ptr<VmWorld> out(new VmWorld());
   const VmRunOptions& vm = options.vm;
   const tpm::PcrMask pcrs = mask_of(vm.pcrs);
   tee::VmOptions backend;
+  const tpm::PasswordSource password =
+      provision::password_source({"", vm.endorsement_password, false});
   if (!vm.key.empty()) {
-    out->device_ = TRY(provision::open_device(vm.key, vm.tcti));
+    out->device_ = TRY(provision::open_device(vm.key, vm.tcti, password));
     out->measurement_ = tpm::digest_of(TRY(out->device_.tpm->read_pcrs(pcrs)));
     backend.counters = out->device_.floors.get();
     backend.device_key = &out->device_.key->decryptor();
   } else {
-    const auto tpm = TRY(tpm::Tpm::open({vm.tcti, tpm::EndorsementKind::kP256, std::nullopt}));
+    const auto tpm =
+        TRY(tpm::Tpm::open({vm.tcti, tpm::EndorsementKind::kP256, std::nullopt, password}));
     out->measurement_ = tpm::digest_of(TRY(tpm->read_pcrs(pcrs)));
-    out->evidence_ = std::make_unique<TpmCollector>(vm.tcti, pcrs, vm.event_log);
+    out->evidence_ = std::make_unique<TpmCollector>(vm.tcti, pcrs, vm.event_log, password);
     backend.evidence = out->evidence_.get();
   }
   backend.measurement = out->measurement_;

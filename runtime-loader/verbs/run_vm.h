@@ -3,10 +3,15 @@
 
 #include "formats/files/file_source.h"
 #include "keymgmt/provision/device_files.h"
+#include "runtime-loader/tee/vm/supervisor.h"
 #include "runtime-loader/tee/vm/vm_backend.h"
 #include "runtime-loader/verbs/run_options.h"
 
 namespace sealpack::loader {
+
+// Where the options name a device's key: from here on it is capped, however this process ends.
+// Before anything else is done.
+Result<std::optional<tee::Supervisor>> supervise(const RunOptions& options);
 
 // A machine with a TPM, measured as it booted, in which `run` itself is inside the TEE.
 class VmWorld {

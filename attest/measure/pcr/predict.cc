@@ -226,7 +226,7 @@ Result<PcrMap> predict_recorded(const RecordedBoot& recorded, const FileLoader& 
   }
   for (const auto& [at, digest] : replaced) {
     for (attest::EventDigest& one : log.events[at].digests) {
-      if (one.algorithm == attest::kTpmSha256) one.digest = digest.bytes;
+      if (one.algorithm == tpm::kAlgSha256) one.digest = digest.bytes;
     }
   }
   PcrMap out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A vendor and devices with TPMs in software: from the request to the key's use.
 #include <algorithm>
+#include <ctime>
 
 #include "keymgmt/provision/key_policy.h"
 #include "tests/keymgmt/provision/enrolled_device.h"
@@ -83,14 +84,60 @@ TEST_F(ProvisionTest, ARefusedDeviceDoesNotLoseItsBoot) {
   EXPECT_THAT(device.open(installed->key, {policy}), Succeeds());
 }
 
-TEST_F(ProvisionTest, RsaEndorsementKeysServeToo) {
-  const Vendor vendor;
-  Device device(tpm::EndorsementKind::kRsa2048);
-  const auto installed = device.enrol(vendor);
-  ASSERT_THAT(installed, Succeeds());
-  const auto key = device.open(installed->key, {*vendor.boot_policy(device.tpm(), 1)});
-  ASSERT_THAT(key, Succeeds());
-  EXPECT_TRUE(opens(**key, vendor));
+TEST_F(ProvisionTest, EndorsementKeysOfAllKindsServe) {
+  for (const tpm::EndorsementProfile& profile : tpm::endorsement_profiles()) {
+    SCOPED_TRACE(profile.name);
+    const Vendor vendor(crypto::KeyType::kEcdhP256);
+    Device device(profile.kind);
+    const auto installed = device.enrol(vendor);
+    ASSERT_THAT(installed, Succeeds());
+    const auto key = device.open(installed->key, {*vendor.boot_policy(device.tpm(), 1)});
+    ASSERT_THAT(key, Succeeds());
+    EXPECT_TRUE(opens(**key, vendor));
+    const auto again = tpm::parse_key_blob(tpm::serialize_key_blob(installed->key));
+    ASSERT_THAT(again, Succeeds());
+    EXPECT_EQ(*again, installed->key);
+  }
+}
+
+// A TPM as it leaves its maker, who certified keys of the high range.
+TEST_F(ProvisionTest, ATpmIsBelievedUpToTheRootOfItsMaker) {
+  if (testing::SoftwareTpm::manufactured().empty()) GTEST_SKIP() << "swtpm_setup is not installed";
+  const testing::SoftwareTpm machine(testing::SoftwareTpm::manufactured());
+  const auto folder = testing::SoftwareTpm::maker_certificates();
+  DeviceTrust trust;
+  trust.now = static_cast<std::uint64_t>(std::time(nullptr)) + 60;
+  for (const char* name : {"ca.pem", "swtpm-localca-rootca-cert.pem"}) {
+    const std::string pem = testing::content_of(folder / name);
+    const auto certificates = x509::Certificate::parse_pem(as_bytes(pem));
+    ASSERT_THAT(certificates, Succeeds());
+    trust.pool.push_back(certificates->front());
+  }
+  for (const auto kind : {tpm::EndorsementKind::kP384, tpm::EndorsementKind::kRsa3072}) {
+    const auto tpm = tpm::Tpm::open({machine.tcti(), kind, std::nullopt});
+    ASSERT_THAT(tpm, Succeeds());
+    const auto made = make_request(**tpm, kind, {}, Epoch::kKeep);
+    ASSERT_THAT(made, Succeeds());
+    const auto request = parse_request(serialize(*made));
+    ASSERT_THAT(request, Succeeds());
+    EXPECT_EQ(*request, *made);
+    EXPECT_FALSE(judge_device(*request, trust).empty());
+    DeviceTrust with_root = trust;
+    with_root.roots = {trust.pool.back().key_digest()};
+    for (const Reason& reason : judge_device(*request, with_root)) {
+      ADD_FAILURE() << reason.code << ": " << reason.text;
+    }
+    EnrolRequest other = *request;
+    other.endorsement.unique[0] ^= 1U;
+    EXPECT_FALSE(judge_device(other, with_root).empty());
+    const Vendor vendor;
+    const auto enrolment = vendor.answer(*request);
+    ASSERT_THAT(enrolment, Succeeds());
+    const auto installed =
+        install_answer(**tpm, kind, enrolment->answer, vendor.grantor->public_key());
+    ASSERT_THAT(installed, Succeeds());
+    EXPECT_THAT(check_proof(enrolment->record, installed->proof), Succeeds());
+  }
 }
 
 TEST_F(ProvisionTest, AnotherMeasurementIsRefusedByNameAndByTheTpm) {
@@ -103,10 +150,7 @@ TEST_F(ProvisionTest, AnotherMeasurementIsRefusedByNameAndByTheTpm) {
               FailsWith(ErrorCode::kRefused, HasSubstr("PCR 9 is")));
   // A loader that does not look first gets no further.
   const BootPolicy parsed = *verify_boot_policy(installed->key, policy);
-  const auto& binding = *installed->key.binding;
-  const auto run = policy_run(parsed, parsed.environments[0],
-                              {binding.grantor, kScope, binding.policy_index, binding.epoch, 0,
-                               installed->key.object.kind});
+  const auto run = policy_run(parsed, parsed.environments[0], terms_of(installed->key));
   const auto object = device.tpm().load(installed->key.object, installed->key.private_part);
   ASSERT_THAT(object, Succeeds());
   EXPECT_THAT(device.tpm().unseal(*object, run), Fails(ErrorCode::kRefused));
@@ -149,9 +193,7 @@ TEST_F(ProvisionTest, TheTpmItselfRefusesARolledBackPolicy) {
   const BootPolicy newer =
       *verify_boot_policy(installed->key, *vendor.boot_policy(device.tpm(), 2));
   ASSERT_THAT(confirm_policy(device.tpm(), installed->key, newer), Succeeds());
-  const auto& binding = *installed->key.binding;
-  const KeyTerms terms{binding.grantor, kScope, binding.policy_index,
-                       binding.epoch,   0,      installed->key.object.kind};
+  const KeyTerms terms = terms_of(installed->key);
   const auto object = device.tpm().load(installed->key.object, installed->key.private_part);
   EXPECT_THAT(device.tpm().unseal(*object, policy_run(old, old.environments[0], terms)),
               Fails(ErrorCode::kRefused));

@@ -29,8 +29,10 @@ struct Vendor {
                                      {kScope, product, *grantor, std::move(floors), minimum});
   }
   // For the machine as it is now.
-  Result<provision::SignedStatement> boot_policy(tpm::Tpm& tpm, std::uint32_t number) const {
+  Result<provision::SignedStatement> boot_policy(tpm::Tpm& tpm, std::uint32_t number,
+                                                 std::uint32_t cap_pcr = 15) const {
     provision::BootTerms terms;
+    terms.cap_pcr = cap_pcr;
     terms.scope = kScope;
     terms.number = number;
     terms.environments.push_back({TRY(tpm.read_pcrs(kMeasured))});
@@ -47,6 +49,7 @@ class Device {
     reconnect();
   }
 
+  void disconnect() { tpm_.reset(); }
   void reconnect() {
     tpm_.reset();
     auto opened = tpm::Tpm::open({machine_.tcti(), kind_, std::nullopt});
@@ -65,8 +68,12 @@ class Device {
   std::filesystem::path floors() const { return folder_ / "device.floors"; }
   const TemporaryFolder& folder() const { return folder_; }
 
+  SoftwareTpm& machine() { return machine_; }
+  // NV indices of requests.
+  provision::Counters indices;
+
   Result<provision::EnrolRequest> request(bool new_epoch = false) {
-    return provision::make_request(*tpm_, kind_, {},
+    return provision::make_request(*tpm_, kind_, indices,
                                    new_epoch ? provision::Epoch::kNew : provision::Epoch::kKeep);
   }
   // All of it, with floors at `floors()`.

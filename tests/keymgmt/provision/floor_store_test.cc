@@ -51,6 +51,8 @@ class FloorStoreTest : public ::testing::Test {
     file.payload = serialize_floors({tpm::name_of(device_->tpm().endorsement_key()),
                                      index,
                                      **device_->tpm().read_counter(index) + 1,
+                                     tpm::name_of(*device_->tpm().attestation_key()),
+                                     key_->binding->epoch,
                                      {{kScope, {counter, kRelease}}}});
     file.mac = crypto::hmac_sha256(floor_key_.reveal(), file.payload);
     std::ofstream(path, std::ios::binary) << as_text(serialize_floor_file(file));

@@ -103,6 +103,50 @@ TEST_F(JudgeDevice, RefusesWhatIsNoCertificate) {
   EXPECT_EQ(codes(), "provision.ek-certificate ");
 }
 
+TEST_F(JudgeDevice, BelievesAChainThatTheTpmBrings) {
+  const MintKey between = MintKey::generate(MintKeyType::kP384);
+  MintCertificate between_name;
+  between_name.subject = "TPM maker issuing";
+  between_name.authority = true;
+  between_name.hash = crypto::HashAlgorithm::kSha256;
+  request_.endorsement_certificate = mint(leaf_, key_, &between_name, between);
+  EXPECT_THAT(codes(), HasSubstr("chain."));
+  request_.chain = {mint(between_name, between, &root_name_, root_)};
+  EXPECT_EQ(codes(), "");
+  // What it brings is no root.
+  trust_.roots = {MintKey::generate(MintKeyType::kP256).digest()};
+  EXPECT_THAT(codes(), HasSubstr("chain."));
+}
+
+TEST_F(JudgeDevice, RefusesCountersThatTheTpmDoesNotState) {
+  const EnrolRequest good = request_;
+  request_.counters.policy_value += 0x100;
+  EXPECT_EQ(codes(), "provision.counter ");
+  request_ = good;
+  request_.counters.floor_value += 1000;
+  EXPECT_EQ(codes(), "provision.counter ");
+  request_ = good;
+  std::swap(request_.policy_proof, request_.floor_proof);
+  EXPECT_EQ(codes(), "provision.counter provision.counter ");
+  request_ = good;
+  request_.attestation = SampleMessages::make_request().attestation;
+  EXPECT_EQ(codes(), "provision.counter provision.counter ");
+}
+
+TEST(NeverCounted, IsATpmWhoseFirstCountersTheseAre) {
+  Counters counters;
+  counters.policy_value = 1;
+  counters.floor_value = 2;
+  EXPECT_TRUE(never_counted(counters));
+  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{0x100}}) {
+    counters.policy_value = value;
+    EXPECT_FALSE(never_counted(counters));
+  }
+  counters.policy_value = 1;
+  counters.floor_value = 3;
+  EXPECT_FALSE(never_counted(counters));
+}
+
 TEST(AnswerRequest, NeedsAnEpochThatJustBegan) {
   const SampleMessages sample;
   EnrolRequest request = sample.request;

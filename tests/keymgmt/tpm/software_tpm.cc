@@ -3,10 +3,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -33,8 +37,64 @@ bool SoftwareTpm::is_installed() {
   return ::access(kProgram, X_OK) == 0;
 }
 
+std::filesystem::path SoftwareTpm::manufactured() {
+  static const TemporaryFolder folder;
+  static const bool made = [] {
+    std::filesystem::create_directories(folder / "state");
+    const std::string base = folder.path().string();
+    folder.put("setup.conf",
+               "create_certs_tool=/usr/bin/swtpm_localca\n"
+               "create_certs_tool_config=" +
+                   base +
+                   "/ca.conf\n"
+                   "create_certs_tool_options=" +
+                   base +
+                   "/ca.options\n"
+                   "active_pcr_banks=sha256\n");
+    folder.put("ca.conf", "statedir=" + base + "\nsigningkey=" + base + "/ca.key\nissuercert=" +
+                              base + "/ca.pem\ncertserial=" + base + "/serial\n");
+    folder.put("ca.options",
+               "--platform-manufacturer X\n--platform-version 1\n"
+               "--platform-model Y\n");
+    const std::string command = "swtpm_setup --tpm2 --tpm-state " + base + "/state --config " +
+                                base + "/setup.conf --create-ek-cert --rsa-keysize 3072 >" + base +
+                                "/log 2>&1";
+    return std::system(command.c_str()) == 0;
+  }();
+  return made ? folder / "state" : std::filesystem::path();
+}
+
+std::filesystem::path SoftwareTpm::maker_certificates() {
+  return manufactured().parent_path();
+}
+
 SoftwareTpm::SoftwareTpm() {
   start();
+}
+
+SoftwareTpm::SoftwareTpm(const std::filesystem::path& state) {
+  std::filesystem::copy(state, folder_ / "state", std::filesystem::copy_options::recursive);
+  start();
+}
+
+ByteVector SoftwareTpm::command(Bytes bytes) {
+  const int line = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket().copy(address.sun_path, sizeof address.sun_path - 1);
+  ByteVector out;
+  if (::connect(line, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::write(line, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())) {
+    std::array<std::uint8_t, 4096> piece{};
+    // A head of tag, size and code.
+    while (out.size() < 10 || out.size() < (std::size_t{out[4]} << 8U | out[5])) {
+      const ssize_t got = ::read(line, piece.data(), piece.size());
+      if (got <= 0) break;
+      out.insert(out.end(), piece.begin(), piece.begin() + got);
+    }
+  }
+  ::close(line);
+  return out;
 }
 
 SoftwareTpm::~SoftwareTpm() {

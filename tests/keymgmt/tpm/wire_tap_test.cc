@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What crosses to the TPM, recorded by a TCTI of tpm2-tss that writes a capture file.
+// What crosses to the TPM.
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <fstream>
 
 #include "keymgmt/crypto/private_key.h"
 #include "keymgmt/tpm/tpm.h"
 #include "tests/keymgmt/tpm/software_tpm.h"
+#include "tests/keymgmt/tpm/tpm_proxy.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::tpm {
@@ -39,24 +37,15 @@ std::vector<std::pair<std::uint32_t, std::uint32_t>> salts_in(const std::string&
   return out;
 }
 
-class WireTap : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!SoftwareTpm::is_installed()) GTEST_SKIP() << "swtpm is not installed";
-    ASSERT_EQ(::setenv("TCTI_PCAP_FILE", (folder_ / "capture").c_str(), 1), 0);
-  }
-  void TearDown() override { ::unsetenv("TCTI_PCAP_FILE"); }
-
-  testing::TemporaryFolder folder_;
-};
-
-TEST_F(WireTap, SessionsAreSaltedAndSecretsEncrypted) {
+TEST(WireTap, SessionsAreSaltedAndSecretsEncrypted) {
+  if (!SoftwareTpm::is_installed()) GTEST_SKIP() << "swtpm is not installed";
   SoftwareTpm device;
+  const testing::TpmProxy proxy(device);
   const auto key = *crypto::PrivateKey::generate(crypto::KeyType::kX25519);
   const auto inner = crypto::SecretBytes::random(kInnerKeySize);
   const auto secret = crypto::SecretBytes::random(32);
   {
-    auto opened = Tpm::open({"pcap:" + device.tcti(), EndorsementKind::kP256, std::nullopt});
+    auto opened = Tpm::open({proxy.tcti(), EndorsementKind::kP256, std::nullopt});
     ASSERT_THAT(opened, Succeeds());
     Tpm& tpm = **opened;
     const auto credential =
@@ -70,7 +59,7 @@ TEST_F(WireTap, SessionsAreSaltedAndSecretsEncrypted) {
     ASSERT_THAT(tpm.extend_pcr(15, Digest{}), Succeeds());
     ASSERT_THAT(tpm.quote(1U << 15U, as_bytes("nonce")), Succeeds());
   }
-  const std::string capture = testing::content_of(folder_ / "capture");
+  const std::string capture = proxy.crossed();
   ASSERT_GT(capture.size(), 1000U);
   const auto salts = salts_in(capture);
   EXPECT_GE(salts.size(), 8U);

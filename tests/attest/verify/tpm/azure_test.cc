@@ -204,7 +204,7 @@ TEST_F(AzureSnp, BindsExactlyWhatWasAskedForByTheQuote) {
 
 TEST_F(AzureSnp, IsRefusedForValuesThatTheQuoteDoesNotCover) {
   // A list of 24 values whose places are taken for their numbers, with a quote of PCR 23.
-  lab.fields.selections = {{kTpmSha256, {0, 0, 0x80}}};
+  lab.fields.selections = {{tpm::kAlgSha256, {0, 0, 0x80}}};
   lab.values = {{crypto::HashAlgorithm::kSha256, 0, ByteVector(32, 0x11)}};
   lab.fields.pcr_digest = crypto::hash(crypto::HashAlgorithm::kSha256, joined_digests(lab.values));
   EXPECT_THAT(run(), RefusedAlsoFor("tpm.pcr-selection"));

@@ -52,7 +52,7 @@ TEST_F(RememberedKeys, AreTrustedByTheRootsOfEachQuote) {
 
 TEST_F(RememberedKeys, WithOtherAttributesAreOthers) {
   ASSERT_THAT(run(enrolled), Accepted());
-  enrolled.attributes &= ~kTpmRestricted;
+  enrolled.attributes &= ~tpm::kRestricted;
   EXPECT_THAT(run(enrolled), Refused("tpm.ak-attributes"));
 }
 

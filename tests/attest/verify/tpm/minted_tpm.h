@@ -49,9 +49,9 @@ struct QuoteFields {
 };
 ByteVector write_quote(const QuoteFields& fields);
 
-inline constexpr std::uint32_t kGoodAttributes = attest::kTpmFixedTpm | attest::kTpmFixedParent |
-                                                 attest::kTpmSensitiveDataOrigin | (1U << 6U) |
-                                                 attest::kTpmRestricted | attest::kTpmSign;
+inline constexpr std::uint32_t kGoodAttributes = tpm::kFixedTpm | tpm::kFixedParent |
+                                                 tpm::kSensitiveDataOrigin | tpm::kUserWithAuth |
+                                                 tpm::kRestricted | tpm::kSign;
 
 class MintedTpm {
  public:

@@ -21,7 +21,7 @@ using testing::write_quote;
 
 QuoteFields some_quote() {
   QuoteFields fields;
-  fields.selections = {{kTpmSha256, {0x91, 0x02, 0x80}}};
+  fields.selections = {{tpm::kAlgSha256, {0x91, 0x02, 0x80}}};
   fields.pcr_digest = ByteVector(32, 0xdd);
   return fields;
 }
@@ -37,7 +37,7 @@ TEST(TpmQuoteParser, ReadsEveryField) {
   EXPECT_EQ(quote->restart_count, 3U);
   EXPECT_TRUE(quote->clock_safe);
   EXPECT_EQ(quote->firmware_version, 0x2020031200120003U);
-  EXPECT_EQ(quote->selections, (std::vector<PcrSelection>{{kTpmSha256, 0x800291}}));
+  EXPECT_EQ(quote->selections, (std::vector<PcrSelection>{{tpm::kAlgSha256, 0x800291}}));
   EXPECT_EQ(to_vector(quote->pcr_digest), ByteVector(32, 0xdd));
 }
 
@@ -70,7 +70,7 @@ TEST(TpmQuoteParser, RefusesWhatNoTpmWrites) {
 
 TEST(TpmQuoteParser, RefusesSelectionsThatCanBeReadInTwoWays) {
   QuoteFields twice = some_quote();
-  twice.selections.push_back({kTpmSha256, {0, 0, 0}});
+  twice.selections.push_back({tpm::kAlgSha256, {0, 0, 0}});
   EXPECT_THAT(parse_tpm_quote(write_quote(twice)), Fails(ErrorCode::kMalformed));
   QuoteFields beyond = some_quote();
   beyond.selections[0].bitmap = {0, 0, 0, 1};
@@ -81,7 +81,7 @@ TEST(TpmQuoteParser, RefusesSelectionsThatCanBeReadInTwoWays) {
     EXPECT_THAT(parse_tpm_quote(write_quote(sized)), Fails(ErrorCode::kMalformed));
   }
   QuoteFields many = some_quote();
-  many.selections.resize(17, {kTpmSha1, {0, 0, 0}});
+  many.selections.resize(17, {tpm::kAlgSha1, {0, 0, 0}});
   EXPECT_THAT(parse_tpm_quote(write_quote(many)), Fails(ErrorCode::kMalformed));
 }
 
@@ -109,7 +109,7 @@ TEST(TpmPublicParser, NamesARealKeyAsItsQuotesDo) {
   EXPECT_EQ(why_not_attestation_key(area->attributes), "");
   const ByteVector qualified =
       TpmWriter()
-          .u16(kTpmSha256)
+          .u16(tpm::kAlgSha256)
           .raw(crypto::hash(HashAlgorithm::kSha256,
                             TpmWriter().u32(0x4000000b).raw(area->name).take()))
           .take();
@@ -176,21 +176,25 @@ TEST(TpmSignatureParser, TakesIntegersOfAnyLengthUpToTheCurve) {
     ByteVector padded(zeros);
     padded.insert(padded.end(), r.begin(), r.end());
     const auto signature = parse_tpm_signature(
-        TpmWriter().u16(kTpmEcdsa).u16(kTpmSha256).sized(padded).sized(s).take());
+        TpmWriter().u16(tpm::kAlgEcdsa).u16(tpm::kAlgSha256).sized(padded).sized(s).take());
     ASSERT_THAT(signature, Succeeds());
     EXPECT_THAT(verify_tpm_signature(*signature, key, message), Succeeds());
   }
   ByteVector longer(16, 1);
   longer.insert(longer.end(), r.begin(), r.end());
-  const auto oversized =
-      parse_tpm_signature(TpmWriter().u16(kTpmEcdsa).u16(kTpmSha256).sized(longer).sized(s).take());
+  const auto oversized = parse_tpm_signature(
+      TpmWriter().u16(tpm::kAlgEcdsa).u16(tpm::kAlgSha256).sized(longer).sized(s).take());
   ASSERT_THAT(oversized, Succeeds());
   EXPECT_THAT(verify_tpm_signature(*oversized, key, message), Fails(ErrorCode::kNotAuthentic));
-  EXPECT_THAT(parse_tpm_signature(
-                  TpmWriter().u16(kTpmEcdsa).u16(kTpmSha256).sized(ByteVector(49)).sized(s).take()),
+  EXPECT_THAT(parse_tpm_signature(TpmWriter()
+                                      .u16(tpm::kAlgEcdsa)
+                                      .u16(tpm::kAlgSha256)
+                                      .sized(ByteVector(49))
+                                      .sized(s)
+                                      .take()),
               Fails(ErrorCode::kMalformed));
-  const auto nothing =
-      parse_tpm_signature(TpmWriter().u16(kTpmEcdsa).u16(kTpmSha256).sized({}).sized({}).take());
+  const auto nothing = parse_tpm_signature(
+      TpmWriter().u16(tpm::kAlgEcdsa).u16(tpm::kAlgSha256).sized({}).sized({}).take());
   ASSERT_THAT(nothing, Succeeds());
   EXPECT_THAT(verify_tpm_signature(*nothing, key, message), Fails(ErrorCode::kNotAuthentic));
 }
@@ -213,11 +217,11 @@ TEST(TpmSignatureParser, RefusesOtherAlgorithmsAndHashes) {
   const ByteVector one = {1};
   for (const std::uint32_t algorithm : {0x0005U, 0x0010U, 0x001aU, 0x001bU, 0x001cU}) {
     EXPECT_THAT(parse_tpm_signature(
-                    TpmWriter().u16(algorithm).u16(kTpmSha256).sized(one).sized(one).take()),
+                    TpmWriter().u16(algorithm).u16(tpm::kAlgSha256).sized(one).sized(one).take()),
                 Fails(ErrorCode::kUnsupported));
   }
   for (const std::uint32_t hash : {0x0004U, 0x0010U, 0x0012U, 0x0027U}) {
-    EXPECT_THAT(parse_tpm_signature(TpmWriter().u16(kTpmRsaSsa).u16(hash).sized(one).take()),
+    EXPECT_THAT(parse_tpm_signature(TpmWriter().u16(tpm::kAlgRsaSsa).u16(hash).sized(one).take()),
                 Fails(ErrorCode::kUnsupported));
   }
 }
@@ -230,7 +234,7 @@ TEST(PcrValues, AreWrittenAsTheyAreRead) {
   ASSERT_THAT(again, Succeeds());
   EXPECT_EQ(*again, values);
   EXPECT_EQ(selections_of(values),
-            (std::vector<PcrSelection>{{kTpmSha256, 0x800001}, {kTpmSha1, 0x10}}));
+            (std::vector<PcrSelection>{{tpm::kAlgSha256, 0x800001}, {tpm::kAlgSha1, 0x10}}));
 }
 
 TEST(PcrValues, OutOfOrderOrTwiceAreRefused) {

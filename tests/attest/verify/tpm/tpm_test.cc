@@ -123,7 +123,7 @@ TEST_F(TpmQuotes, AreRefusedForValuesOfOtherPcrs) {  // CVE-2024-29039
   // PCR 23, which anybody resets and extends, passed off as PCR 0.
   values = {{HashAlgorithm::kSha256, 0, ByteVector(32, 0x11)}};
   fields = tpm.fields_for(values);
-  fields.selections = {{kTpmSha256, {0, 0, 0x80}}};
+  fields.selections = {{tpm::kAlgSha256, {0, 0, 0x80}}};
   EXPECT_THAT(verify(tpm.evidence(fields, values)), Refused("tpm.pcr-selection"));
 }
 
@@ -184,7 +184,7 @@ TEST_F(TpmQuotes, OfNothingProveNothing) {
 }
 
 TEST_F(TpmQuotes, MayNameBanksOfWhichNothingIsSelected) {
-  fields.selections.push_back({kTpmSha384, {0, 0, 0}});
+  fields.selections.push_back({tpm::kAlgSha384, {0, 0, 0}});
   EXPECT_THAT(verify_fields(), Accepted());
 }
 
@@ -242,8 +242,8 @@ TEST_F(TpmQuotes, AreRefusedWhenTheKeyIsForAnotherScheme) {
 }
 
 TEST_F(TpmQuotes, AreRefusedOfKeysThatSignOtherThings) {
-  for (const std::uint32_t bit : {kTpmRestricted, kTpmSign, kTpmDecrypt, kTpmFixedTpm,
-                                  kTpmFixedParent, kTpmSensitiveDataOrigin}) {
+  for (const std::uint32_t bit : {tpm::kRestricted, tpm::kSign, tpm::kDecrypt, tpm::kFixedTpm,
+                                  tpm::kFixedParent, tpm::kSensitiveDataOrigin}) {
     tpm.attributes = testing::kGoodAttributes ^ bit;
     enrol(tpm);
     EXPECT_THAT(verify_fields(), Refused("tpm.ak-attributes")) << bit;
