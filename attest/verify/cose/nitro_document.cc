@@ -12,6 +12,10 @@ constexpr std::string_view kFields[] = {"module_id",  "digest",      "timestamp"
                                         "pcrs",       "certificate", "cabundle",
                                         "public_key", "user_data",   "nonce"};
 
+// Documents of NitroTPM, by the same root, have it in the place of "pcrs": other registers, which
+// other software measured.
+constexpr std::string_view kInstancePcrs = "nitrotpm_pcrs";
+
 class Parser {
  public:
   explicit Parser(CborMap map) : map_(std::move(map)) {}
@@ -40,6 +44,9 @@ class Parser {
 
   // Those that are known are counted: any other makes the count differ.
   Status check_fields() const {
+    if (map_.find(kInstancePcrs)) {
+      return malformed(kInstancePcrs, "a document of an instance's TPM, not of an enclave");
+    }
     std::size_t known = 0;
     for (const std::string_view name : kFields) known += map_.find(name) ? 1U : 0U;
     if (known != map_.size()) {

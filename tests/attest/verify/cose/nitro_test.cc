@@ -317,6 +317,11 @@ TEST_F(Nitro, RefusesFieldsThatAreMissingUnknownTwiceOrOfOtherKinds) {
         << name;
     EXPECT_THAT(run(CborMapMaker(good).repeat(name).take()), Refused("nitro.malformed")) << name;
   }
+  EXPECT_THAT(run(CborMapMaker(good)
+                      .remove("pcrs")
+                      .put("nitrotpm_pcrs", CborWriter().raw(pcrs.take()))
+                      .take()),
+              Refused("nitro.malformed"));
   EXPECT_THAT(run(CborMapMaker(good).put("measurements", CborWriter().null()).take()),
               Refused("nitro.malformed"));
   EXPECT_THAT(run(CborMapMaker(good).put(1, CborWriter().null()).take()),
