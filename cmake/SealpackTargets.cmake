@@ -36,6 +36,34 @@ function(sealpack_library name)
   target_compile_features(sealpack_${name} PUBLIC cxx_std_20)
 endfunction()
 
+# sealpack_or_archive(VARIABLE TARGET ARCHIVE NEAR): what to link for a foreign library: TARGET, but for a program with the property
+# SEALPACK_SELF_CONTAINED the file ARCHIVE, looked for beside NEAR first.
+function(sealpack_or_archive variable target archive near)
+  cmake_path(GET near PARENT_PATH folder)
+  find_library(SEALPACK_ARCHIVE_${archive} NAMES ${archive} HINTS ${folder})
+  mark_as_advanced(SEALPACK_ARCHIVE_${archive})
+  if(NOT SEALPACK_ARCHIVE_${archive})
+    set_property(GLOBAL APPEND PROPERTY SEALPACK_MISSING_ARCHIVES ${archive})
+  endif()
+  set(${variable} $<IF:$<BOOL:$<TARGET_PROPERTY:SEALPACK_SELF_CONTAINED>>,${SEALPACK_ARCHIVE_${archive}},${target}> PARENT_SCOPE)
+endfunction()
+
+# sealpack_self_contained(TARGET): the program loads nothing when it starts, so its file is all of it.
+function(sealpack_self_contained target)
+  # The sanitizers are shared libraries.
+  if(SEALPACK_SANITIZE)
+    return()
+  endif()
+  get_property(missing GLOBAL PROPERTY SEALPACK_MISSING_ARCHIVES)
+  if(missing)
+    message(FATAL_ERROR "${target} is linked with archives, and these are not there: ${missing}. Debian has them in its -dev packages")
+  endif()
+  set_target_properties(${target} PROPERTIES SEALPACK_SELF_CONTAINED ON)
+  # At any address, as other programs.
+  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/runtime-loader/tee/process/inside/absent_functions.cc)
+  target_link_options(${target} PRIVATE -static-pie LINKER:--wrap=dlopen)
+endfunction()
+
 # sealpack_test(NAME SOURCES ... [DEPENDS ...] [FOREIGN ...] [LABELS ...]): a GoogleTest program, one ctest entry a test.
 function(sealpack_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPENDS;FOREIGN;LABELS")

@@ -43,7 +43,8 @@ struct SecureUse {
 struct SecureRoom {
   std::uint64_t available = 0;  // what LoadOptions::memory_limit may be
   std::uint64_t used = 0;       // by models that are loaded
-  std::uint64_t overhead = 0;   // what a cap must have beyond both
+  std::uint64_t overhead = 0;   // what the TEE itself takes now
+  std::uint64_t most = 0;       // available if nothing is left for comfort; 0: as available
 };
 
 struct Traffic {
@@ -64,6 +65,9 @@ class Backend {
   // memory: the only errors, after which it can only be destroyed.
   virtual Result<ByteVector> step(Bytes message) = 0;
   virtual Result<SecureRoom> secure_room() = 0;
+  // The smallest cap under which a model may have `model` bytes; more only where secure_room() says
+  // that the TEE itself takes more than it keeps.
+  virtual std::uint64_t least_cap(std::uint64_t model) const { return model; }
   // What the session took so far.
   struct Use {
     SecureUse memory;

@@ -11,25 +11,14 @@
 #include <chrono>
 
 #include "formats/files/system_calls.h"
-#include "keymgmt/crypto/sha256.h"
+#include "runtime-loader/tee/process/own_memory.h"
+#include "runtime-loader/tee/process/program_file.h"
 
 namespace sealpack::tee {
 namespace {
 
 constexpr const char* kPlanHint =
     "give --tee-memory more, or run `sealpack plan`, which lists what runs in how much";
-
-Result<Digest> digest_of(const FileSource& file) {
-  crypto::Sha256 hash;
-  ByteVector piece(std::size_t{1} << 20U);
-  for (std::uint64_t at = 0; at < file.size(); at += piece.size()) {
-    const MutableBytes part =
-        MutableBytes(piece).first(std::min<std::uint64_t>(piece.size(), file.size() - at));
-    TRY(file.read_at(at, part));
-    hash.update(part);
-  }
-  return hash.finish();
-}
 
 int make_memory() {
   // Newer kernels want to be told that nothing in it is to be executed.
@@ -87,11 +76,13 @@ Result<std::unique_ptr<ProcessBackend>> ProcessBackend::launch(const ProcessOpti
       options.program.empty() ? TRY(find_tee_program()) : options.program;
   const std::unique_ptr<FileSource> program = TRY(FileSource::open(path));
   std::unique_ptr<ProcessBackend> backend(new ProcessBackend());
-  backend->program_digest_ = TRY(digest_of(*program));
+  TRY(check_self_contained(*program).within(printable(path.string())));
   FileDescriptor executable(::fcntl(program->descriptor(), F_DUPFD_CLOEXEC, 0));
   FileDescriptor memory;
   TRY(backend->map_shared(options, memory));
   TRY(backend->start(options, std::move(executable), std::move(memory)));
+  // It does the same meanwhile.
+  backend->program_digest_ = TRY(measure_program(*program).within(printable(path.string())));
   TRY(backend->greet(options));
   TRY(backend->measure_switch());
   return backend;
@@ -256,7 +247,11 @@ Result<ByteVector> ProcessBackend::step(Bytes message) {
 Result<SecureRoom> ProcessBackend::secure_room() {
   const ByteVector answer = TRY(exchange(Frame::kRoom, {}));
   const RoomFrame room = TRY(parse_room(answer));
-  return SecureRoom{room.available, room.used, room.overhead};
+  return SecureRoom{room.available, room.used, room.overhead, room.most};
+}
+
+std::uint64_t ProcessBackend::least_cap(std::uint64_t model) const {
+  return model + own_memory(capabilities_.threads, model);
 }
 
 Result<Backend::Use> ProcessBackend::use() {

@@ -26,7 +26,8 @@ struct ProcessOptions {
 // for it, against everybody but root; docs/BACKENDS.md says what that is and is not.
 class ProcessBackend final : public Backend {
  public:
-  // kIo; kLimit when the cap does not hold the program itself, saying what would.
+  // kIo; kLimit when the cap does not hold the program itself, saying what would; and what
+  // measure_program() refuses.
   static Result<std::unique_ptr<ProcessBackend>> launch(const ProcessOptions& options);
   ~ProcessBackend() override;  // ends the process
   ProcessBackend(const ProcessBackend&) = delete;
@@ -36,6 +37,7 @@ class ProcessBackend final : public Backend {
   loader::SharedBuffer shared() override { return {shared_, capabilities_.shared_bytes}; }
   Result<ByteVector> step(Bytes message) override;
   Result<SecureRoom> secure_room() override;
+  std::uint64_t least_cap(std::uint64_t model) const override;
   Result<Use> use() override;
 
   // The measurement that the program must report for this launch configuration.

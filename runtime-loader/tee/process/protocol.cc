@@ -131,6 +131,7 @@ Result<UseFrame> parse_use(Bytes bytes) {
 ByteVector serialize(const RoomFrame& frame) {
   ByteVector out;
   put(out, frame.available);
+  put(out, frame.most);
   put(out, frame.used);
   put(out, frame.overhead);
   return out;
@@ -140,6 +141,7 @@ Result<RoomFrame> parse_room(Bytes bytes) {
   ByteReader reader(bytes, "room frame");
   RoomFrame frame;
   frame.available = TRY(reader.u64("available"));
+  frame.most = TRY(reader.u64("most"));
   frame.used = TRY(reader.u64("used"));
   frame.overhead = TRY(reader.u64("overhead"));
   TRY(reader.finish());

@@ -73,8 +73,9 @@ struct UseFrame {
   bool operator==(const UseFrame&) const = default;
 };
 
-struct RoomFrame {
+struct RoomFrame {  // as tee::SecureRoom
   std::uint64_t available = 0;
+  std::uint64_t most = 0;
   std::uint64_t used = 0;
   std::uint64_t overhead = 0;
   bool operator==(const RoomFrame&) const = default;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models of a session: loading, running, what leaves.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -220,6 +221,26 @@ TEST_F(Running, RoundsAsTheReleaseSays) {
   const auto answer = run(session, some_input(2)).value();
   for (const float score : floats_of(answer.tensors[0].bytes)) {
     EXPECT_EQ(score, static_cast<float>(std::round(static_cast<double>(score) * 10) / 10));
+  }
+}
+
+// The model has no biases, so its outputs grow with its inputs.
+TEST_F(Running, TellsNoFurtherDigitsOfInputsScaledUp) {
+  rule(bundle::AnswerForm::kRounded, 1, 0);
+  Session session = setting_.ready();
+  auto x = some_input(2);
+  for (float& value : x) value *= 1e6F;
+  const auto answer = run(session, x).value();
+  for (const auto& tensor : answer.tensors) {
+    const auto scores = floats_of(tensor.bytes);
+    float largest = 0;
+    for (const float score : scores) largest = std::max(largest, std::abs(score));
+    ASSERT_GT(largest, 1e3F);
+    // Three digits of the largest.
+    const double step = std::pow(10.0, std::floor(std::log10(static_cast<double>(largest))) - 2);
+    for (const float score : scores) {
+      EXPECT_NEAR(std::remainder(static_cast<double>(score), step) / step, 0, 1e-4) << score;
+    }
   }
 }
 

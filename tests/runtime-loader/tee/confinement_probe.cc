@@ -102,7 +102,7 @@ int main() {
   std::uint8_t deed = 0;
   if (::read(kControlDescriptor, &deed, 1) != 1) ::_exit(1);
   set_thread_stack();
-  (void)limit_memory(start, kProbeCap);
+  (void)limit_memory(start, kProbeCap, 1);
   finish_start();
   ::_exit(perform(static_cast<Deed>(deed), secret) ? kDone : kCouldNot);
 }

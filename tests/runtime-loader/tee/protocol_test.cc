@@ -28,7 +28,7 @@ TEST(Frames, ParseAsTheyWereWritten) {
   expect_exact(StartFrame{1, 2, 3, 4, 5}, parse_start);
   expect_exact(ReadyFrame{7, {{1, 2, 3}}, {{4, 5, 6}}}, parse_ready);
   expect_exact(UseFrame{1, 2, 3, 4, 5, 6, 7}, parse_use);
-  expect_exact(RoomFrame{1, 2, 3}, parse_room);
+  expect_exact(RoomFrame{1, 2, 3, 4}, parse_room);
   expect_exact(FailedFrame{16, 1U << 20U}, parse_failed);
 }
 

@@ -3,6 +3,7 @@
 // with the descriptors of protocol.h, no arguments and no environment.
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <exception>
 #include <new>
@@ -12,6 +13,7 @@
 #include "runtime-loader/tee/process/inside/outside.h"
 #include "runtime-loader/tee/process/inside/simulated_evidence.h"
 #include "runtime-loader/tee/process/inside/start.h"
+#include "runtime-loader/tee/process/own_memory.h"
 #include "runtime-loader/tee/threads.h"
 
 namespace sealpack::tee {
@@ -44,7 +46,7 @@ class Program {
   Program(const Start& start, const StartFrame& frame, std::uint64_t data_limit)
       : start_(start),
         frame_(frame),
-        memory_(data_limit, heap_reserve(frame.cap), start.lock_memory),
+        memory_(data_limit, kHeapReserve, start.lock_memory),
         workers_(frame.threads),
         spill_(start.shared.data() + frame.shared_size, frame.spill_size, traffic_),
         evidence_(start.evidence_key.get()) {}
@@ -95,8 +97,17 @@ class Program {
     leave(ErrorCode::kMalformed);
   }
 
+  // Under a cap what own_memory() says is kept, or what is taken where that is more: by the
+  // bookkeeping of a very large graph.
   RoomFrame room() {
-    return {memory_.available(), memory_.used(), start_.cap.taken() + memory_.around()};
+    const std::uint64_t free = memory_.available();
+    const std::uint64_t used = memory_.used();
+    const std::uint64_t taken = start_.cap.taken() + memory_.taken_around();
+    if (frame_.cap == 0) return {free, free, used, taken};
+    const std::uint64_t left = frame_.cap - std::min(frame_.cap, used);
+    const std::uint64_t most =
+        std::min({free, room_under(left, frame_.threads), left - std::min(left, taken)});
+    return {most - std::min(most, heap_comfort(frame_.cap)), most, used, taken};
   }
 
   // Nothing is ever given back to the kernel, so what there is now is the most there was.
@@ -133,7 +144,7 @@ int serve() {
     leave(ErrorCode::kMalformed);
   }
   set_thread_stack();
-  const std::uint64_t data_limit = limit_memory(start, frame.cap);
+  const std::uint64_t data_limit = limit_memory(start, frame.cap, frame.threads);
   Program program(start, frame, data_limit);
   finish_start();
   program.run();

@@ -107,7 +107,7 @@ std::uint64_t MemoryCap::data_limit() const {
 }
 
 SecureMemory::SecureMemory(std::uint64_t data_limit, std::uint64_t keep, bool lock)
-    : data_limit_(data_limit), keep_(keep), lock_(lock) {
+    : data_limit_(data_limit), keep_(keep), heap_at_start_(::mallinfo2().uordblks), lock_(lock) {
   reserved_ = std::min(round_up(std::min(data_limit, kAddresses), kStep), kAddresses);
   void* base =
       ::mmap(nullptr, reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -121,11 +121,13 @@ SecureMemory::~SecureMemory() {
   (void)::munmap(base_, reserved_);
 }
 
-// What is free inside the heap need not be kept beside it.
+// What the heap has grown by is in use already, and what is free inside it need not be kept beside.
 std::uint64_t SecureMemory::kept() const {
   constexpr std::uint64_t kLeast = std::uint64_t{128} << 10U;
-  const std::uint64_t free = ::mallinfo2().fordblks;
-  return keep_ > free + kLeast ? keep_ - free : kLeast;
+  const auto heap = ::mallinfo2();
+  const std::uint64_t grown = heap.uordblks - std::min(heap.uordblks, heap_at_start_);
+  const std::uint64_t has = grown + heap.fordblks;
+  return keep_ > has + kLeast ? keep_ - has : kLeast;
 }
 
 std::uint64_t SecureMemory::room() const {
@@ -197,8 +199,8 @@ void SecureMemory::release(MutableBytes block) {
   free_[offset] = size;
 }
 
-std::uint64_t SecureMemory::around() const {
-  return MemoryFigures::writable() - committed_ + kept();
+std::uint64_t SecureMemory::taken_around() const {
+  return MemoryFigures::writable() - committed_;
 }
 
 std::uint64_t SecureMemory::available() {

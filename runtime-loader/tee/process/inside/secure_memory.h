@@ -41,8 +41,8 @@ struct MemoryCap {
 // figure at the end is the peak.
 class SecureMemory final : public nn::Memory {
  public:
-  // `data_limit`: as set for the process, ~0 for none. `keep`: bytes of it that stay for the heap.
-  // `lock`: whether pages are locked.
+  // `data_limit`: as set for the process, ~0 for none. `keep`: bytes of it that stay for the heap
+  // to grow. `lock`: whether pages are locked.
   SecureMemory(std::uint64_t data_limit, std::uint64_t keep, bool lock);
   ~SecureMemory() override;
   SecureMemory(const SecureMemory&) = delete;
@@ -55,16 +55,17 @@ class SecureMemory final : public nn::Memory {
   // of what is kept for it.
   std::uint64_t available();
   std::uint64_t used() const { return used_; }
-  // Writable memory of the process that is not here, with what is kept for the heap.
-  std::uint64_t around() const;
+  // Writable memory of the process that is not here.
+  std::uint64_t taken_around() const;
 
  private:
   std::uint64_t room() const;  // for growth, with what is kept for the heap left alone
-  std::uint64_t kept() const;  // for the heap
+  std::uint64_t kept() const;  // of `keep`, what the heap has not grown by
   bool grow(std::uint64_t size);
 
   std::uint64_t data_limit_;
   std::uint64_t keep_;
+  std::uint64_t heap_at_start_;
   bool lock_;
   std::uint8_t* base_ = nullptr;
   std::uint64_t reserved_ = 0;                   // addresses

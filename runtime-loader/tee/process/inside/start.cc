@@ -14,6 +14,7 @@
 #include "runtime-loader/tee/process/inside/confinement.h"
 #include "runtime-loader/tee/process/inside/descriptors.h"
 #include "runtime-loader/tee/process/inside/system_call_filter.h"
+#include "runtime-loader/tee/process/own_memory.h"
 
 namespace sealpack::tee {
 namespace {
@@ -104,14 +105,13 @@ Start give_up_rights() {
   return start;
 }
 
-std::uint64_t heap_reserve(std::uint64_t cap) {
+std::uint64_t heap_comfort(std::uint64_t cap) {
   constexpr std::uint64_t kSmallCap = std::uint64_t{10} << 20U;
-  constexpr std::uint64_t kSmall = std::uint64_t{768} << 10U;
-  constexpr std::uint64_t kLarge = std::uint64_t{1536} << 10U;
-  return cap < kSmallCap ? kSmall : kLarge + cap / 64;
+  constexpr std::uint64_t kComfort = std::uint64_t{512} << 10U;
+  return cap < kSmallCap ? 0 : kComfort + cap / 64;
 }
 
-std::uint64_t limit_memory(Start& start, std::uint64_t cap) {
+std::uint64_t limit_memory(Start& start, std::uint64_t cap, unsigned threads) {
   start.cap.cap = cap;
   const std::uint64_t data = start.cap.data_limit();
   set_limit(RLIMIT_STACK, kMainStack);
@@ -120,8 +120,9 @@ std::uint64_t limit_memory(Start& start, std::uint64_t cap) {
   (void)::getrlimit(RLIMIT_MEMLOCK, &locked);
   start.lock_memory = locked.rlim_cur >= cap + kSecretSize;
   raise_bit(start.confinement, Confinement::kLockedMemory, start.lock_memory);
-  const std::uint64_t least = MemoryFigures::writable() + heap_reserve(cap);
-  if (data < least) leave(ErrorCode::kLimit, start.cap.taken() + least);
+  const std::uint64_t least = std::max(
+      own_memory(threads, 0), start.cap.taken() + MemoryFigures::writable() + kHeapReserve);
+  if (cap < least) leave(ErrorCode::kLimit, least);
   set_limit(RLIMIT_DATA, data);
   return data;
 }

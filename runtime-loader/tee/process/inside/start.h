@@ -10,10 +10,14 @@
 // From a fresh process to one that may read what others wrote.
 namespace sealpack::tee {
 
-// What of a cap stays for the heap, where messages, graphs, plans and the readers of bundles are.
-// Measured: 0.5 MiB beyond the start for a small network under a small cap, 1.3 MiB for ResNet-18
-// with the readers' larger buffers, which they take when a model gets 8 MiB or more.
-std::uint64_t heap_reserve(std::uint64_t cap);
+// What of a cap stays for the heap to grow, where messages, graphs, plans and the readers of
+// bundles are. Measured: 0.5 MiB beyond the start for a small network, 0.9 MiB for ResNet-18, 1.3
+// MiB with the readers' larger buffers.
+inline constexpr std::uint64_t kHeapReserve = std::uint64_t{768} << 10U;
+
+// What models leave besides where a cap is large, so that the plan for all of it seldom has to be
+// made twice: what a plan takes grows with what it is for.
+std::uint64_t heap_comfort(std::uint64_t cap);
 
 struct Start {
   Digest program;       // SHA-256 of the program's file
@@ -31,7 +35,7 @@ Start give_up_rights();
 
 // Sets what the kernel enforces of the cap and gives the limit of VmData (~0: none). Ends the
 // process with kLimit where the cap does not hold the program itself.
-std::uint64_t limit_memory(Start& start, std::uint64_t cap);
+std::uint64_t limit_memory(Start& start, std::uint64_t cap, unsigned threads);
 
 // No more threads, limits or descriptors.
 void finish_start();
