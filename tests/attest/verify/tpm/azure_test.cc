@@ -143,7 +143,8 @@ TEST_F(AzureSnp, IsRefusedWithoutTheKeyOrWithAnotherUse) {
   const std::string good = lab.json;
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
            {"HCLAkPub", "HCLAkPuc"},
-           {"\"key_ops\":[\"sign\"]", "\"key_ops\":[\"encrypt\"]"},
+           {"\"key_ops\":[\"sign\"]", "\"key_ops\":[\"verify\"]"},
+           {"\"key_ops\":[\"sign\"]", "\"key_ops\":[\"sign\",\"sign\"]"},
            {"\"key_ops\":[\"sign\"]", "\"key_ops\":[\"sign\",\"encrypt\"]"},
            {"\"key_ops\":[\"sign\"],", ""},
            {"\"kty\":\"RSA\"", "\"kty\":\"EC\""},
@@ -157,6 +158,11 @@ TEST_F(AzureSnp, IsRefusedWithoutTheKeyOrWithAnotherUse) {
     replace_once(lab.json, from, to);
     EXPECT_THAT(run(), Refused("azure.var-data")) << from << " to " << to;
   }
+}
+
+TEST_F(AzureSnp, IsAcceptedFromFirmwareThatCallsItsKeyOneThatEncrypts) {
+  replace_once(lab.json, "\"key_ops\":[\"sign\"]", "\"key_ops\":[\"encrypt\"]");
+  EXPECT_THAT(run(), Accepted());
 }
 
 TEST_F(AzureSnp, IsRefusedForVariableDataThatAreNotWhatTheySeem) {
