@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "attest/verify/binding.h"
 #include "attest/verify/cose/cca_token.h"
 #include "attest/verify/cose/enrolled_keys.h"
@@ -33,15 +35,11 @@ constexpr std::int64_t kPublicKeyHash = 44240;
 constexpr std::size_t kChallengeSize = 64;
 constexpr std::size_t kPersonalizationSize = 64;
 
-// A platform profile and the realm's that goes with it; realms had none at first.
-struct Profiles {
-  std::string_view platform;
-  std::string_view realm;
-};
-constexpr Profiles kProfiles[] = {
-    {"http://arm.com/CCA-SSD/1.0.0", ""},
-    {"tag:arm.com,2023:cca_platform#1.0.0", "tag:arm.com,2023:realm#1.0.0"},
-};
+// Either may come with either: a machine's firmware makes one, the monitor of realms the other.
+// Realms had no profile at first.
+constexpr std::string_view kPlatformProfiles[] = {"http://arm.com/CCA-SSD/1.0.0",
+                                                  "tag:arm.com,2023:cca_platform#1.0.0"};
+constexpr std::string_view kRealmProfile = "tag:arm.com,2023:realm#1.0.0";
 
 std::optional<HashAlgorithm> hash_named(std::string_view name) {
   for (const auto algorithm :
@@ -64,9 +62,6 @@ class CcaVerifier final : public TokenVerifier {
     // The platform vouches for the realm's key by its hash, and for nothing else of the realm.
     if (challenge_ && realm_key_hash_ && *challenge_ != *realm_key_hash_) {
       refuse("cca.binding", "the platform vouches for another realm's key");
-    }
-    if (profiles_ != nullptr && realm_profile_ && *realm_profile_ != profiles_->realm) {
-      refuse("cca.realm.profile", "the profiles of platform and realm do not go together");
     }
   }
 
@@ -103,10 +98,8 @@ class CcaVerifier final : public TokenVerifier {
   void read_platform_profile(ClaimSet& set) {
     const auto name = set.text(kProfile, "profile", Need::kMandatory);
     if (!name) return;
-    for (const Profiles& known : kProfiles) {
-      if (known.platform == *name) profiles_ = &known;
-    }
-    if (profiles_ == nullptr) {
+    if (std::find(std::begin(kPlatformProfiles), std::end(kPlatformProfiles), *name) ==
+        std::end(kPlatformProfiles)) {
       return set.refuse("profile", "the profile " + printable(*name) + " is not known");
     }
     claims_.add_text("platform_profile", *name);
@@ -128,7 +121,9 @@ class CcaVerifier final : public TokenVerifier {
     auto set = claims_in(*token, "cca.realm", "cca.malformed");
     if (!set) return;
     const auto profile = set->text(kProfile, "profile", Need::kOptional);
-    if (profile || !set->has(kProfile)) realm_profile_ = profile.value_or("");
+    if (profile && *profile != kRealmProfile) {
+      set->refuse("profile", "the profile " + printable(*profile) + " is not known");
+    }
     read_realm_key(*set, *token);
     if (const auto challenge =
             set->bytes(kChallenge, "challenge", Need::kMandatory, kChallengeSize, kChallengeSize)) {
@@ -157,7 +152,7 @@ class CcaVerifier final : public TokenVerifier {
     const auto algorithm = read_hash(set, kPublicKeyHash, "public-key-hash");
     if (!encoded) return;
     if (algorithm) realm_key_hash_ = crypto::hash(*algorithm, *encoded);
-    const bool raw = realm_profile_ == "";
+    const bool raw = !set.has(kProfile);
     const auto key =
         remembered_key(*encoded, raw ? parse_raw_realm_key : parse_cose_realm_key, input_.cache);
     if (!key.ok()) return set.refuse("public-key", key.error().message());
@@ -166,8 +161,6 @@ class CcaVerifier final : public TokenVerifier {
     }
   }
 
-  const Profiles* profiles_ = nullptr;
-  std::optional<std::string_view> realm_profile_;
   std::optional<ByteVector> challenge_;
   std::optional<ByteVector> realm_key_hash_;
 };

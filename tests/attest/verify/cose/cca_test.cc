@@ -159,13 +159,32 @@ TEST_F(Cca, RefusesMacsAndAlgorithmConfusion) {
   EXPECT_THAT(run(), Refused("cca.platform.signature"));
 }
 
-TEST_F(Cca, RefusesProfilesThatAreUnknownOrDoNotGoTogether) {
+TEST_F(Cca, TakesAPlatformOfOneProfileWithARealmOfTheOther) {
   const CcaMaker good = maker;
   maker.platform.put(265, CborWriter().text("tag:arm.com,2023:cca_platform#1.0.0"));
-  EXPECT_THAT(run(), Refused("cca.realm.profile"));
+  EXPECT_THAT(run(), Accepted());
   maker = good;
   maker.use_profiles_of_2023();
   maker.platform.put(265, CborWriter().text("http://arm.com/CCA-SSD/1.0.0"));
+  EXPECT_THAT(run(), Accepted());
+}
+
+TEST_F(Cca, ReadsTheRealmsKeyAsItsProfileSays) {
+  const CcaMaker good = maker;
+  maker.realm.put(265, CborWriter().text("tag:arm.com,2023:realm#1.0.0"));
+  EXPECT_THAT(run(), Refused("cca.realm.public-key"));
+  maker = good;
+  maker.use_profiles_of_2023();
+  maker.realm.remove(265);
+  EXPECT_THAT(run(), Refused("cca.realm.public-key"));
+}
+
+TEST_F(Cca, RefusesUnknownProfiles) {
+  const CcaMaker good = maker;
+  maker.use_profiles_of_2023();
+  maker.realm.put(265, CborWriter().text("tag:arm.com,2023:realm#2.0.0"));
+  EXPECT_THAT(run(), Refused("cca.realm.profile"));
+  maker.realm.put(265, CborWriter().text("http://arm.com/CCA-SSD/1.0.0"));
   EXPECT_THAT(run(), Refused("cca.realm.profile"));
   maker = good;
   maker.platform.put(265, CborWriter().text("http://arm.com/PSA-SSD/1.0.0"));
