@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -23,10 +24,12 @@ COLUMNS = ("releases", "rate", "p50", "p99", "load_seconds", "making_seconds", "
 GOALS = {"simulated": 2500, "sev-snp": 700}
 P99_GOAL = 20  # milliseconds at half load
 SLOW_CONNECTIONS = 1000
-MEMORY_ROUNDS = 4
+WARM_RELEASES = 5000
+MEMORY_GOAL = 1.05
+MEMORY_READINGS = 20
 LIMITS = {"connections": 8192, "connections_per_address": 8192, "handshakes_per_second": 100000,
           "handshake_burst": 100000, "requests_per_second": 1000000, "request_burst": 1000000,
-          "in_flight": 4096}
+          "in_flight": 4096, "in_flight_per_address": 4096}
 SIMULATED_POLICY = """[[environment]]
 tee = "simulated"
 [environment.claims]
@@ -150,6 +153,32 @@ def add_rows(table, name, row, half):
                   f"p50 {half['p50']:.1f} ms at {half['rate']:,.0f}/s", wall=True)
 
 
+def measure_memory(broker, table, requests):
+    """Resident memory while `requests` keys are given out; prints it as it goes."""
+    warm = 0
+    while warm < WARM_RELEASES:
+        warm += broker.ask(1)["releases"]
+    readings = [(0, broker.resident())]
+    next_reading = 0
+    while readings[-1][0] < requests:
+        next_reading += requests / MEMORY_READINGS
+        asked, rates = readings[-1][0], []
+        while asked < next_reading:
+            row = broker.ask(2)
+            asked += row["releases"]
+            rates.append(row["rate"])
+        readings.append((asked, broker.resident()))
+        print(f"{asked:>12,.0f} releases  {readings[-1][1] / 2**20:7.2f} MiB  "
+              f"{sum(rates) / len(rates):,.0f}/s", file=sys.stderr)
+    first, last = readings[0][1], readings[-1][1]
+    most = max(memory for _, memory in readings)
+    table.at_most_times(f"broker: memory after {readings[-1][0]:,.0f} releases",
+                        f"{last / 2**20:.1f} MiB, {most / 2**20:.1f} at most",
+                        f"{first / 2**20:.1f} MiB after the first {warm:,.0f}",
+                        most / first, MEMORY_GOAL)
+    return readings
+
+
 def measure_kind(options, table, kind):
     seconds = 2 if options.quick else 10
     with tempfile.TemporaryDirectory() as name:
@@ -160,16 +189,7 @@ def measure_kind(options, table, kind):
         add_rows(table, kind, full, half)
         figures = {"full": full, "half": half}
         if kind == "simulated":
-            memory = [broker.resident()]
-            asked = 0
-            for _ in range(MEMORY_ROUNDS):
-                asked += broker.ask(seconds)["releases"]
-                memory.append(broker.resident())
-            figures["resident"], figures["asked"] = memory, asked
-            table.at_most_times(f"broker: memory after {asked:,.0f} more releases",
-                                f"{memory[-1] / 2**20:.0f} MiB",
-                                f"{memory[1] / 2**20:.0f} MiB after the first quarter of them",
-                                memory[-1] / memory[1], 1.1)
+            figures["memory"] = measure_memory(broker, table, options.requests)
             with slow_connections(broker.port, SLOW_CONNECTIONS):
                 slow = broker.ask(seconds, rate=full["rate"] / 2)
             figures["slow"] = slow

@@ -115,25 +115,30 @@ class Deciding {
   Result<crypto::ContentKey> unwrap(const ServedRelease& served) const {
     const RegisteredRelease& registered = *served.registered;
     const slots::Binding binding{registered.uuid, registered.content, registered.authority};
+    bool silent = false;
     for (const auto& recipient : judges_.keys.recipients) {
       const Digest digest = recipient->public_key().digest();
       if (!rules_.is_listed(KeyUse::kRecipient, digest, now_)) continue;
       for (const bundle::Slot& slot : registered.head.slots) {
         if (!slots::hints_at(slot, digest)) continue;
         auto key = slots::unwrap(slot, binding, *recipient);
-        if (!key.ok()) continue;
+        if (!key.ok()) {
+          silent = silent || key.error().code() != ErrorCode::kKeyUnavailable;
+          continue;
+        }
         if (slots::key_commitment(*key) == served.release.key_commitment) return key;
       }
     }
+    // A token or TPM that is away is no reason to build the bundle anew.
+    if (silent) return Error(ErrorCode::kTryAgain, "the broker's key does not answer");
     return Error(ErrorCode::kKeyUnavailable, "the broker has no key for the bundle's slot");
   }
 
   void claim_lease(const ServedRelease& served, loader::GrantFacts& facts) {
     const Licence* licence = served.licence;
-    if (licence == nullptr || licence->lease_seconds == 0) {
-      if (terms_.renews) add("broker.lease-unknown", "the product has no leases to prolong");
-      return;
-    }
+    // Without leases, or not with them any more: what renews one gets the key without an end, as
+    // anything that asks for the first time does.
+    if (licence == nullptr || licence->lease_seconds == 0) return;
     facts.instance =
         terms_.renews ? *terms_.renews : crypto::random_array<sizeof(loader::Instance)>();
     facts.lease_until = now_ + licence->lease_seconds;

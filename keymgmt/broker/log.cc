@@ -25,14 +25,19 @@ std::string origin_stem(const State& state) {
 }
 
 // The epoch that an origin of this log names.
-Result<std::uint64_t> epoch_of(const State& state, const std::string& origin) {
+struct NamedEpoch {
+  std::uint64_t number = 0;
+  std::string id;  // in hex
+};
+Result<NamedEpoch> epoch_of(const State& state, const std::string& origin) {
   const std::string stem = origin_stem(state);
-  std::uint64_t epoch = 0;
+  NamedEpoch epoch;
   if (origin.starts_with(stem)) {
     const char* first = origin.data() + stem.size();
     const char* last = origin.data() + origin.size();
-    const auto [end, error] = std::from_chars(first, last, epoch);
-    if (error == std::errc() && end == last && stem + std::to_string(epoch) == origin) return epoch;
+    const auto [end, error] = std::from_chars(first, last, epoch.number);
+    if (error == std::errc() && end != last) epoch.id.assign(end + 1, last);
+    if (stem + std::to_string(epoch.number) + "/" + epoch.id == origin) return epoch;
   }
   return Error(ErrorCode::kNotAuthentic, "the checkpoint is of another log, " + printable(origin));
 }
@@ -68,6 +73,7 @@ class LogReader {
 
   // Sizes at which each epoch was left, the first epoch first.
   const std::vector<std::uint64_t>& epoch_ends() const { return epoch_ends_; }
+  const std::vector<EpochId>& epoch_ids() const { return epoch_ids_; }
   // The root that the log had with each of the wanted sizes that it reached.
   const std::map<std::uint64_t, Digest>& roots() const { return roots_; }
 
@@ -87,12 +93,14 @@ class LogReader {
     }
     if (out_.epoch != 0) epoch_ends_.push_back(frontier_.size());
     out_.epoch = entry.epoch;
+    epoch_ids_.push_back(entry.epoch_id.value_or(EpochId{}));
     return done();
   }
 
   VerifiedLog out_;
   merkle::Frontier frontier_;
   std::vector<std::uint64_t> epoch_ends_;
+  std::vector<EpochId> epoch_ids_;
   std::unordered_set<std::string> nonces_;
   std::set<std::uint64_t> wanted_;
   std::map<std::uint64_t, Digest> roots_;
@@ -100,29 +108,40 @@ class LogReader {
 
 Status check_checkpoint(const Checkpoint& checkpoint, const State& state, const VerifiedLog& log,
                         const LogReader& reader) {
-  const std::uint64_t epoch = TRY(epoch_of(state, checkpoint.origin));
+  const NamedEpoch named = TRY(epoch_of(state, checkpoint.origin));
+  const std::uint64_t epoch = named.number;
   const std::uint64_t size = checkpoint.head.size;
   if (epoch == 0 || epoch > log.epoch) {
     return Error(ErrorCode::kNotAuthentic, "the checkpoint is of epoch " + std::to_string(epoch) +
                                                ", the log has reached " +
                                                std::to_string(log.epoch));
   }
-  const std::uint64_t end =
-      epoch == log.epoch ? log.head.size : reader.epoch_ends()[static_cast<std::size_t>(epoch) - 1];
+  const auto place = static_cast<std::size_t>(epoch) - 1;
+  const bool same = named.id == to_hex(reader.epoch_ids()[place]);
+  if (!same && epoch > 1) {
+    return Error(ErrorCode::kNotAuthentic, "the checkpoint is of epoch " + std::to_string(epoch) +
+                                               " of another restore of the same backup: two "
+                                               "brokers went on from one log, or this one was "
+                                               "rewritten");
+  }
+  const std::uint64_t end = epoch == log.epoch ? log.head.size : reader.epoch_ends()[place];
   if (size > end) {
     return Error(ErrorCode::kNotAuthentic, "the checkpoint has " + std::to_string(size) +
                                                " entries, of epoch " + std::to_string(epoch) +
                                                " the log has " + std::to_string(end) + ": " +
                                                std::to_string(size - end) + " are lost");
   }
-  if (reader.roots().at(size) == checkpoint.head.root) return done();
+  if (same && reader.roots().at(size) == checkpoint.head.root) return done();
   return Error(ErrorCode::kNotAuthentic, "the log is not the one of the checkpoint with " +
                                              std::to_string(size) + " entries");
 }
 
+// Whoever can write the store can list a key of his own in it: those that were kept elsewhere count
+// alone.
 Result<std::vector<crypto::VerifyingKey>> log_keys(const State& state,
-                                                   std::span<const crypto::VerifyingKey> more) {
-  std::vector<crypto::VerifyingKey> keys(more.begin(), more.end());
+                                                   std::span<const crypto::VerifyingKey> given) {
+  if (!given.empty()) return std::vector(given.begin(), given.end());
+  std::vector<crypto::VerifyingKey> keys;
   for (const BrokerKey& key : state.keys) {
     if (key.use == KeyUse::kLog) keys.push_back(TRY(crypto::VerifyingKey::from_spki(key.spki)));
   }
@@ -132,7 +151,7 @@ Result<std::vector<crypto::VerifyingKey>> log_keys(const State& state,
 }  // namespace
 
 std::string log_origin(const State& state) {
-  return origin_stem(state) + std::to_string(state.epoch);
+  return origin_stem(state) + std::to_string(state.epoch) + "/" + to_hex(state.epoch_id);
 }
 
 Result<Checkpoint> make_checkpoint(Store& store, const crypto::Signer& signer) {

@@ -7,8 +7,8 @@
 // The release log of a store: checkpoints, proofs, verification.
 namespace sealpack::broker {
 
-// Name of the log in checkpoints: "sealpack-log/LOG-ID/EPOCH", one for each epoch, since a restore
-// goes back to what the backup knew.
+// Name of the log in checkpoints: "sealpack-log/LOG-ID/EPOCH/EPOCH-ID", one for each epoch of each
+// restore, since that goes back to what the backup knew, and anybody may go on from there.
 std::string log_origin(const State& state);
 
 // Signs the log as it is now and keeps the checkpoint in the store.
@@ -29,9 +29,11 @@ struct VerifiedLog {
 };
 // Recomputes the whole tree: every entry parses, the stored head and nodes are its, no challenge
 // was answered twice, and each of `checkpoints` (kept elsewhere, texts as make_checkpoint gave
-// them) is signed by one of the log keys of the store or of `keys` and is a state the log was in.
+// them) is signed by one of `keys`, or where there are none by a log key of the store, and is a
+// state the log was in.
 // kNotAuthentic names the entry or checkpoint; a checkpoint of an earlier epoch beyond what a
-// restore brought back is kNotAuthentic with the number of lost entries.
+// restore brought back is kNotAuthentic with the number of lost entries, one of another restore of
+// the same backup says so.
 Result<VerifiedLog> verify_log(Store& store, std::span<const std::string> checkpoints,
                                std::span<const crypto::VerifyingKey> keys);
 

@@ -100,7 +100,9 @@ ByteVector serialize(const LogEntry& entry) {
       .u64(3, entry.time)
       .u64(4, entry.epoch);
   if (is_decision(entry.kind)) write_decision(out, entry);
-  return out.text(20, entry.what).take();
+  out.text(20, entry.what);
+  if (entry.epoch_id) out.element(21, Bytes(*entry.epoch_id));
+  return out.take();
 }
 
 Result<LogEntry> parse_log_entry(Bytes bytes) {
@@ -120,6 +122,9 @@ Result<LogEntry> parse_log_entry(Bytes bytes) {
   entry.epoch = TRY(in.u64(4, "epoch"));
   if (is_decision(entry.kind)) TRY(read_decision(in, entry));
   entry.what = TRY(in.text(20, "what was done", kMaxWhatSize));
+  if (entry.kind == EntryKind::kOpened) {
+    entry.epoch_id = TRY(in.array<sizeof(EpochId)>(21, "id of the epoch"));
+  }
   TRY(in.finish());
   if (is_decision(entry.kind) != entry.what.empty()) {
     return in.malformed("a change says what was done, a decision does not");

@@ -18,6 +18,9 @@ enum class EntryKind : std::uint8_t {
 };
 const char* to_string(EntryKind kind);  // "grant"
 
+// Random, of one epoch of one store: two stores that were restored from one backup have others.
+using EpochId = std::array<std::uint8_t, 16>;
+
 // One line of the release log: what was asked, what was decided and why, nothing secret. Its
 // serialization is a leaf of the tree (docs/PROTOCOL.md).
 struct LogEntry {
@@ -44,6 +47,7 @@ struct LogEntry {
 
   // kChange, kOpened: "revoke device 9f2c…", in words that do not change.
   std::string what;
+  std::optional<EpochId> epoch_id;  // kOpened
   bool operator==(const LogEntry&) const = default;
 };
 

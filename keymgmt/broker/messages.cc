@@ -99,7 +99,6 @@ ByteVector serialize(const ChallengeReply& message) {
       .bytes(2, message.challenge.nonce)
       .bytes(3, message.challenge.id)
       .u64(4, message.expires)
-      .digest(5, message.broker)
       .take();
 }
 
@@ -116,7 +115,6 @@ Result<ChallengeReply> parse_challenge_reply(Bytes bytes) {
   message.challenge.id = to_vector(TRY(in.bytes(3, "challenge id", kMaxChallengeIdSize)));
   if (message.challenge.id.empty()) return in.malformed("no challenge id");
   message.expires = TRY(in.u64(4, "expiry"));
-  message.broker = TRY(in.digest(5, "broker key"));
   TRY(in.finish());
   return message;
 }

@@ -32,7 +32,6 @@ struct ChallengeRequest {
 struct ChallengeReply {
   loader::Challenge challenge;
   std::uint64_t expires = 0;  // Unix seconds by the broker's clock
-  Digest broker;              // of the key that signs grants
   bool operator==(const ChallengeReply&) const = default;
 };
 

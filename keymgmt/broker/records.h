@@ -8,6 +8,7 @@
 
 #include "formats/bundle/content.h"
 #include "formats/bundle/head.h"
+#include "keymgmt/broker/log_entry.h"
 #include "keymgmt/crypto/secret_bytes.h"
 #include "runtime-loader/core/counter_store.h"
 #include "runtime-loader/core/grant.h"
@@ -17,11 +18,13 @@
 namespace sealpack::broker {
 
 // Whose bundles are taken: by what trust `broker add` verified them. A release is served as long as
-// the trust it came by is there.
+// the trust it came by is there: under another one of the same name it has to be added again.
 struct Vendor {
   std::string name;  // 1 to 64 bytes of a-z, 0-9, '-'
   unpacker::Trust trust;
 };
+// Of name and trust, as they are stored. kUsage for a name that is none.
+Result<Digest> trust_digest(const Vendor& vendor);
 
 // A release that may be given out: the proof is Vendor's trust, at the time it was added.
 struct RegisteredRelease {
@@ -32,6 +35,7 @@ struct RegisteredRelease {
   bundle::Uuid uuid{};
   std::string product;
   std::uint64_t counter = 0;
+  Digest trust;                 // trust_digest of the vendor by whose trust it was verified
   std::vector<Digest> signers;  // whose signatures counted
   // The release's envelope, and of its slots those that the broker's recipient keys open.
   bundle::Head head;
@@ -118,7 +122,11 @@ struct Lease {
 struct State {
   std::uint64_t generation = 0;  // grows with every change
   std::uint64_t epoch = 0;       // grows with every restore
+  EpochId epoch_id{};            // tells restores of one backup apart
   Digest log_id;                 // random, names the log
+  std::uint64_t last_time = 0;   // the latest that was logged and believed
+  // The change that confirmed the clock (ConfirmClock), by its generation; 0: none did.
+  std::uint64_t clock_confirmed = 0;
   // After a restore: whether the operator reconciled it. Until then nothing is released.
   bool reconciled = true;
   // Leases that a restore may have lost: until restored_at + Licence::lease_seconds no new instance

@@ -69,6 +69,7 @@ Result<RegisteredRelease> register_bundle(
   out.uuid = bundle.content().uuid;
   out.product = release.product;
   out.counter = release.counter;
+  out.trust = TRY(trust_digest(vendor));
   for (const auto& signature : bundle.accepted_signatures()) out.signers.push_back(signature.key);
   std::sort(out.signers.begin(), out.signers.end());
   out.signers.erase(std::unique(out.signers.begin(), out.signers.end()), out.signers.end());

@@ -97,9 +97,11 @@ Result<ServedRelease> Rules::serve(const RegisteredRelease& registered,
     if (parsed.ok()) served.own_policy = std::move(parsed->policy);
   }
   if (options.lab) served.laboratories.simulated = simulated_roots(served.release.policy);
-  served.listed_vendor =
-      std::any_of(state_->vendors.begin(), state_->vendors.end(),
-                  [&](const Vendor& vendor) { return vendor.name == registered.vendor; });
+  for (const Vendor& vendor : state_->vendors) {
+    if (vendor.name != registered.vendor) continue;
+    served.vendor_listed = true;
+    served.vendor_trusted = TRY(trust_digest(vendor)) == registered.trust;
+  }
   served.highest = highest_.at(product) == registered.counter;
   return served;
 }
@@ -139,8 +141,11 @@ void Rules::judge_registered(const ServedRelease& served, std::uint64_t now,
   const auto refuse = [&](const char* code, std::string text) {
     reasons.push_back({code, std::move(text)});
   };
-  if (!served.listed_vendor) {
+  if (!served.vendor_listed) {
     refuse("broker.vendor", "the vendor of the bundle is not served here any more");
+  } else if (!served.vendor_trusted) {
+    refuse("broker.vendor",
+           "the vendor is trusted by other keys since: the bundle has to be added again");
   }
   if (!served.highest) {
     refuse("broker.superseded", "a release with a higher counter than " +

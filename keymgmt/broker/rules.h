@@ -21,9 +21,10 @@ struct ServedRelease {
   // The broker's own policy for the product; `broken_policy`: there is one that does not parse.
   std::optional<bundle::MeasurementPolicy> own_policy;
   bool broken_policy = false;
-  attest::Roots laboratories;  // for simulated evidence: those that the release names
-  bool listed_vendor = false;
-  bool highest = false;  // no higher counter is registered for the product
+  attest::Roots laboratories;   // for simulated evidence: those that the release names
+  bool vendor_listed = false;   // by any trust
+  bool vendor_trusted = false;  // by the trust that the release was verified by
+  bool highest = false;         // no higher counter is registered for the product
 };
 
 class Rules {

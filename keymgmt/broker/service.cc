@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads: workers judge requests side by side, one committer makes what they decided durable, all
-// that is waiting in one transaction.
+// Threads: workers judge requests side by side; what they decided goes to the committer.
 #include "keymgmt/broker/service.h"
 
 #include <algorithm>
@@ -8,49 +7,40 @@
 #include <deque>
 #include <thread>
 
-#include "keymgmt/broker/decide.h"
+#include "keymgmt/broker/clock_guard.h"
+#include "keymgmt/broker/committer.h"
 #include "keymgmt/broker/nonce_guard.h"
 
 namespace sealpack::broker {
 namespace {
 
-constexpr std::size_t kMaxBatch = 512;
 constexpr unsigned kMaxWorkers = 256;
 constexpr std::uint32_t kMaxOnlineLifetime = 120;
-constexpr std::uint64_t kPurgeEvery = 5;    // seconds: what this process remembers
-constexpr std::uint64_t kForgetEvery = 60;  // seconds: what the store remembers
-// How long a nonce is remembered after its challenge ended: clocks of replicas differ by less.
-constexpr std::uint64_t kForgetAfter = 15 * 60;
+constexpr std::uint32_t kBusySeconds = 1;
+constexpr std::uint32_t kOperatorSeconds = 60;  // until an operator may have done what is wanted
 
 using Done = std::function<void(Answer)>;
-
-// A request on its way.
-struct Job {
-  ByteVector bytes;
-  Transport transport = Transport::kOnline;
-  Done done;
-  bool admitted = false;  // its nonce was entered before
-};
-struct Pending {
-  Job job;
-  std::uint64_t generation = 0;  // of the state it was decided under
-  Decided decided;
-};
 
 Answer answer_of(Refusal refusal) {
   return {Answer::Kind::kRefusal, refusal.code, serialize(refusal)};
 }
 
-Refusal passing(const char* code, std::string text) {
-  Refusal refusal = refusal_of(ErrorCode::kTryAgain, {{code, std::move(text)}});
-  refusal.retry_after = 1;
+Refusal passing(Reason reason, std::uint32_t seconds = kBusySeconds) {
+  Refusal refusal = refusal_of(ErrorCode::kTryAgain, {std::move(reason)});
+  refusal.retry_after = seconds;
   return refusal;
+}
+Refusal no_store() {
+  return passing({"broker.store", "the broker's store does not answer"});
 }
 
 class BrokerService final : public Service {
  public:
   BrokerService(std::shared_ptr<Store> store, ServiceKeys keys, ServiceOptions options)
-      : store_(std::move(store)), keys_(std::move(keys)), options_(std::move(options)) {
+      : store_(std::move(store)),
+        keys_(std::move(keys)),
+        options_(std::move(options)),
+        committer_(store_, handlers()) {
     endorsements_ = std::make_shared<attest::Endorsements>(std::move(options_.endorsements));
   }
   ~BrokerService() override { stop(); }
@@ -66,18 +56,16 @@ class BrokerService final : public Service {
  private:
   std::shared_ptr<const Rules> rules() const;
   Status refresh();
-  std::optional<Refusal> not_serving(const Rules& rules) const;
+  Committer::Handlers handlers();
+  std::optional<Refusal> not_serving(const Rules& rules, std::uint64_t now);
   std::variant<ChallengeReply, Refusal> make_reply(const Rules& rules,
                                                    const ChallengeRequest& request,
-                                                   Transport transport) const;
+                                                   Transport transport);
   void work();
   void judge(Job job);
-  void commit_loop();
-  void commit(std::vector<Pending> batch);
   void settle(Pending& pending, const Outcome& outcome);
   void try_later(std::vector<Pending> batch, const Error& why);
   void decide_again(std::vector<Pending> batch);
-  void forget(std::uint64_t now);
   void refuse(Job& job, Refusal refusal);
   void answer(Job& job, Answer answer);
   void count(const Refusal& refusal);
@@ -87,6 +75,7 @@ class BrokerService final : public Service {
   ServiceOptions options_;
   attest::ChainCache cache_;
   NonceGuard nonces_;
+  ClockGuard clock_;
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const Rules> rules_;
@@ -104,15 +93,8 @@ class BrokerService final : public Service {
   bool stopping_ = false;     // takes no more requests
   bool workers_end_ = false;  // all are answered
 
-  std::mutex pending_mutex_;
-  std::condition_variable pending_changed_;
-  std::vector<Pending> pending_;
-  bool committer_ends_ = false;
-
-  std::uint64_t purged_at_ = 0;  // the committer's
-  std::uint64_t forgot_at_ = 0;
   std::vector<std::thread> workers_;
-  std::thread committer_;
+  Committer committer_;
 };
 
 // Keys whose time is over are as good as not there: they stay in a configuration after a rotation.
@@ -126,7 +108,11 @@ Status check_keys(std::vector<std::unique_ptr<Key>>& keys, const Rules& rules, K
     const Digest& digest = key->public_key().digest();
     if (rules.is_listed(use, digest, now)) continue;
     return Error(ErrorCode::kRefused,
-                 "the store does not list the " + name + " key " + to_hex(digest.bytes));
+                 "the store does not list the " + name + " key " + to_hex(digest.bytes))
+        .with_hint(rules.state().reconciled
+                       ? "keys come in by `sealpack broker rotate`, not by editing broker.toml"
+                       : "the backup is older than the key: `sealpack broker reconcile "
+                         "--keys-as-configured` lists it");
   }
   return done();
 }
@@ -142,7 +128,7 @@ Status BrokerService::start() {
   for (unsigned i = 0; i < std::min(wanted, kMaxWorkers); ++i) {
     workers_.emplace_back([this] { work(); });
   }
-  committer_ = std::thread([this] { commit_loop(); });
+  committer_.start();
   return done();
 }
 
@@ -174,27 +160,39 @@ void BrokerService::set_endorsements(attest::Endorsements endorsements) {
   endorsements_ = std::move(fresh);
 }
 
-std::optional<Refusal> BrokerService::not_serving(const Rules& rules) const {
-  if (rules.state().reconciled) return std::nullopt;
-  Refusal refusal = passing("broker.unreconciled",
-                            "the broker was restored and its operator has not reconciled it");
-  refusal.retry_after = 60;
-  return refusal;
+Committer::Handlers BrokerService::handlers() {
+  return {
+      [this](Pending& pending, const Outcome& outcome) { settle(pending, outcome); },
+      [this](std::vector<Pending> batch) { decide_again(std::move(batch)); },
+      [this] { return refresh(); },
+      [this](std::vector<Pending> batch, const Error& why) { try_later(std::move(batch), why); }};
+}
+
+std::optional<Refusal> BrokerService::not_serving(const Rules& rules, std::uint64_t now) {
+  if (!rules.state().reconciled) {
+    return passing(
+        {"broker.unreconciled", "the broker was restored and its operator has not reconciled it"},
+        kOperatorSeconds);
+  }
+  if (auto reason = clock_.check(rules.state(), now, options_.uptime())) {
+    return passing(*std::move(reason), kOperatorSeconds);
+  }
+  return std::nullopt;
 }
 
 std::variant<ChallengeReply, Refusal> BrokerService::make_reply(const Rules& rules,
                                                                 const ChallengeRequest& request,
-                                                                Transport transport) const {
-  if (auto refusal = not_serving(rules)) return *std::move(refusal);
+                                                                Transport transport) {
   const std::uint64_t now = options_.clock();
+  if (auto refusal = not_serving(rules, now)) return *std::move(refusal);
   Rules::Found found = rules.find(request, now);
   if (found.release == nullptr) {
     return refusal_of(ErrorCode::kRefused, std::move(found.reasons));
   }
-  const auto signer = std::find_if(keys_.grants.begin(), keys_.grants.end(), [&](const auto& key) {
+  const bool signs = std::any_of(keys_.grants.begin(), keys_.grants.end(), [&](const auto& key) {
     return rules.is_listed(KeyUse::kGrants, key->public_key().digest(), now);
   });
-  if (signer == keys_.grants.end()) {
+  if (!signs) {
     return refusal_of(ErrorCode::kRefused, {{"broker.key", "the broker's key for grants ended"}});
   }
   const std::uint32_t lifetime = transport == Transport::kOnline
@@ -204,7 +202,6 @@ std::variant<ChallengeReply, Refusal> BrokerService::make_reply(const Rules& rul
   reply.expires = now + lifetime;
   reply.challenge = make_challenge(rules.state().challenge_key->reveal(), request,
                                    {transport, rules.state().epoch, reply.expires});
-  reply.broker = (*signer)->public_key().digest();
   return reply;
 }
 
@@ -220,8 +217,7 @@ Answer BrokerService::challenge(Bytes bytes, Transport transport) {
   // What is refused may have been registered a moment ago.
   if (std::holds_alternative<Refusal>(made)) {
     const Status fresh = refresh();
-    made = fresh.ok() ? make_reply(*rules(), *request, transport)
-                      : passing("broker.store", "the broker's store does not answer");
+    made = fresh.ok() ? make_reply(*rules(), *request, transport) : no_store();
   }
   if (auto* refusal = std::get_if<Refusal>(&made)) {
     count(*refusal);
@@ -242,7 +238,7 @@ void BrokerService::release(ByteVector request, Transport transport, Done done) 
       return;
     }
   }
-  Refusal refusal = passing("broker.busy", "the broker has more requests than it can judge");
+  Refusal refusal = passing({"broker.busy", "the broker has more requests than it can judge"});
   count(refusal);
   done(answer_of(std::move(refusal)));
 }
@@ -260,12 +256,18 @@ void BrokerService::work() {
 }
 
 void BrokerService::judge(Job job) {
-  const auto current = rules();
+  auto current = rules();
   const std::uint64_t now = options_.clock();
+  auto not_now = not_serving(*current, now);
+  // The operator may have done what it takes a moment ago.
+  if (not_now && refresh().ok()) {
+    current = rules();
+    not_now = not_serving(*current, now);
+  }
+  if (not_now) return refuse(job, *std::move(not_now));
   auto opened = open_request(*current, job.bytes, job.transport, now);
   if (auto* refusal = std::get_if<Refusal>(&opened)) return refuse(job, std::move(*refusal));
   const auto& request = std::get<OpenedRequest>(opened);
-  if (auto refusal = not_serving(*current)) return refuse(job, *std::move(refusal));
   if (!job.admitted &&
       !nonces_.enter(request.request.terms.challenge.nonce, request.challenge.expires)) {
     return refuse(job, refusal_of(ErrorCode::kRefused,
@@ -279,61 +281,16 @@ void BrokerService::judge(Job job) {
   Pending pending{
       std::move(job), current->state().generation,
       decide(*current, {keys_, options_, std::move(endorsements), cache_}, request, now)};
-  const std::lock_guard lock(pending_mutex_);
-  pending_.push_back(std::move(pending));
-  pending_changed_.notify_one();
-}
-
-void BrokerService::commit_loop() {
-  for (;;) {
-    std::vector<Pending> batch;
-    {
-      std::unique_lock lock(pending_mutex_);
-      pending_changed_.wait(lock, [&] { return committer_ends_ || !pending_.empty(); });
-      if (pending_.empty()) return;
-      if (pending_.size() <= kMaxBatch) {
-        batch.swap(pending_);
-      } else {
-        const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(kMaxBatch);
-        batch.assign(std::make_move_iterator(pending_.begin()), std::make_move_iterator(end));
-        pending_.erase(pending_.begin(), end);
-      }
-    }
-    commit(std::move(batch));
-    forget(options_.clock());
-  }
-}
-
-void BrokerService::commit(std::vector<Pending> batch) {
-  // All of one generation: what was decided under an older one is decided again.
-  const std::uint64_t generation =
-      std::max_element(batch.begin(), batch.end(), [](const Pending& a, const Pending& b) {
-        return a.generation < b.generation;
-      })->generation;
-  const auto old = std::stable_partition(
-      batch.begin(), batch.end(), [&](const Pending& p) { return p.generation == generation; });
-  decide_again({std::make_move_iterator(old), std::make_move_iterator(batch.end())});
-  batch.erase(old, batch.end());
-  std::vector<Decision> decisions;
-  decisions.reserve(batch.size());
-  for (const Pending& pending : batch) decisions.push_back(pending.decided.decision);
-  const auto committed = store_->commit(generation, decisions);
-  if (!committed.ok()) return try_later(std::move(batch), committed.error());
-  if (committed->stale) {
-    const Status fresh = refresh();
-    if (!fresh.ok()) return try_later(std::move(batch), fresh.error());
-    return decide_again(std::move(batch));
-  }
-  {
-    const std::lock_guard lock(statistics_mutex_);
-    ++statistics_.commits;
-  }
-  for (std::size_t i = 0; i < batch.size(); ++i) settle(batch[i], committed->outcomes[i]);
+  committer_.add(std::move(pending));
 }
 
 void BrokerService::settle(Pending& pending, const Outcome& outcome) {
   Decided& decided = pending.decided;
   if (outcome.kind != Outcome::Kind::kAccepted) {
+    if (outcome.reason.code == kClockReason) {
+      nonces_.leave(decided.decision.nonce);
+      return refuse(pending.job, passing(outcome.reason, kOperatorSeconds));
+    }
     Refusal refusal = refusal_of(ErrorCode::kRefused, {outcome.reason});
     if (outcome.kind == Outcome::Kind::kRefused) refusal.log_index = outcome.index;
     return refuse(pending.job, std::move(refusal));
@@ -353,28 +310,17 @@ void BrokerService::try_later(std::vector<Pending> batch, const Error& why) {
   if (options_.report) options_.report(why);
   for (Pending& pending : batch) {
     nonces_.leave(pending.decided.decision.nonce);
-    refuse(pending.job, passing("broker.store", "the broker's store does not answer"));
+    refuse(pending.job, no_store());
   }
 }
 
 void BrokerService::decide_again(std::vector<Pending> batch) {
-  if (batch.empty()) return;
   const std::lock_guard lock(queue_mutex_);
   for (Pending& pending : batch) {
     pending.job.admitted = true;
     queue_.push_front(std::move(pending.job));
   }
   queue_changed_.notify_all();
-}
-
-void BrokerService::forget(std::uint64_t now) {
-  if (now >= purged_at_ + kPurgeEvery) {
-    purged_at_ = now;
-    nonces_.purge(now);
-  }
-  if (now < forgot_at_ + kForgetEvery) return;
-  forgot_at_ = now;
-  if (now > kForgetAfter) static_cast<void>(store_->forget(now - kForgetAfter).ok());
 }
 
 void BrokerService::refuse(Job& job, Refusal refusal) {
@@ -399,6 +345,7 @@ ServiceStatistics BrokerService::statistics() const {
     const std::lock_guard lock(statistics_mutex_);
     out = statistics_;
   }
+  out.commits = committer_.transactions();
   const std::lock_guard lock(queue_mutex_);
   out.waiting = unanswered_;
   return out;
@@ -412,14 +359,9 @@ void BrokerService::stop() {
     workers_end_ = true;
     queue_changed_.notify_all();
   }
-  {
-    const std::lock_guard lock(pending_mutex_);
-    committer_ends_ = true;
-    pending_changed_.notify_all();
-  }
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
-  if (committer_.joinable()) committer_.join();
+  committer_.stop();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/verify.h"
+#include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/messages.h"
 #include "keymgmt/broker/store.h"
 
@@ -40,8 +41,10 @@ struct ServiceOptions {
   attest::Roots roots;
   attest::Endorsements endorsements;
   std::function<std::uint64_t()> clock;  // Unix seconds
-  unsigned workers = 0;                  // threads that verify; 0: one a core
-  std::size_t queue = 4096;              // requests that wait; more are told to try again
+  // Seconds by a clock that nobody sets, which shows when the other one jumps.
+  std::function<std::uint64_t()> uptime = seconds_since_boot;
+  unsigned workers = 0;      // threads that verify; 0: one a core
+  std::size_t queue = 4096;  // requests that wait; more are told to try again
   // What went wrong inside (the store does not answer), for the operator's log; from any thread.
   std::function<void(const Error&)> report;
 };

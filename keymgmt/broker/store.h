@@ -23,7 +23,8 @@ struct RemoveVendor {
   std::string name;
 };
 // kRefused for a counter below or equal to what is registered or below the floor (the same release
-// again replaces its slots), and for a revoked content, release or signer.
+// again replaces its slots), for a revoked content, release or signer, and when its vendor is not
+// there, or trusted by other keys than it was verified by.
 struct AddRelease {
   RegisteredRelease release;
 };
@@ -59,7 +60,7 @@ struct RemoveTpm {
 struct AddKey {
   BrokerKey key;
 };
-// From `not_after` on it is not used.
+// From `not_after` on it is not used. kRefused for a key that ends before: no end is put off.
 struct EndKey {
   Digest key;
   std::uint64_t not_after = 0;
@@ -68,17 +69,25 @@ struct EndKey {
 struct EndLease {
   loader::Instance instance{};
 };
-// After a restore: what was revoked and which leases ended since the backup was made.
+// After a restore: what was said since the backup was made.
 struct Reconcile {
   std::vector<Revocation> revocations;
   std::vector<ProductFloor> floors;
   std::vector<loader::Instance> ended;
   // The operator's word that no lease was granted since the backup but for those that ended.
   bool no_lease_is_missing = false;
+  // And that of a product without a floor above nothing newer was registered since. kRefused where
+  // neither is said: a release that was followed by others would be given out again.
+  bool floors_unchanged = false;
+  std::vector<BrokerKey> keys;     // that it does not list
+  std::vector<EndKey> ended_keys;  // of those that it lists then
 };
+// The operator's word that the clock is right now, whatever the log says. Challenges of before are
+// void; where leases were forgotten that may still run, new instances wait as after a restore.
+struct ConfirmClock {};
 using Change = std::variant<PutVendor, RemoveVendor, AddRelease, RaiseFloor, Revoke, EndRevocation,
                             PutLicence, RemoveLicence, PutPolicy, EnrolTpm, RemoveTpm, AddKey,
-                            EndKey, EndLease, Reconcile>;
+                            EndKey, EndLease, Reconcile, ConfirmClock>;
 
 // --- What a service writes ----------------------------------------------------------------------
 
@@ -102,7 +111,7 @@ struct Decision {
 
 struct Outcome {
   // kAccepted: as decided. kRefused: logged as a refusal for `reason`, whatever was decided.
-  // kNotLogged: nothing was written but what was there, for `reason` (the nonce is spent).
+  // kNotLogged: nothing was written, for `reason`: the nonce was spent, or the clock is wrong.
   enum class Kind { kAccepted, kRefused, kNotLogged };
   Kind kind = Kind::kNotLogged;
   std::uint64_t index = 0;  // of the log entry
@@ -134,8 +143,11 @@ class Store {
 
   virtual Result<std::uint64_t> generation() = 0;
   virtual Result<std::shared_ptr<const State>> state() = 0;
-  // Index of its log entry.
-  virtual Result<std::uint64_t> apply(const Change& change, std::uint64_t now) = 0;
+  // All of them or none, in this order, each with its log entry; index of the last one's.
+  virtual Result<std::uint64_t> apply_all(std::span<const Change> changes, std::uint64_t now) = 0;
+  Result<std::uint64_t> apply(const Change& change, std::uint64_t now) {
+    return apply_all({&change, 1}, now);
+  }
   // Those that run at `now`, by product; all when `now` is 0.
   virtual Result<std::vector<Lease>> leases(std::uint64_t now) = 0;
 
@@ -143,8 +155,8 @@ class Store {
   virtual Result<Committed> commit(std::uint64_t generation,
                                    std::span<const Decision> decisions) = 0;
   // Forgets what ended before `before`: leases, and nonces of challenges, of which none that ended
-  // before is ever taken again.
-  virtual Status forget(std::uint64_t before) = 0;
+  // before is ever taken again. Some at a time; true while there is more.
+  virtual Result<bool> forget(std::uint64_t before) = 0;
 
   virtual Result<LogHead> log_head() = 0;
   // Serialized entries from `first` on; fewer where the log ends.
@@ -154,6 +166,8 @@ class Store {
                                                 std::size_t count) = 0;
   // The claims behind an entry; kRefused where there are none.
   virtual Result<ByteVector> claims(const Digest& digest) = 0;
+  // Whether any environment ever proved a claim of this value.
+  virtual Result<bool> has_claimed(Bytes value) = 0;
   // Signed checkpoints (checkpoint.h), by size; a text at most once.
   virtual Status put_checkpoint(std::uint64_t size, const std::string& text) = 0;
   virtual Result<std::optional<std::string>> latest_checkpoint() = 0;
@@ -161,7 +175,8 @@ class Store {
   // A consistent copy in a new file of mode 0600, while the store serves: the same file whatever
   // the database. It has no challenge key. kIo where the file is there.
   virtual Status backup(const std::filesystem::path& file) = 0;
-  // A new store out of a backup: of the next epoch, not reconciled, with a new challenge key.
+  // A new store out of a backup: of the next epoch, with a random id of its own, not reconciled,
+  // with a new challenge key.
   static Result<std::shared_ptr<Store>> restore(const std::filesystem::path& file,
                                                 const std::string& uri, std::uint64_t now);
 };

@@ -96,7 +96,14 @@ class HttpsClient final : public Client {
     return parse_challenge_reply(TRY(post("/v1/challenge", serialize(request)))).within(name());
   }
   Result<loader::KeyGrant> release(const ReleaseRequest& request) override {
-    return loader::parse_key_grant(TRY(post("/v1/release", serialize(request)))).within(name());
+    auto answer = post("/v1/release", serialize(request));
+    // Nobody else asks about this challenge: it was this request that was answered before.
+    if (!answer.ok() && refusal_ && refusal_->reasons.front().code == "broker.nonce-used") {
+      return Error(ErrorCode::kTryAgain,
+                   name() + " answered before, and the answer was lost on its way")
+          .with_hint("ask again, with a new challenge");
+    }
+    return loader::parse_key_grant(TRY(std::move(answer))).within(name());
   }
   const std::optional<Refusal>& last_refusal() const override { return refusal_; }
 
@@ -163,11 +170,12 @@ class HttpsClient final : public Client {
       if (reached && reply->status == 200) return std::move(reply->body);
       Error why = reached ? refused(*reply) : std::move(reply).take_error();
       if (tried >= options_.tries || why.code() != ErrorCode::kTryAgain) return why;
-      milliseconds next = wait;
-      if (reached && reply->retry_after != 0) {
-        next = std::chrono::seconds(reply->retry_after);
+      if (reached && reply->retry_after != 0) wait = std::chrono::seconds(reply->retry_after);
+      if (reached && wait > options_.longest_wait && reply->retry_after != 0) {
+        return std::move(why).with_hint("ask again in " + std::to_string(reply->retry_after) +
+                                        " seconds");
       }
-      std::this_thread::sleep_for(std::min(next, options_.longest_wait));
+      std::this_thread::sleep_for(std::min(wait, options_.longest_wait));
       wait *= 2;
     }
   }

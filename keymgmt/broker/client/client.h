@@ -20,7 +20,8 @@ struct ClientOptions {
   std::chrono::milliseconds connect_time{5000};
   std::chrono::milliseconds request_time{20000};  // for the whole of each try
   // Tries of one call, where the broker cannot be reached or says that it is busy (429, 503). The
-  // time between them doubles, or is what the broker asks for, up to longest_wait.
+  // time between them doubles up to longest_wait, or is what the broker asks for; where that is
+  // longer, somebody has to do something first, and the call ends at once.
   unsigned tries = 4;
   std::chrono::milliseconds first_wait{250};
   std::chrono::milliseconds longest_wait{10000};
@@ -37,6 +38,8 @@ class Client {
   // kIo when the broker cannot be reached or is another; kTryAgain when it stayed busy; kMalformed
   // when it says what no broker says; else the code of its refusal, with all its reasons.
   virtual Result<ChallengeReply> challenge(const ChallengeRequest& request) = 0;
+  // kTryAgain, too, where the request was answered and the answer did not arrive: its challenge is
+  // spent, another one is needed.
   virtual Result<loader::KeyGrant> release(const ReleaseRequest& request) = 0;
   // What it refused last, if the last call was refused by the broker itself.
   virtual const std::optional<Refusal>& last_refusal() const = 0;

@@ -3,13 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+
+#include "keymgmt/crypto/random.h"
 
 namespace sealpack::broker {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 constexpr std::size_t kNetworkSize = 8;  // bytes of an IPv6 address that name a network
-constexpr auto kSweepEvery = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -27,18 +29,24 @@ ClientAddress ClientAddress::of_ipv6(const std::array<std::uint8_t, 16>& bytes) 
   return out;
 }
 
-std::size_t HashOfAddress::operator()(const ClientAddress& address) const {
-  return std::hash<std::string_view>()(as_text(address.bytes()));
+RateLimiter::RateLimiter(std::uint32_t per_second, std::uint32_t burst, std::size_t capacity)
+    : per_second_(per_second),
+      burst_(burst),
+      ways_(std::clamp<std::size_t>(capacity, 1, kWays)),
+      buckets_(std::max<std::size_t>(capacity / ways_, 1) * ways_) {
+  crypto::random_bytes({reinterpret_cast<std::uint8_t*>(secret_.data()), sizeof secret_});
+  shared_.tokens = burst_;
+  // Full, as whoever was never here finds his.
+  for (Bucket& bucket : buckets_) bucket.tokens = burst_;
 }
 
-RateLimiter::RateLimiter(std::uint32_t per_second, std::uint32_t burst, std::size_t capacity)
-    : per_second_(per_second), burst_(burst), capacity_(capacity) {
-  shared_.tokens = burst_;
+double RateLimiter::tokens_at(const Bucket& bucket, Instant now) const {
+  const std::chrono::duration<double> passed = now - bucket.filled;
+  return std::min(burst_, bucket.tokens + std::max(0.0, passed.count()) * per_second_);
 }
 
 std::uint32_t RateLimiter::take_from(Bucket& bucket, Instant now) const {
-  const std::chrono::duration<double> passed = now - bucket.filled;
-  bucket.tokens = std::min(burst_, bucket.tokens + std::max(0.0, passed.count()) * per_second_);
+  bucket.tokens = tokens_at(bucket, now);
   bucket.filled = now;
   if (bucket.tokens >= 1) {
     bucket.tokens -= 1;
@@ -49,27 +57,32 @@ std::uint32_t RateLimiter::take_from(Bucket& bucket, Instant now) const {
   return static_cast<std::uint32_t>(std::clamp(std::ceil(wait), 1.0, kLongest));
 }
 
-// A bucket that is full again says no more than one that is not there.
-void RateLimiter::drop_full(Instant now) {
-  if (now - swept_ < kSweepEvery) return;
-  swept_ = now;
-  std::erase_if(buckets_, [&](const auto& entry) {
-    const std::chrono::duration<double> passed = now - entry.second.filled;
-    return entry.second.tokens + passed.count() * per_second_ >= burst_;
-  });
+// Multiply-shift over the four words of the address, which is strongly universal: without the
+// secret nobody finds addresses that crowd out another (Thorup, High Speed Hashing, section 3.5).
+std::span<RateLimiter::Bucket> RateLimiter::places_of(const ClientAddress& address) {
+  std::array<std::uint32_t, 4> words{};
+  static_assert(sizeof words == sizeof address.bytes());
+  std::memcpy(words.data(), address.bytes().data(), sizeof words);
+  std::uint64_t sum = secret_[4];
+  for (std::size_t i = 0; i < words.size(); ++i) sum += secret_[i] * words[i];
+  return std::span(buckets_).subspan((sum >> 32U) % (buckets_.size() / ways_) * ways_, ways_);
 }
 
-RateLimiter::Bucket* RateLimiter::find(const ClientAddress& address, Instant now) {
-  const auto found = buckets_.find(address);
-  if (found != buckets_.end()) return &found->second;
-  if (buckets_.size() >= capacity_) drop_full(now);
-  if (buckets_.size() >= capacity_) return &shared_;
-  return &buckets_.emplace(address, Bucket{burst_, now}).first->second;
+// A bucket that is full again says no more than one that is not there.
+RateLimiter::Bucket& RateLimiter::find(const ClientAddress& address, Instant now) {
+  Bucket* free = nullptr;
+  for (Bucket& bucket : places_of(address)) {
+    if (bucket.address == address) return bucket;
+    if (free == nullptr && tokens_at(bucket, now) >= burst_) free = &bucket;
+  }
+  if (free == nullptr) return shared_;
+  *free = {address, burst_, now};
+  return *free;
 }
 
 std::uint32_t RateLimiter::take(const ClientAddress& address, Instant now) {
   const std::lock_guard lock(mutex_);
-  return take_from(*find(address, now), now);
+  return take_from(find(address, now), now);
 }
 
 struct Quota::State {

@@ -6,7 +6,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
+#include <span>
+#include <vector>
 
 #include "formats/base/bytes.h"
 
@@ -27,36 +28,38 @@ class ClientAddress {
   std::array<std::uint8_t, 16> bytes_{};
 };
 
-struct HashOfAddress {
-  std::size_t operator()(const ClientAddress& address) const;
-};
-
-// A token bucket for each address. The number of buckets is bounded: when all are in use, addresses
-// that have none share one, so that a flood of new addresses costs the newcomers alone.
+// A token bucket for each address, in memory that is all taken when it is made. An address has few
+// places where its bucket may lie, which nobody outside can tell; when all of them are in use,
+// addresses that have none share one bucket, so that a flood of new addresses costs the newcomers
+// alone.
 class RateLimiter {
  public:
   using Instant = std::chrono::steady_clock::time_point;
-  RateLimiter(std::uint32_t per_second, std::uint32_t burst, std::size_t capacity = 65536);
+  static constexpr std::size_t kAddresses = 65536;
+  RateLimiter(std::uint32_t per_second, std::uint32_t burst, std::size_t capacity = kAddresses);
 
   // Takes a token and gives 0, or the seconds until there may be one.
   std::uint32_t take(const ClientAddress& address, Instant now);
 
  private:
+  static constexpr std::size_t kWays = 8;
   struct Bucket {
+    ClientAddress address;
     double tokens = 0;
     Instant filled;
   };
+  double tokens_at(const Bucket& bucket, Instant now) const;
   std::uint32_t take_from(Bucket& bucket, Instant now) const;
-  Bucket* find(const ClientAddress& address, Instant now);
-  void drop_full(Instant now);
+  std::span<Bucket> places_of(const ClientAddress& address);
+  Bucket& find(const ClientAddress& address, Instant now);
 
   double per_second_;
   double burst_;
-  std::size_t capacity_;
+  std::size_t ways_;
+  std::array<std::uint64_t, 5> secret_;  // where addresses lie
   std::mutex mutex_;
-  std::unordered_map<ClientAddress, Bucket, HashOfAddress> buckets_;
+  std::vector<Bucket> buckets_;
   Bucket shared_;
-  Instant swept_;
 };
 
 // Something held for as long as this lives: a connection, memory, a place among those in flight.

@@ -143,7 +143,7 @@ HttpAnswer Api::log_answer(const std::string& path, const std::string& query, st
   return json_error(404, "there is nothing here");
 }
 
-HttpAnswer Api::get(const std::string& path, const std::string& query, std::string& route) {
+HttpAnswer Api::get(const std::string& path, std::string& route) {
   route = path;
   if (path == "/healthz") {
     const Status healthy = parts_.service.check();
@@ -151,7 +151,29 @@ HttpAnswer Api::get(const std::string& path, const std::string& query, std::stri
                         : text_answer(503, kText, "the store does not answer\n");
   }
   if (path == "/v1/keys") return told(parts_.keys(), kJson);
-  return log_answer(path, query, route);
+  route = "other";
+  return json_error(404, "there is nothing here");
+}
+
+HttpAnswer Api::answer_get(const HttpRequest& request, bool with_log) {
+  const Clock::time_point start = Clock::now();
+  std::string route = "other";
+  HttpAnswer answer;
+  if (request.method != HttpRequest::Method::kGet) {
+    answer = wrong_method("GET");
+  } else if (is_about_log(request.target) && with_log) {
+    const std::size_t mark = std::min(request.target.find('?'), request.target.size());
+    answer = log_answer(request.target.substr(0, mark),
+                        request.target.substr(std::min(mark + 1, request.target.size())), route);
+  } else {
+    answer = get(request.target.substr(0, request.target.find('?')), route);
+  }
+  parts_.metrics.count_answer(route, answer.status, Clock::now() - start);
+  return answer;
+}
+
+HttpAnswer Api::answer_about_log(const HttpRequest& request) {
+  return answer_get(request, true);
 }
 
 void Api::report(const std::string& from, const Answer& answer, double milliseconds) {
@@ -174,50 +196,43 @@ void Api::report(const std::string& from, const Answer& answer, double milliseco
                        {"milliseconds", milliseconds}});
 }
 
-void Api::release(HttpRequest request, const std::string& from, Done done) {
-  if (in_flight_.fetch_add(1) >= parts_.in_flight) {
-    in_flight_.fetch_sub(1);
+void Api::release(HttpRequest request, const HttpClient& from, Done done) {
+  auto place = std::make_shared<Share>(in_flight_.take(from.address));
+  if (!*place) {
     parts_.metrics.count_turned_away(TurnedAway::kInFlight);
     return done(refuse(503, ErrorCode::kTryAgain, "server.busy",
                        "the broker verifies as many requests as it may", kBusySeconds));
   }
   const Clock::time_point start = Clock::now();
-  parts_.service.release(std::move(request.body), Transport::kOnline,
-                         [this, from, start, done = std::move(done)](Answer answer) {
-                           in_flight_.fetch_sub(1);
-                           const std::chrono::duration<double, std::milli> took =
-                               Clock::now() - start;
-                           report(from, answer, took.count());
-                           done(to_http(std::move(answer)));
-                         });
+  parts_.service.release(
+      std::move(request.body), Transport::kOnline,
+      [this, place, name = from.name, start, done = std::move(done)](Answer answer) {
+        place->reset();
+        const std::chrono::duration<double, std::milli> took = Clock::now() - start;
+        report(name, answer, took.count());
+        done(to_http(std::move(answer)));
+      });
 }
 
-void Api::handle(HttpRequest request, const std::string& from, Done done) {
+void Api::handle(HttpRequest request, const HttpClient& from, Done done) {
   const std::size_t mark = request.target.find('?');
   const std::string path = request.target.substr(0, mark);
-  const std::string query = mark == std::string::npos ? "" : request.target.substr(mark + 1);
+  const bool challenge = path == "/v1/challenge";
+  if (!challenge && path != "/v1/release") return done(answer_get(request, parts_.public_log));
   const Clock::time_point start = Clock::now();
-  const auto finish = [this, start, done](const std::string& route, HttpAnswer answer) {
-    parts_.metrics.count_answer(route, answer.status, Clock::now() - start);
+  const auto finish = [this, start, path, done](HttpAnswer answer) {
+    parts_.metrics.count_answer(path, answer.status, Clock::now() - start);
     done(std::move(answer));
   };
-  const bool challenge = path == "/v1/challenge";
-  if (!challenge && path != "/v1/release") {
-    if (request.method != HttpRequest::Method::kGet) return finish("other", wrong_method("GET"));
-    std::string route;
-    HttpAnswer answer = get(path, query, route);
-    return finish(route, std::move(answer));
-  }
-  if (request.method != HttpRequest::Method::kPost) return finish(path, wrong_method("POST"));
-  if (mark != std::string::npos) return finish(path, json_error(400, "there is no query here"));
+  if (request.method != HttpRequest::Method::kPost) return finish(wrong_method("POST"));
+  if (mark != std::string::npos) return finish(json_error(400, "there is no query here"));
   if (!is_message(request.content_type)) {
-    return finish(path, json_error(415, std::string("this takes ") + kMessageType));
+    return finish(json_error(415, std::string("this takes ") + kMessageType));
   }
   if (challenge) {
-    return finish(path, to_http(parts_.service.challenge(request.body, Transport::kOnline)));
+    return finish(to_http(parts_.service.challenge(request.body, Transport::kOnline)));
   }
-  release(std::move(request), from,
-          [finish, path](HttpAnswer answer) { finish(path, std::move(answer)); });
+  release(std::move(request), from, finish);
 }
 
 }  // namespace sealpack::broker

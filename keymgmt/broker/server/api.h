@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "keymgmt/broker/server/admission.h"
 #include "keymgmt/broker/server/event_log.h"
+#include "keymgmt/broker/server/limits.h"
 #include "keymgmt/broker/server/metrics.h"
 #include "keymgmt/broker/service.h"
 
@@ -22,6 +22,12 @@ struct HttpRequest {
   std::string target;        // path and query, as it came
   std::string content_type;  // as it came
   ByteVector body;
+};
+
+// Who asks.
+struct HttpClient {
+  ClientAddress address;
+  std::string name;  // for the log
 };
 
 struct HttpAnswer {
@@ -44,8 +50,9 @@ struct LogQueries {
 struct ApiParts {
   Service& service;
   LogQueries log;
+  bool public_log = false;                    // handle() tells it too
   std::function<Result<std::string>()> keys;  // JSON: what /v1/keys answers
-  std::uint32_t in_flight = 256;
+  const ServerLimits& limits;
   Metrics& metrics;
   EventLog& events;
 };
@@ -54,21 +61,27 @@ struct ApiParts {
 class Api {
  public:
   using Done = std::function<void(HttpAnswer)>;
-  explicit Api(ApiParts parts) : parts_(std::move(parts)) {}
+  explicit Api(ApiParts parts)
+      : parts_(std::move(parts)),
+        in_flight_(parts_.limits.in_flight, parts_.limits.in_flight_per_address) {}
 
-  // `done` is called once, from any thread, perhaps before this returns. `from` is for the log.
-  void handle(HttpRequest request, const std::string& from, Done done);
+  // `done` is called once, from any thread, perhaps before this returns.
+  void handle(HttpRequest request, const HttpClient& from, Done done);
+  // /v1/log, which the operator is told whoever else is.
+  static bool is_about_log(std::string_view target) { return target.starts_with("/v1/log/"); }
+  HttpAnswer answer_about_log(const HttpRequest& request);
   // Releases that are being verified.
-  std::uint32_t in_flight() const { return in_flight_; }
+  std::uint64_t in_flight() const { return in_flight_.used(); }
 
  private:
-  HttpAnswer get(const std::string& path, const std::string& query, std::string& route);
+  HttpAnswer get(const std::string& path, std::string& route);
   HttpAnswer log_answer(const std::string& path, const std::string& query, std::string& route);
-  void release(HttpRequest request, const std::string& from, Done done);
+  HttpAnswer answer_get(const HttpRequest& request, bool with_log);
+  void release(HttpRequest request, const HttpClient& from, Done done);
   void report(const std::string& from, const Answer& answer, double milliseconds);
 
   ApiParts parts_;
-  std::atomic<std::uint32_t> in_flight_{0};
+  Quota in_flight_;
 };
 
 // The answer to a request that is turned away before it is looked at, as a Refusal message.

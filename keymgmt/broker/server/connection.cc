@@ -130,14 +130,14 @@ class HttpConnection final : public Connection,
     }
     if (failed) return;
     const auto now = RateLimiter::Instant::clock::now();
-    if (const std::uint32_t wait = shared_->requests.take(peer_.address, now); wait != 0) {
+    if (const std::uint32_t wait = shared_->requests.take(peer_.client.address, now); wait != 0) {
       shared_->metrics.count_turned_away(TurnedAway::kRequestRate);
       return turn_away(429, "server.rate", "too many requests from this address", wait);
     }
     if (parser_->chunked()) return turn_away(411, "server.http", "a body has its length");
     const std::uint64_t size = parser_->content_length().value_or(0);
     if (size != 0) {
-      body_place_ = shared_->bodies.take(peer_.address, size);
+      body_place_ = shared_->bodies.take(peer_.client.address, size);
       if (!body_place_) {
         shared_->metrics.count_turned_away(TurnedAway::kMemory);
         return turn_away(503, "server.busy", "too many bodies at once", kBusySeconds);
@@ -170,12 +170,13 @@ class HttpConnection final : public Connection,
     keep_alive_ = message.keep_alive();
     beast::get_lowest_layer(stream_).expires_never();
     // The answer may come from another thread.
-    handler_(std::move(request), peer_.name, [self = this->shared_from_this()](HttpAnswer answer) {
-      asio::post(self->stream_.get_executor(), [self, answer = std::move(answer)]() mutable {
-        self->body_place_.reset();
-        self->reply(std::move(answer));
-      });
-    });
+    handler_(
+        std::move(request), peer_.client, [self = this->shared_from_this()](HttpAnswer answer) {
+          asio::post(self->stream_.get_executor(), [self, answer = std::move(answer)]() mutable {
+            self->body_place_.reset();
+            self->reply(std::move(answer));
+          });
+        });
   }
 
   // Answers before the request is read, and ends: what follows could be anything.
@@ -245,10 +246,10 @@ class HttpConnection final : public Connection,
 Peer peer_of(const tcp::endpoint& endpoint) {
   const asio::ip::address address = endpoint.address();
   Peer peer;
-  peer.address = address.is_v4() ? ClientAddress::of_ipv4(address.to_v4().to_bytes())
-                                 : ClientAddress::of_ipv6(address.to_v6().to_bytes());
+  peer.client.address = address.is_v4() ? ClientAddress::of_ipv4(address.to_v4().to_bytes())
+                                        : ClientAddress::of_ipv6(address.to_v6().to_bytes());
   error_code ignored;
-  peer.name = address.to_string(ignored);
+  peer.client.name = address.to_string(ignored);
   return peer;
 }
 

@@ -13,17 +13,17 @@
 namespace sealpack::broker::internal {
 
 // What a connection answers with; called in its strand.
-using Handler = std::function<void(HttpRequest, const std::string& from, Api::Done)>;
+using Handler = std::function<void(HttpRequest, const HttpClient& from, Api::Done)>;
 
-// What all connections share.
+// What all connections share. `addresses`: how many have a rate of their own.
 struct Shared {
-  Shared(const ServerLimits& its_limits, Metrics& its_metrics)
+  Shared(const ServerLimits& its_limits, Metrics& its_metrics, std::size_t addresses)
       : limits(its_limits),
         metrics(its_metrics),
         connections(limits.connections, limits.connections_per_address),
         bodies(limits.body_memory, limits.body_memory / 8),
-        handshakes(limits.handshakes_per_second, limits.handshake_burst),
-        requests(limits.requests_per_second, limits.request_burst) {}
+        handshakes(limits.handshakes_per_second, limits.handshake_burst, addresses),
+        requests(limits.requests_per_second, limits.request_burst, addresses) {}
 
   ServerLimits limits;
   Metrics& metrics;
@@ -46,9 +46,8 @@ class Connection {
 };
 
 struct Peer {
-  ClientAddress address;
-  std::string name;  // for the log
-  Share place;       // among the connections
+  HttpClient client;
+  Share place;  // among the connections
 };
 Peer peer_of(const boost::asio::ip::tcp::endpoint& endpoint);
 

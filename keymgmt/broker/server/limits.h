@@ -15,7 +15,8 @@ struct ServerLimits {
   std::uint32_t handshake_burst = 200;
   std::uint32_t requests_per_second = 100;
   std::uint32_t request_burst = 400;
-  std::uint32_t in_flight = 256;                          // releases that are being verified
+  std::uint32_t in_flight = 256;  // releases that are being verified
+  std::uint32_t in_flight_per_address = 64;
   std::uint64_t body_memory = std::uint64_t{256} << 20U;  // of bodies that are being received
   // Deadlines for the whole of each step; bytes that drip in do not move them.
   std::chrono::milliseconds handshake_time{5000};

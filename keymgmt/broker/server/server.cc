@@ -24,6 +24,7 @@ using boost::system::error_code;
 using internal::Connection;
 
 constexpr std::uint32_t kAdminConnections = 64;
+constexpr std::size_t kAdminAddresses = 256;
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -79,10 +80,12 @@ class AsioServer final : public Server {
   AsioServer(ServerOptions options, Service& service, ServerContent content, EventLog& events)
       : options_(std::move(options)),
         events_(events),
-        shared_(std::make_shared<internal::Shared>(options_.limits, metrics_)),
-        admin_shared_(std::make_shared<internal::Shared>(admin_limits(), metrics_)),
-        api_(ApiParts{service, std::move(content.log), std::move(content.keys),
-                      options_.limits.in_flight, metrics_, events_}) {}
+        shared_(
+            std::make_shared<internal::Shared>(options_.limits, metrics_, RateLimiter::kAddresses)),
+        admin_shared_(
+            std::make_shared<internal::Shared>(admin_limits(), metrics_, kAdminAddresses)),
+        api_(ApiParts{service, std::move(content.log), options_.public_log, std::move(content.keys),
+                      options_.limits, metrics_, events_}) {}
   ~AsioServer() override { context_.stop(); }
 
   Status listen() {
@@ -182,10 +185,10 @@ class AsioServer final : public Server {
     if (failed) return;
     internal::Shared& shared = is_public ? *shared_ : *admin_shared_;
     internal::Peer peer = internal::peer_of(endpoint);
-    peer.place = shared.connections.take(peer.address);
+    peer.place = shared.connections.take(peer.client.address);
     if (!peer.place) return metrics_.count_turned_away(TurnedAway::kConnections);
     if (is_public &&
-        shared.handshakes.take(peer.address, RateLimiter::Instant::clock::now()) != 0) {
+        shared.handshakes.take(peer.client.address, RateLimiter::Instant::clock::now()) != 0) {
       return metrics_.count_turned_away(TurnedAway::kHandshakeRate);
     }
     (void)socket.set_option(tcp::no_delay(true), failed);
@@ -194,13 +197,13 @@ class AsioServer final : public Server {
     if (is_public) {
       connection = internal::make_tls_connection(
           std::move(socket), std::move(peer), std::atomic_load(&tls_), shared_,
-          [this](HttpRequest request, const std::string& from, Api::Done done) {
+          [this](HttpRequest request, const HttpClient& from, Api::Done done) {
             api_.handle(std::move(request), from, std::move(done));
           });
     } else {
       connection = internal::make_plain_connection(
           std::move(socket), std::move(peer), admin_shared_,
-          [this](const HttpRequest& request, const std::string&, const Api::Done& done) {
+          [this](const HttpRequest& request, const HttpClient&, const Api::Done& done) {
             done(administer(request));
           });
     }
@@ -209,6 +212,7 @@ class AsioServer final : public Server {
   }
 
   HttpAnswer administer(const HttpRequest& request) {
+    if (Api::is_about_log(request.target)) return api_.answer_about_log(request);
     HttpAnswer answer;
     answer.content_type = kMetricsType;
     answer.status = 404;
@@ -230,7 +234,7 @@ class AsioServer final : public Server {
     all["process_resident_memory_bytes"] = static_cast<double>(resident_memory());
     all["sealpack_broker_connections"] = static_cast<double>(shared_->connections.used());
     all["sealpack_broker_body_bytes"] = static_cast<double>(shared_->bodies.used());
-    all["sealpack_broker_in_flight"] = api_.in_flight();
+    all["sealpack_broker_in_flight"] = static_cast<double>(api_.in_flight());
     return all;
   }
 
@@ -300,6 +304,11 @@ class AsioServer final : public Server {
 };
 
 }  // namespace
+
+Status check_listen_address(const std::string& text, const std::string& what) {
+  (void)TRY(parse_listen(text, what));
+  return done();
+}
 
 Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Service& service,
                                                ServerContent content, EventLog& events) {

@@ -14,8 +14,9 @@ namespace sealpack::broker {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:8443";  // ADDRESS:PORT, [IPv6]:PORT; port 0: any that is free
-  // Plain HTTP for /metrics and /healthz, for the operator's own network; empty: none.
+  // Plain HTTP for /metrics, /healthz and /v1/log, for the operator's own network; empty: none.
   std::string admin = "127.0.0.1:8444";
+  bool public_log = false;  // /v1/log at `listen` too: it names devices, and says who got what
   std::filesystem::path certificate;
   std::filesystem::path key;
   unsigned threads = 2;
@@ -30,6 +31,9 @@ struct ServerContent {
   LogQueries log;
   std::function<Result<std::string>()> keys;  // JSON
 };
+
+// ADDRESS:PORT, [IPv6]:PORT; a name is none. kUsage, `what` names it.
+Status check_listen_address(const std::string& text, const std::string& what);
 
 class Server {
  public:

@@ -15,7 +15,8 @@ namespace sealpack::broker::internal {
 using Value = std::variant<std::int64_t, ByteVector, std::string>;
 using Row = std::vector<Value>;
 
-enum class Access { kRead, kWrite };
+// kReadAll: reads as much as there is, however long it takes.
+enum class Access { kRead, kReadAll, kWrite };
 
 // One connection; for one thread at a time. Errors: kTryAgain when the database is busy or does not
 // answer, kIo otherwise. After an error inside a transaction there is only rollback.
@@ -23,7 +24,7 @@ class Database {
  public:
   virtual ~Database() = default;
 
-  // kRead sees one moment. kWrite waits for other writers: SQLite until they are done, PostgreSQL
+  // kRead and kReadAll see one moment. kWrite waits for other writers: SQLite until they are done, PostgreSQL
   // where the transaction locks the row of `head`.
   virtual Status begin(Access access) = 0;
   virtual Status commit() = 0;

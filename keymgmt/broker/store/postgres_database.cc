@@ -113,6 +113,19 @@ Status check_options(const PQconninfoOption* option) {
       .with_hint("postgresql://broker@db/broker?sslmode=verify-full&sslrootcert=…");
 }
 
+const char* begin_command(Access access) {
+  switch (access) {
+    case Access::kRead:
+      return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    case Access::kReadAll:  // it locks nothing, so nobody waits for it
+      return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0;"
+             "SET LOCAL idle_in_transaction_session_timeout = 0";
+    case Access::kWrite:
+      return "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(1399865963)";
+  }
+  die("unknown access");
+}
+
 class PostgresDatabase final : public Database {
  public:
   Status open(const std::string& uri) {
@@ -134,10 +147,7 @@ class PostgresDatabase final : public Database {
     TRY(connect());
     // One writer at a time over all replicas, so that the log has one order. The lock ends with the
     // transaction, or with the session of a replica that is gone.
-    const Status begun =
-        command(access == Access::kWrite ? "BEGIN ISOLATION LEVEL READ COMMITTED;"
-                                           "SELECT pg_advisory_xact_lock(1399865963)"
-                                         : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const Status begun = command(begin_command(access));
     if (!begun.ok()) {
       rollback();
       return begun;

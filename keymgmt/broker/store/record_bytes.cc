@@ -10,6 +10,11 @@
 #include "runtime-loader/core/names.h"
 
 namespace sealpack::broker::internal {
+namespace {
+
+constexpr std::uint64_t kMaxClaimSize = 1U << 20U;
+
+}  // namespace
 
 ByteVector serialize_digests(std::span<const Digest> digests) {
   ByteVector out;
@@ -43,6 +48,21 @@ Result<std::vector<ByteVector>> parse_list(Bytes bytes) {
   while (TRY(in.at(1))) out.push_back(to_vector(TRY(in.element(1, "element"))));
   TRY(in.finish());
   return out;
+}
+
+Result<bool> has_claim(Bytes claims, Bytes value) {
+  bundle::MessageReader in(claims, "claims in the store");
+  TRY(in.text(1, "TEE type", kMaxClaimSize));
+  bool found = false;
+  while (TRY(in.at(2))) {
+    bundle::MessageReader claim(TRY(in.element(2, "claim")), "claim in the store");
+    TRY(claim.text(1, "name", kMaxClaimSize));
+    const Bytes known = TRY(claim.bytes(2, "value", kMaxClaimSize));
+    TRY(claim.finish());
+    found = found || std::equal(known.begin(), known.end(), value.begin(), value.end());
+  }
+  TRY(in.finish());
+  return found;
 }
 
 Result<ByteVector> serialize_vendor(const Vendor& vendor) {
@@ -94,6 +114,10 @@ const char* to_string(KeyUse use) {
       return "log";
   }
   die("unknown use of a key");
+}
+
+Result<Digest> trust_digest(const Vendor& vendor) {
+  return crypto::sha256(TRY(internal::serialize_vendor(vendor)));
 }
 
 Digest BrokerKey::digest() const {

@@ -16,6 +16,9 @@ Result<std::vector<Digest>> parse_digests(Bytes bytes);
 ByteVector serialize_list(std::span<const ByteVector> list);
 Result<std::vector<ByteVector>> parse_list(Bytes bytes);
 
+// Whether claims, as they lie beside the log (serialize_claims in rules.h), have this value.
+Result<bool> has_claim(Bytes claims, Bytes value);
+
 // As a launch configuration with one owner (LOADER-FORMATS.md §1).
 Result<ByteVector> serialize_vendor(const Vendor& vendor);
 Result<Vendor> parse_vendor(const std::string& name, Bytes bytes);

@@ -16,11 +16,13 @@ constexpr Table kTables[] = {
      "CREATE TABLE head (id BIGINT PRIMARY KEY CHECK (id = 1), generation BIGINT NOT NULL,"
      " epoch BIGINT NOT NULL, size BIGINT NOT NULL, frontier BYTEA NOT NULL,"
      " forgotten BIGINT NOT NULL, reconciled BIGINT NOT NULL, restored_at BIGINT NOT NULL,"
-     " log_id BYTEA NOT NULL)",
-     "SELECT id, generation, epoch, size, frontier, forgotten, reconciled, restored_at, log_id"
-     " FROM head ORDER BY id",
+     " log_id BYTEA NOT NULL, epoch_id BYTEA NOT NULL, last_time BIGINT NOT NULL,"
+     " clock_confirmed BIGINT NOT NULL)",
+     "SELECT id, generation, epoch, size, frontier, forgotten, reconciled, restored_at, log_id,"
+     " epoch_id, last_time, clock_confirmed FROM head ORDER BY id",
      "INSERT INTO head (id, generation, epoch, size, frontier, forgotten, reconciled, restored_at,"
-     " log_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+     " log_id, epoch_id, last_time, clock_confirmed)"
+     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
      true},
     {"challenge_key",
      "CREATE TABLE challenge_key (id BIGINT PRIMARY KEY CHECK (id = 1), secret BYTEA NOT NULL)",
@@ -32,12 +34,14 @@ constexpr Table kTables[] = {
     {"releases",
      "CREATE TABLE releases (release_digest BYTEA PRIMARY KEY, vendor TEXT NOT NULL,"
      " authority BYTEA NOT NULL, content_digest BYTEA NOT NULL, uuid BYTEA NOT NULL,"
-     " product BYTEA NOT NULL, counter BIGINT NOT NULL, signers BYTEA NOT NULL,"
-     " bundle_head BYTEA NOT NULL, added BIGINT NOT NULL, UNIQUE (authority, product, counter))",
-     "SELECT release_digest, vendor, authority, content_digest, uuid, product, counter, signers,"
-     " bundle_head, added FROM releases ORDER BY authority, product, counter",
+     " product BYTEA NOT NULL, counter BIGINT NOT NULL, trust BYTEA NOT NULL,"
+     " signers BYTEA NOT NULL, bundle_head BYTEA NOT NULL, added BIGINT NOT NULL,"
+     " UNIQUE (authority, product, counter))",
+     "SELECT release_digest, vendor, authority, content_digest, uuid, product, counter, trust,"
+     " signers, bundle_head, added FROM releases ORDER BY authority, product, counter",
      "INSERT INTO releases (release_digest, vendor, authority, content_digest, uuid, product,"
-     " counter, signers, bundle_head, added) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+     " counter, trust, signers, bundle_head, added)"
+     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
      true},
     // release_digest: empty where any release of that counter is accepted.
     {"floors",
@@ -87,8 +91,11 @@ constexpr Table kTables[] = {
      "INSERT INTO leases (instance, authority, product, release_digest, device, since, ends,"
      " renewals) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
      true},
-    {"nonces", "CREATE TABLE nonces (nonce BYTEA PRIMARY KEY, ends BIGINT NOT NULL)",
-     "SELECT nonce, ends FROM nonces ORDER BY nonce",
+    // By their end, though they are random: those of a moment lie together, and a nonce has one
+    // end, since the MAC of its challenge is over both.
+    {"nonces",
+     "CREATE TABLE nonces (nonce BYTEA NOT NULL, ends BIGINT NOT NULL, PRIMARY KEY (ends, nonce))",
+     "SELECT nonce, ends FROM nonces ORDER BY ends, nonce",
      "INSERT INTO nonces (nonce, ends) VALUES ($1, $2)", false},
     {"entries", "CREATE TABLE entries (number BIGINT PRIMARY KEY, entry BYTEA NOT NULL)",
      "SELECT number, entry FROM entries ORDER BY number",
@@ -111,7 +118,6 @@ constexpr Table kTables[] = {
 
 constexpr const char* kIndexes[] = {
     "CREATE INDEX leases_of_product ON leases (authority, product, ends)",
-    "CREATE INDEX nonces_by_end ON nonces (ends)",
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 // says in words what it was: the words go into the log.
 #include <algorithm>
 
+#include "formats/base/utc_text.h"
 #include "formats/bundle/encode.h"
+#include "keymgmt/broker/store/change_check.h"
 #include "keymgmt/broker/store/record_bytes.h"
 #include "keymgmt/broker/store/sql_store.h"
 #include "keymgmt/crypto/sha256.h"
@@ -11,26 +13,6 @@
 
 namespace sealpack::broker::internal {
 namespace {
-
-constexpr std::size_t kMaxReasonSize = 1024;
-constexpr std::size_t kMaxNameSize = 256;
-constexpr std::size_t kMaxPolicySize = 256U << 10U;
-constexpr std::size_t kMaxDevices = 65536;
-
-Status check_text(std::string_view text, std::size_t limit, const char* what) {
-  if (text.size() <= limit && is_utf8(text) && text.find('\0') == std::string_view::npos) {
-    return done();
-  }
-  return Error(ErrorCode::kUsage,
-               std::string(what) + " is no text of at most " + std::to_string(limit) + " bytes");
-}
-
-Status check_product(const std::string& product) {
-  if (!product.empty() && product.size() <= kMaxProductSize) return done();
-  return Error(ErrorCode::kLimit, "a product name of " + std::to_string(product.size()) +
-                                      " bytes; a broker takes 1 to " +
-                                      std::to_string(kMaxProductSize));
-}
 
 Row product_row(const Digest& authority, const std::string& product) {
   return {bytes_value(authority.bytes), bytes_value(as_bytes(product))};
@@ -60,20 +42,21 @@ class Changer {
   Result<std::string> operator()(const AddRelease& change) {
     const RegisteredRelease& release = change.release;
     TRY(check_product(release.product));
-    TRY(must_exist(TRY(count("SELECT COUNT(*) FROM vendors WHERE name = $1", {release.vendor})),
-                   "vendor " + printable(release.vendor)));
+    TRY(check_vendor(release));
     TRY(check_not_revoked(release));
     TRY(check_counter(release));
     TRY(database_.run(
         "INSERT INTO releases (release_digest, vendor, authority, content_digest, uuid, product,"
-        " counter, signers, bundle_head, added) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " counter, trust, signers, bundle_head, added)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         " ON CONFLICT (release_digest) DO UPDATE SET vendor = excluded.vendor,"
-        " signers = excluded.signers, bundle_head = excluded.bundle_head, added = excluded.added",
+        " trust = excluded.trust, signers = excluded.signers, bundle_head = excluded.bundle_head, "
+        "added = excluded.added",
         {bytes_value(release.release.bytes), release.vendor, bytes_value(release.authority.bytes),
          bytes_value(release.content.bytes), bytes_value(release.uuid),
          bytes_value(as_bytes(release.product)), TRY(number_value(release.counter, "counter")),
-         serialize_digests(release.signers), bundle::serialize_head(release.head),
-         TRY(number_value(release.added, "time"))}));
+         bytes_value(release.trust.bytes), serialize_digests(release.signers),
+         bundle::serialize_head(release.head), TRY(number_value(release.added, "time"))}));
     return "add release " + to_hex(release.release.bytes) + " of " + printable(release.product) +
            " counter " + std::to_string(release.counter);
   }
@@ -170,28 +153,13 @@ class Changer {
   }
 
   Result<std::string> operator()(const AddKey& change) {
-    const BrokerKey& key = change.key;
-    const Digest digest = key.digest();
-    if (TRY(count("SELECT COUNT(*) FROM broker_keys WHERE digest = $1",
-                  {bytes_value(digest.bytes)})) != 0) {
-      return Error(ErrorCode::kRefused, "the key is listed already, " + to_hex(digest.bytes));
-    }
-    TRY(database_.run(
-        "INSERT INTO broker_keys (digest, used_for, spki, not_before, not_after)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        {bytes_value(digest.bytes), static_cast<std::int64_t>(key.use), key.spki,
-         TRY(number_value(key.not_before, "time")), TRY(number_value(key.not_after, "time"))}));
-    return std::string("add key for ") + to_string(key.use) + " " + to_hex(digest.bytes);
+    TRY(add_key(change.key));
+    return key_text(change.key);
   }
 
   Result<std::string> operator()(const EndKey& change) {
-    const std::string key = to_hex(change.key.bytes);
-    if (change.not_after == 0) return Error(ErrorCode::kUsage, "a key ends at a time");
-    TRY(must_exist(TRY(database_.run("UPDATE broker_keys SET not_after = $1 WHERE digest = $2",
-                                     {TRY(number_value(change.not_after, "time")),
-                                      bytes_value(change.key.bytes)})),
-                   "key " + key));
-    return "end key " + key + " at " + std::to_string(change.not_after);
+    TRY(end_key(change));
+    return end_text(change);
   }
 
   Result<std::string> operator()(const EndLease& change) {
@@ -204,14 +172,31 @@ class Changer {
       return Error(ErrorCode::kRefused, "the store was not restored, or is reconciled already");
     }
     for (const Revocation& revocation : change.revocations) TRY(revoke(revocation));
-    for (const ProductFloor& floor : change.floors) TRY(raise_floor(floor));
+    for (const ProductFloor& floor : change.floors) TRY(restore_floor(floor));
+    TRY(check_floors_said(change));
     for (const loader::Instance& instance : change.ended) TRY(end_lease(instance));
+    for (const BrokerKey& key : change.keys) TRY(add_key(key));
+    for (const EndKey& end : change.ended_keys) TRY(end_key(end));
     head_.reconciled = true;
     if (change.no_lease_is_missing) head_.restored_at = 0;
     return "reconcile: " + std::to_string(change.revocations.size()) + " revocations, " +
            std::to_string(change.floors.size()) + " floors, " +
            std::to_string(change.ended.size()) + " ended leases, " +
+           std::to_string(change.keys.size()) + " keys, " +
+           std::to_string(change.ended_keys.size()) + " ended keys, " +
            (change.no_lease_is_missing ? "no lease is missing" : "leases may be missing");
+  }
+
+  Result<std::string> operator()(const ConfirmClock&) {
+    const std::string before = std::to_string(head_.last_time);
+    // Challenges made by a wrong clock may live for years, and what was forgotten of them is gone.
+    TRY(database_.run("DELETE FROM challenge_key"));
+    TRY(insert_challenge_key(database_));
+    if (head_.forgotten > now_) head_.restored_at = now_;
+    head_.forgotten = 0;
+    head_.last_time = now_;
+    head_.clock_confirmed = head_.generation + 1;
+    return "confirm clock: it is " + std::to_string(now_) + ", the log had reached " + before;
   }
 
  private:
@@ -227,6 +212,15 @@ class Changer {
   Result<bool> is_revoked(RevokedKind kind, Bytes value) {
     return TRY(count("SELECT COUNT(*) FROM revocations WHERE kind = $1 AND value = $2",
                      {static_cast<std::int64_t>(kind), to_vector(value)})) != 0;
+  }
+
+  Status check_vendor(const RegisteredRelease& release) {
+    const auto rows =
+        TRY(database_.query("SELECT trust FROM vendors WHERE name = $1", {release.vendor}));
+    TRY(must_exist(rows.size(), "vendor " + printable(release.vendor)));
+    if (crypto::sha256(TRY(Columns(rows.front()).bytes())) == release.trust) return done();
+    return Error(ErrorCode::kRefused, "the release was verified by another trust than that of " +
+                                          printable(release.vendor));
   }
 
   Status check_not_revoked(const RegisteredRelease& release) {
@@ -301,20 +295,47 @@ class Changer {
                       row));
     return done();
   }
+  // As high as it is already is no rise, and no news either.
+  Status restore_floor(const ProductFloor& said) {
+    TRY(check_product(said.product));
+    const loader::Floor known = TRY(floor_of(product_row(said.authority, said.product)));
+    return said.floor.counter != 0 && said.floor.counter == known.counter ? done()
+                                                                          : raise_floor(said);
+  }
+
+  // Of every product that is given out, the operator has to say where it was.
+  Status check_floors_said(const Reconcile& change) {
+    if (change.floors_unchanged) return done();
+    std::string unsaid;
+    TRY(database_.for_each(
+        "SELECT authority, product, MAX(counter) FROM releases GROUP BY authority, product"
+        " ORDER BY product, authority",
+        {}, [&](const Row& row) -> Status {
+          Columns in(row);
+          const Digest authority = TRY(in.digest());
+          const ByteVector product = TRY(in.bytes());
+          const auto& floors = change.floors;
+          const bool said =
+              std::any_of(floors.begin(), floors.end(), [&](const ProductFloor& floor) {
+                return floor.authority == authority && floor.product == as_text(product);
+              });
+          if (said) return done();
+          unsaid += (unsaid.empty() ? "" : ", ") + printable(as_text(product)) + " (counter " +
+                    std::to_string(TRY(in.number())) + " is registered)";
+          return done();
+        }));
+    if (unsaid.empty()) return done();
+    return Error(ErrorCode::kRefused,
+                 "nobody said which releases were registered since the backup: of " + unsaid);
+  }
+
   static std::string floor_text(const ProductFloor& floor) {
     return "raise floor of " + printable(floor.product) + " to " +
            std::to_string(floor.floor.counter);
   }
 
   Status revoke(const Revocation& revocation) {
-    TRY(check_text(revocation.because, kMaxReasonSize, "the reason"));
-    const bool digest =
-        revocation.kind != RevokedKind::kDevice && revocation.kind != RevokedKind::kMeasurement;
-    const std::size_t size = revocation.value.size();
-    if (size == 0 || size > kMaxDeviceSize || (digest && size != Digest::kSize)) {
-      return Error(ErrorCode::kUsage, std::string("a ") + to_string(revocation.kind) + " of " +
-                                          std::to_string(size) + " bytes");
-    }
+    TRY(check_revocation(revocation));
     TRY(database_.run(
         "INSERT INTO revocations (kind, value, because, since)"
         " VALUES ($1, $2, $3, $4) ON CONFLICT (kind, value) DO NOTHING",
@@ -327,26 +348,40 @@ class Changer {
            (revocation.because.empty() ? "" : ": " + printable(revocation.because));
   }
 
-  static Status check_licence(const Licence& licence) {
-    TRY(check_product(licence.product));
-    if (licence.max_instances != 0 && licence.lease_seconds == 0) {
-      return Error(ErrorCode::kUsage,
-                   "instances are counted by their leases: a licence with a "
-                   "number of instances has a lease time");
+  Status add_key(const BrokerKey& key) {
+    const Digest digest = key.digest();
+    if (TRY(count("SELECT COUNT(*) FROM broker_keys WHERE digest = $1",
+                  {bytes_value(digest.bytes)})) != 0) {
+      return Error(ErrorCode::kRefused, "the key is listed already, " + to_hex(digest.bytes));
     }
-    if (licence.not_after != 0 && licence.not_after < licence.not_before) {
-      return Error(ErrorCode::kUsage, "the licence ends before it begins");
-    }
-    const auto& devices = licence.devices;
-    const bool sized = std::all_of(devices.begin(), devices.end(), [](const ByteVector& one) {
-      return !one.empty() && one.size() <= kMaxDeviceSize;
-    });
-    const bool ascending =
-        std::adjacent_find(devices.begin(), devices.end(), std::greater_equal<>()) == devices.end();
-    if (devices.size() > kMaxDevices || !sized || !ascending) {
-      return Error(ErrorCode::kUsage, "the devices of a licence are ascending and distinct");
-    }
+    TRY(database_.run(
+        "INSERT INTO broker_keys (digest, used_for, spki, not_before, not_after)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        {bytes_value(digest.bytes), static_cast<std::int64_t>(key.use), key.spki,
+         TRY(number_value(key.not_before, "time")), TRY(number_value(key.not_after, "time"))}));
     return done();
+  }
+  static std::string key_text(const BrokerKey& key) {
+    return std::string("add key for ") + to_string(key.use) + " " + to_hex(key.digest().bytes);
+  }
+
+  Status end_key(const EndKey& end) {
+    const std::string key = "key " + to_hex(end.key.bytes);
+    if (end.not_after == 0) return Error(ErrorCode::kUsage, "a key ends at a time");
+    const auto rows = TRY(database_.query("SELECT not_after FROM broker_keys WHERE digest = $1",
+                                          {bytes_value(end.key.bytes)}));
+    TRY(must_exist(rows.size(), key));
+    const std::uint64_t known = TRY(Columns(rows.front()).number());
+    if (known != 0 && known < end.not_after) {
+      return Error(ErrorCode::kRefused, key + " ends at " + utc_text(known) + ", before " +
+                                            utc_text(end.not_after) + ": no end is put off");
+    }
+    TRY(database_.run("UPDATE broker_keys SET not_after = $1 WHERE digest = $2",
+                      {TRY(number_value(end.not_after, "time")), bytes_value(end.key.bytes)}));
+    return done();
+  }
+  static std::string end_text(const EndKey& end) {
+    return "end key " + to_hex(end.key.bytes) + " at " + std::to_string(end.not_after);
   }
 
   Result<std::uint64_t> end_lease(const loader::Instance& instance) {

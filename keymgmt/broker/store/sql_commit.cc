@@ -3,7 +3,9 @@
 // nothing.
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/store/sql_store.h"
 
 namespace sealpack::broker::internal {
@@ -102,31 +104,36 @@ class Instances {
   std::map<Product, std::uint64_t> running_;
 };
 
-// Which of the decisions are the first about their challenge.
-Result<std::vector<bool>> spend_nonces(Database& database, const HeadRow& head,
-                                       std::span<const Decision> decisions) {
+// Why nothing at all is decided about a challenge; nothing where this is the first to spend it.
+Result<std::vector<std::optional<Reason>>> spend_nonces(Database& database, const HeadRow& head,
+                                                        std::span<const Decision> decisions) {
+  std::vector<std::optional<Reason>> refused;
   std::vector<Row> rows;
   for (const Decision& decision : decisions) {
-    if (decision.expires <= head.forgotten) continue;
-    rows.push_back({decision.nonce, TRY(number_value(decision.expires, "time"))});
+    auto reason = check_clock(decision.entry.time, head.last_time);
+    if (!reason && decision.expires <= head.forgotten) {
+      reason = Reason{"broker.nonce-expired",
+                      "challenges up to " + std::to_string(head.forgotten) + " are forgotten"};
+    }
+    if (!reason) rows.push_back({decision.nonce, TRY(number_value(decision.expires, "time"))});
+    refused.push_back(std::move(reason));
   }
   const auto changed = TRY(database.run_each(
       "INSERT INTO nonces (nonce, ends) VALUES ($1, $2) ON CONFLICT DO NOTHING", rows));
-  std::vector<bool> spent;
   auto next = changed.begin();
-  for (const Decision& decision : decisions) {
-    spent.push_back(decision.expires > head.forgotten && *next++ == 1);
+  for (auto& reason : refused) {
+    if (reason || *next++ == 1) continue;
+    reason = Reason{"broker.nonce-used", "the challenge was answered before"};
   }
-  return spent;
+  return refused;
 }
 
-Status keep_claims(Database& database, std::span<const Decision> decisions,
-                   const std::unordered_set<std::string>& known) {
+Status keep_claims(Database& database, std::span<const Decision> decisions, KnownClaims& known) {
   std::vector<Row> rows;
-  std::unordered_set<std::string> added;
+  std::set<Digest> added;
   for (const Decision& decision : decisions) {
-    const std::string digest(as_text(decision.entry.claims.bytes));
-    if (decision.claims.empty() || known.contains(digest)) continue;
+    const Digest& digest = decision.entry.claims;
+    if (decision.claims.empty() || known.contains(digest.bytes)) continue;
     if (!added.insert(digest).second) continue;
     rows.push_back({bytes_value(decision.entry.claims.bytes), decision.claims});
   }
@@ -146,38 +153,34 @@ void turn_into_refusal(LogEntry& entry, const Reason& reason) {
 }  // namespace
 
 Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
-                                   std::span<const Decision> decisions,
-                                   const std::unordered_set<std::string>& known_claims) {
+                                   std::span<const Decision> decisions, KnownClaims& known_claims) {
   HeadRow head = TRY(read_head(database));
   Committed committed;
   if (head.generation != generation) {
     committed.stale = true;
     return committed;
   }
-  const std::vector<bool> spent = TRY(spend_nonces(database, head, decisions));
+  auto refused = TRY(spend_nonces(database, head, decisions));
   TRY(keep_claims(database, decisions, known_claims));
   Instances instances(database);
   LogAppender log(head);
   for (std::size_t i = 0; i < decisions.size(); ++i) {
     const Decision& decision = decisions[i];
     Outcome outcome;
-    if (!spent[i]) {
-      const bool forgotten = decision.expires <= head.forgotten;
-      outcome.reason = forgotten ? Reason{"broker.nonce-expired",
-                                          "challenges up to " + std::to_string(head.forgotten) +
-                                              " are forgotten; is the broker's clock right?"}
-                                 : Reason{"broker.nonce-used", "the challenge was answered before"};
+    if (refused[i]) {
+      outcome.reason = *std::move(refused[i]);
       committed.outcomes.push_back(std::move(outcome));
       continue;
     }
+    head.note_time(decision.entry.time);
     LogEntry entry = decision.entry;
     outcome.kind = Outcome::Kind::kAccepted;
     if (decision.lease) {
-      const auto refused = TRY(instances.claim(*decision.lease));
-      if (refused) {
-        turn_into_refusal(entry, *refused);
+      const auto reason = TRY(instances.claim(*decision.lease));
+      if (reason) {
+        turn_into_refusal(entry, *reason);
         outcome.kind = Outcome::Kind::kRefused;
-        outcome.reason = *refused;
+        outcome.reason = *reason;
       }
     }
     outcome.index = TRY(log.add(std::move(entry)));

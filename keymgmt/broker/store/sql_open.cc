@@ -64,17 +64,11 @@ Result<std::shared_ptr<Store>> open_at(const Place& place) {
       std::make_shared<SqlStore>(std::move(writer), TRY(connect_to_store(place))));
 }
 
-Status insert_challenge_key(Database& database) {
-  auto secret = crypto::random_array<kChallengeKeySize>();
-  TRY(database.run("INSERT INTO challenge_key (id, secret) VALUES (1, $1)", {bytes_value(secret)}));
-  crypto::wipe(secret);
-  return done();
-}
-
 Status append_opened(Database& database, HeadRow& head, std::uint64_t now, std::string what) {
   LogEntry entry;
   entry.kind = EntryKind::kOpened;
   entry.time = now;
+  entry.epoch_id = head.epoch_id;
   entry.what = std::move(what);
   LogAppender log(head);
   TRY(log.add(std::move(entry)));
@@ -84,10 +78,12 @@ Status append_opened(Database& database, HeadRow& head, std::uint64_t now, std::
 Status fill_new(Database& database, std::uint64_t now) {
   TRY(database.run("INSERT INTO sealpack_broker (version) VALUES ($1)",
                    {TRY(number_value(kSchema, "version"))}));
-  TRY(
-      database.run("INSERT INTO head (id, generation, epoch, size, frontier, forgotten, reconciled,"
-                   " restored_at, log_id) VALUES (1, 1, 1, 0, $1, 0, 1, 0, $2)",
-                   {ByteVector(), bytes_value(crypto::random_array<Digest::kSize>())}));
+  TRY(database.run(
+      "INSERT INTO head (id, generation, epoch, size, frontier, forgotten, reconciled,"
+      " restored_at, log_id, epoch_id, last_time, clock_confirmed)"
+      " VALUES (1, 1, 1, 0, $1, 0, 1, 0, $2, $3, $4, 0)",
+      {ByteVector(), bytes_value(crypto::random_array<Digest::kSize>()),
+       bytes_value(crypto::random_array<sizeof(EpochId)>()), TRY(number_value(now, "time"))}));
   TRY(insert_challenge_key(database));
   HeadRow head = TRY(read_head(database));
   return append_opened(database, head, now, "make the store");
@@ -144,6 +140,8 @@ Status open_epoch(Database& database, std::uint64_t now) {
   HeadRow head = TRY(read_head(database));
   ++head.generation;
   ++head.epoch;
+  head.epoch_id = crypto::random_array<sizeof(EpochId)>();
+  head.last_time = std::max(head.last_time, now);
   head.reconciled = false;
   head.restored_at = now;
   head.forgotten = 0;  // no challenge of before is taken anyway
@@ -155,10 +153,19 @@ Status open_epoch(Database& database, std::uint64_t now) {
 
 }  // namespace
 
+Status insert_challenge_key(Database& database) {
+  auto secret = crypto::random_array<kChallengeKeySize>();
+  const auto inserted =
+      database.run("INSERT INTO challenge_key (id, secret) VALUES (1, $1)", {bytes_value(secret)});
+  crypto::wipe(secret);
+  TRY(inserted);
+  return done();
+}
+
 Status SqlStore::backup(const std::filesystem::path& file) {
   const std::lock_guard lock(read_mutex_);
   return make_store({false, file.string()}, FileKind::kBackup, [&](Database& copy) -> Status {
-    auto transaction = TRY(Transaction::begin(*reader_, Access::kRead));
+    auto transaction = TRY(Transaction::begin(*reader_, Access::kReadAll));
     TRY(copy_tables(*reader_, copy));
     return transaction.commit();
   });

@@ -15,6 +15,7 @@ Result<RegisteredRelease> read_release(const Row& row) {
   out.uuid = TRY(in.array<sizeof(bundle::Uuid)>());
   out.product = as_text(TRY(in.bytes()));
   out.counter = TRY(in.number());
+  out.trust = TRY(in.digest());
   out.signers = TRY(parse_digests(TRY(in.bytes())));
   out.head = TRY(bundle::parse_head(TRY(in.bytes())));
   out.added = TRY(in.number());
@@ -133,6 +134,9 @@ Result<State> read_state(Database& database) {
   State state;
   state.generation = head.generation;
   state.epoch = head.epoch;
+  state.epoch_id = head.epoch_id;
+  state.last_time = head.last_time;
+  state.clock_confirmed = head.clock_confirmed;
   state.log_id = head.log_id;
   state.reconciled = head.reconciled;
   state.restored_at = head.restored_at;
@@ -146,10 +150,11 @@ Result<State> read_state(Database& database) {
   crypto::wipe(*bytes);
   TRY(read_all(database, "SELECT name, trust FROM vendors ORDER BY name", read_vendor,
                state.vendors));
-  TRY(read_all(database,
-               "SELECT release_digest, vendor, authority, content_digest, uuid, product, counter,"
-               " signers, bundle_head, added FROM releases ORDER BY authority, product, counter",
-               read_release, state.releases));
+  TRY(read_all(
+      database,
+      "SELECT release_digest, vendor, authority, content_digest, uuid, product, counter,"
+      " trust, signers, bundle_head, added FROM releases ORDER BY authority, product, counter",
+      read_release, state.releases));
   TRY(read_all(database,
                "SELECT authority, product, counter, release_digest FROM floors"
                " ORDER BY authority, product",

@@ -3,21 +3,22 @@
 
 #include <algorithm>
 
+#include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/store/record_bytes.h"
 
 namespace sealpack::broker::internal {
 namespace {
 
 constexpr std::size_t kMaxEntriesAtOnce = 4096;
-constexpr std::size_t kMaxKnownClaims = 65536;
-constexpr unsigned kLevelHeight = 8;  // of a level of stored nodes
+constexpr std::size_t kForgottenAtOnce = 1024;  // twice what a commit adds at most
+constexpr unsigned kLevelHeight = 8;            // of a level of stored nodes
 
 }  // namespace
 
 Result<HeadRow> read_head(Database& database) {
   Columns in(TRY(database.query_one(
-      "SELECT generation, epoch, size, frontier, forgotten, reconciled, restored_at, log_id"
-      " FROM head WHERE id = 1")));
+      "SELECT generation, epoch, size, frontier, forgotten, reconciled, restored_at, log_id,"
+      " epoch_id, last_time, clock_confirmed FROM head WHERE id = 1")));
   HeadRow head;
   head.generation = TRY(in.number());
   head.epoch = TRY(in.number());
@@ -27,19 +28,29 @@ Result<HeadRow> read_head(Database& database) {
   head.reconciled = TRY(in.number()) != 0;
   head.restored_at = TRY(in.number());
   head.log_id = TRY(in.digest());
+  head.epoch_id = TRY(in.array<sizeof(EpochId)>());
+  head.last_time = TRY(in.number());
+  head.clock_confirmed = TRY(in.number());
   return head;
 }
 
 Status write_head(Database& database, const HeadRow& head) {
   const std::uint64_t changed = TRY(database.run(
       "UPDATE head SET generation = $1, epoch = $2, size = $3, frontier = $4, forgotten = $5,"
-      " reconciled = $6, restored_at = $7 WHERE id = 1",
+      " reconciled = $6, restored_at = $7, epoch_id = $8, last_time = $9, clock_confirmed = $10"
+      " WHERE id = 1",
       {TRY(number_value(head.generation, "generation")), TRY(number_value(head.epoch, "epoch")),
        TRY(number_value(head.frontier.size(), "log size")),
        serialize_digests(head.frontier.hashes()), TRY(number_value(head.forgotten, "time")),
-       std::int64_t{head.reconciled}, TRY(number_value(head.restored_at, "time"))}));
+       std::int64_t{head.reconciled}, TRY(number_value(head.restored_at, "time")),
+       bytes_value(head.epoch_id), TRY(number_value(head.last_time, "time")),
+       TRY(number_value(head.clock_confirmed, "generation"))}));
   if (changed == 1) return done();
   return Error(ErrorCode::kMalformed, "the store has lost its head");
+}
+
+void HeadRow::note_time(std::uint64_t now) {
+  if (!check_clock(now, last_time)) last_time = std::max(last_time, now);
 }
 
 Result<std::uint64_t> LogAppender::add(LogEntry entry) {
@@ -75,17 +86,21 @@ Result<std::shared_ptr<const State>> SqlStore::state() {
   return std::shared_ptr<const State>(std::move(state));
 }
 
-Result<std::uint64_t> SqlStore::apply(const Change& change, std::uint64_t now) {
+Result<std::uint64_t> SqlStore::apply_all(std::span<const Change> changes, std::uint64_t now) {
   const std::lock_guard lock(write_mutex_);
   auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
   HeadRow head = TRY(read_head(*writer_));
-  LogEntry entry;
-  entry.kind = EntryKind::kChange;
-  entry.time = now;
-  entry.what = TRY(make_change(*writer_, change, head, now));
-  ++head.generation;
+  head.note_time(now);
   LogAppender log(head);
-  const std::uint64_t index = TRY(log.add(std::move(entry)));
+  std::uint64_t index = 0;
+  for (const Change& change : changes) {
+    LogEntry entry;
+    entry.kind = EntryKind::kChange;
+    entry.time = now;
+    entry.what = TRY(make_change(*writer_, change, head, now));
+    ++head.generation;
+    index = TRY(log.add(std::move(entry)));
+  }
   TRY(log.write(*writer_));
   TRY(transaction.commit());
   return index;
@@ -110,24 +125,37 @@ Result<Committed> SqlStore::commit(std::uint64_t generation, std::span<const Dec
   Committed committed = TRY(commit_decisions(*writer_, generation, decisions, known_claims_));
   if (committed.stale) return committed;
   TRY(transaction.commit());
-  if (known_claims_.size() > kMaxKnownClaims) known_claims_.clear();
   for (const Decision& decision : decisions) {
-    if (!decision.claims.empty()) known_claims_.emplace(as_text(decision.entry.claims.bytes));
+    if (!decision.claims.empty()) known_claims_.insert(decision.entry.claims.bytes, ++claims_seen_);
   }
   return committed;
 }
 
-Status SqlStore::forget(std::uint64_t before) {
+// In pieces: one transaction that deletes all of a minute would hold up what is decided meanwhile,
+// and take memory for it.
+Result<bool> SqlStore::forget(std::uint64_t before) {
   const std::lock_guard lock(write_mutex_);
   auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
   HeadRow head = TRY(read_head(*writer_));
-  if (before <= head.forgotten) return done();
-  head.forgotten = before;
-  const Row end = {TRY(number_value(before, "time"))};
-  TRY(writer_->run("DELETE FROM nonces WHERE ends <= $1", end));
-  TRY(writer_->run("DELETE FROM leases WHERE ends <= $1", end));
-  TRY(write_head(*writer_, head));
-  return transaction.commit();
+  if (before > head.forgotten) {
+    head.forgotten = before;
+    TRY(write_head(*writer_, head));
+  }
+  const Row end = {TRY(number_value(head.forgotten, "time")), std::int64_t{kForgottenAtOnce}};
+  const std::uint64_t nonces =
+      TRY(writer_->run("DELETE FROM nonces WHERE (ends, nonce) IN"
+                       " (SELECT ends, nonce FROM nonces WHERE ends <= $1 ORDER BY ends LIMIT $2)",
+                       end));
+  // Leases are fewer, and looked through from the first: when the nonces are gone.
+  std::uint64_t leases = 0;
+  if (nonces < kForgottenAtOnce) {
+    leases =
+        TRY(writer_->run("DELETE FROM leases WHERE instance IN"
+                         " (SELECT instance FROM leases WHERE ends <= $1 LIMIT $2)",
+                         end));
+  }
+  TRY(transaction.commit());
+  return nonces == kForgottenAtOnce || leases == kForgottenAtOnce;
 }
 
 Result<LogHead> SqlStore::log_head() {
@@ -183,6 +211,18 @@ Result<ByteVector> SqlStore::claims(const Digest& digest) {
     return Error(ErrorCode::kRefused, "no claims with the digest " + to_hex(digest.bytes));
   }
   return Columns(rows.front()).bytes();
+}
+
+Result<bool> SqlStore::has_claimed(Bytes value) {
+  const std::lock_guard lock(read_mutex_);
+  bool found = false;
+  auto transaction = TRY(Transaction::begin(*reader_, Access::kReadAll));
+  TRY(reader_->for_each("SELECT claims FROM claims", {}, [&](const Row& row) -> Status {
+    found = found || TRY(has_claim(TRY(Columns(row).bytes()), value));
+    return done();
+  }));
+  TRY(transaction.commit());
+  return found;
 }
 
 Status SqlStore::put_checkpoint(std::uint64_t size, const std::string& text) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <mutex>
-#include <unordered_set>
 
+#include "keymgmt/broker/forgetful_set.h"
 #include "keymgmt/broker/merkle.h"
 #include "keymgmt/broker/store.h"
 #include "keymgmt/broker/store/database.h"
@@ -19,6 +19,12 @@ struct HeadRow {
   bool reconciled = true;
   std::uint64_t restored_at = 0;
   Digest log_id;
+  EpochId epoch_id{};
+  std::uint64_t last_time = 0;
+  std::uint64_t clock_confirmed = 0;
+
+  // Something was logged at `now`; a clock that is off does not move what is compared with it.
+  void note_time(std::uint64_t now);
 };
 Result<HeadRow> read_head(Database& database);
 Status write_head(Database& database, const HeadRow& head);
@@ -44,10 +50,11 @@ Result<State> read_state(Database& database);
 Result<std::string> make_change(Database& database, const Change& change, HeadRow& head,
                                 std::uint64_t now);
 Result<Lease> read_lease(const Row& row);
+Status insert_challenge_key(Database& database);  // a new one; there is none
 // sql_commit.cc. `known_claims`: claims that are in the store.
+using KnownClaims = ForgetfulSet<Digest::kSize>;
 Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
-                                   std::span<const Decision> decisions,
-                                   const std::unordered_set<std::string>& known_claims);
+                                   std::span<const Decision> decisions, KnownClaims& known_claims);
 
 class SqlStore final : public Store {
  public:
@@ -56,23 +63,27 @@ class SqlStore final : public Store {
 
   Result<std::uint64_t> generation() override;
   Result<std::shared_ptr<const State>> state() override;
-  Result<std::uint64_t> apply(const Change& change, std::uint64_t now) override;
+  Result<std::uint64_t> apply_all(std::span<const Change> changes, std::uint64_t now) override;
   Result<std::vector<Lease>> leases(std::uint64_t now) override;
   Result<Committed> commit(std::uint64_t generation, std::span<const Decision> decisions) override;
-  Status forget(std::uint64_t before) override;
+  Result<bool> forget(std::uint64_t before) override;
   Result<LogHead> log_head() override;
   Result<std::vector<ByteVector>> log_entries(std::uint64_t first, std::size_t count) override;
   Result<std::vector<Digest>> log_nodes(unsigned level, std::uint64_t first,
                                         std::size_t count) override;
   Result<ByteVector> claims(const Digest& digest) override;
+  Result<bool> has_claimed(Bytes value) override;
   Status put_checkpoint(std::uint64_t size, const std::string& text) override;
   Result<std::optional<std::string>> latest_checkpoint() override;
   Status backup(const std::filesystem::path& file) override;
 
  private:
+  static constexpr std::size_t kMaxKnownClaims = 16384;
+
   std::mutex write_mutex_;
   std::unique_ptr<Database> writer_;
-  std::unordered_set<std::string> known_claims_;
+  KnownClaims known_claims_{kMaxKnownClaims};
+  std::uint64_t claims_seen_ = 0;
   std::mutex read_mutex_;
   std::unique_ptr<Database> reader_;
 };

@@ -83,6 +83,8 @@ void Setting::start(const std::function<void(ServiceOptions&)>& edit) {
   ServiceOptions options;
   options.lab = true;
   options.clock = [now = clock] { return now->load(); };
+  // Tests that move the clock mean that time has passed.
+  options.uptime = options.clock;
   edit(options);
   auto made = Service::create(store, service_keys(), std::move(options));
   ASSERT_THAT(made, Succeeds());
@@ -98,8 +100,8 @@ Client::Client(const Setting& setting)
 
 loader::KeyRequest Client::request(const ChallengeReply& reply) {
   const auto renews = terms.renews;
-  terms = {reply.challenge, reply.broker, subject.authority,          subject.content,
-           subject.release, subject.tee,  to_vector(exchange.spki()), "model",
+  terms = {reply.challenge, broker.digest(), subject.authority,          subject.content,
+           subject.release, subject.tee,     to_vector(exchange.spki()), "model",
            renews};
   const ByteVector data = loader::report_data_for(terms.tee, loader::grant_transcript(terms));
   return {terms,

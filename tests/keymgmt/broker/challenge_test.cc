@@ -61,15 +61,15 @@ class FailingStore final : public Store {
 
   Result<std::uint64_t> generation() override { return store_->generation(); }
   Result<std::shared_ptr<const State>> state() override { return store_->state(); }
-  Result<std::uint64_t> apply(const Change& change, std::uint64_t now) override {
-    return store_->apply(change, now);
+  Result<std::uint64_t> apply_all(std::span<const Change> changes, std::uint64_t now) override {
+    return store_->apply_all(changes, now);
   }
   Result<std::vector<Lease>> leases(std::uint64_t now) override { return store_->leases(now); }
   Result<Committed> commit(std::uint64_t generation, std::span<const Decision> decisions) override {
     if (fails) return Error(ErrorCode::kTryAgain, "store: the connection is gone");
     return store_->commit(generation, decisions);
   }
-  Status forget(std::uint64_t before) override { return store_->forget(before); }
+  Result<bool> forget(std::uint64_t before) override { return store_->forget(before); }
   Result<LogHead> log_head() override { return store_->log_head(); }
   Result<std::vector<ByteVector>> log_entries(std::uint64_t first, std::size_t count) override {
     return store_->log_entries(first, count);
@@ -79,6 +79,7 @@ class FailingStore final : public Store {
     return store_->log_nodes(level, first, count);
   }
   Result<ByteVector> claims(const Digest& digest) override { return store_->claims(digest); }
+  Result<bool> has_claimed(Bytes value) override { return store_->has_claimed(value); }
   Status put_checkpoint(std::uint64_t size, const std::string& text) override {
     return store_->put_checkpoint(size, text);
   }

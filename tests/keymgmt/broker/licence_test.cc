@@ -7,7 +7,10 @@
 namespace sealpack::broker {
 namespace {
 
+using sealpack::testing::Fails;
+using sealpack::testing::FailsWith;
 using sealpack::testing::Succeeds;
+using ::testing::HasSubstr;
 using namespace testing;
 
 class Licences : public ::testing::Test {
@@ -135,11 +138,20 @@ TEST_F(Licences, ProlongNoLeaseThatWasNotGranted) {
   EXPECT_EQ(refused_for(client), "broker.lease-unknown");
 }
 
-TEST_F(Licences, AreNeededForALeaseToProlong) {
+// What ran under a licence that is gone is not worse off than what comes anew.
+TEST_F(Licences, ThatAreRemovedWhileLeasesRunLeaveTheKeyWithoutAnEnd) {
+  ASSERT_THAT(license(1, 3600), Succeeds());
   setting_.start();
   Client client(setting_);
-  client.terms.renews = loader::Instance{1, 2, 3};
-  EXPECT_EQ(refused_for(client), "broker.lease-unknown");
+  client.terms.renews = lease_of(client).instance;
+  ASSERT_THAT(setting_.apply(RemoveLicence{setting_.release.authority, "test product"}),
+              Succeeds());
+  const auto facts = lease_of(client);
+  EXPECT_EQ(facts.lease_until, 0U);
+  EXPECT_EQ(facts.instance, std::nullopt);
+  // Evidence is looked at as ever.
+  client.measurement = Digest{{9}};
+  EXPECT_EQ(refused_for(client), "policy.not-accepted");
 }
 
 TEST_F(Licences, NameDevicesThatTheEvidenceMustName) {
@@ -169,6 +181,12 @@ class RestoredBrokers : public Licences {
         Store::restore(setting_.folder / "backup", setting_.uri, *setting_.clock).value();
     setting_.start();
   }
+  Status reconcile(bool no_lease_is_missing) {
+    Reconcile change;
+    change.no_lease_is_missing = no_lease_is_missing;
+    change.floors_unchanged = true;
+    return setting_.apply(change);
+  }
 };
 
 TEST_F(RestoredBrokers, ReleaseNothingUntilTheyAreReconciled) {
@@ -180,6 +198,7 @@ TEST_F(RestoredBrokers, ReleaseNothingUntilTheyAreReconciled) {
   Reconcile reconcile;
   reconcile.revocations = {
       {RevokedKind::kMeasurement, to_vector(setting_.measurement.bytes), "since the backup", 0}};
+  reconcile.floors_unchanged = true;
   ASSERT_THAT(setting_.apply(reconcile), Succeeds());
   EXPECT_EQ(refused_for(client), "broker.revoked-measurement");
   ASSERT_THAT(setting_.apply(
@@ -188,12 +207,43 @@ TEST_F(RestoredBrokers, ReleaseNothingUntilTheyAreReconciled) {
   EXPECT_EQ(refused_for(client), "");
 }
 
+// A release was added since, and the backup would give out the one before.
+TEST_F(RestoredBrokers, DemandAWordOnWhatWasReleasedSince) {
+  restore(0);
+  Reconcile change;
+  EXPECT_THAT(setting_.apply(change),
+              FailsWith(ErrorCode::kRefused, HasSubstr("test product' (counter 7")));
+  change.floors = {{setting_.release.authority, "another product", {9, std::nullopt}}};
+  EXPECT_THAT(setting_.apply(change), Fails(ErrorCode::kRefused));
+  change.floors.push_back({setting_.release.authority, "test product", {8, std::nullopt}});
+  ASSERT_THAT(setting_.apply(change), Succeeds());
+  EXPECT_EQ(challenge_codes_of(service(), Client(setting_).subject), "broker.below-floor");
+}
+
+TEST_F(RestoredBrokers, TakeKeysAndEndsOfKeysThatTheBackupDoesNotKnow) {
+  restore(0);
+  const auto leaked = sealpack::testing::make_key(crypto::KeyType::kEd25519);
+  const auto kept = sealpack::testing::make_key(crypto::KeyType::kEd25519);
+  Reconcile change;
+  change.floors_unchanged = true;
+  change.keys = {{KeyUse::kGrants, to_vector(leaked.spki()), kNow, 0},
+                 {KeyUse::kGrants, to_vector(kept.spki()), kNow, 0}};
+  change.ended_keys = {{sealpack::testing::digest_of(leaked), kNow - 1},
+                       {sealpack::testing::digest_of(setting_.grants), kNow}};
+  ASSERT_THAT(setting_.apply(change), Succeeds());
+  const auto state = setting_.store->state().value();
+  for (const BrokerKey& key : state->keys) {
+    if (key.use != KeyUse::kGrants) continue;
+    EXPECT_EQ(key.not_after == 0, key.spki == to_vector(kept.spki()));
+  }
+}
+
 TEST_F(RestoredBrokers, RefuseAnAnswerToAChallengeFromBefore) {
   setting_.start();
   Client client(setting_);
   const auto before = challenge_of(service(), client.subject);
   restore(0);
-  ASSERT_THAT(setting_.apply(Reconcile{{}, {}, {}, true}), Succeeds());
+  ASSERT_THAT(reconcile(true), Succeeds());
   const ByteVector request = client.release_request(before);
   EXPECT_EQ(codes_of(release_of(service(), request)), "broker.nonce-forged");
 }
@@ -204,7 +254,7 @@ TEST_F(RestoredBrokers, CountNoNewInstanceWhileLostLeasesMayRun) {
   Client client(setting_);
   const auto kept = lease_of(client).instance;
   restore(100);
-  ASSERT_THAT(setting_.apply(Reconcile{}), Succeeds());
+  ASSERT_THAT(reconcile(false), Succeeds());
   EXPECT_EQ(refused_for(), "broker.licence-restored");
   // One that the backup knows goes on.
   client.terms.renews = kept;
@@ -218,7 +268,7 @@ TEST_F(RestoredBrokers, CountOnWhereNoLeaseIsMissing) {
   setting_.start();
   EXPECT_EQ(refused_for(), "");
   restore(100);
-  ASSERT_THAT(setting_.apply(Reconcile{{}, {}, {}, true}), Succeeds());
+  ASSERT_THAT(reconcile(true), Succeeds());
   EXPECT_EQ(refused_for(), "");
   // The lease of the backup counts until its end.
   EXPECT_EQ(refused_for(), "broker.licence-instances");

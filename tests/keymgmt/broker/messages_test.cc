@@ -17,7 +17,7 @@ using sealpack::testing::Succeeds;
 using ::testing::HasSubstr;
 
 const ChallengeRequest kChallenge{digest(1), digest(2), digest(3), "sev-snp"};
-const ChallengeReply kReply{{ByteVector(32, 7), ByteVector(82, 8)}, 1700000060, digest(4)};
+const ChallengeReply kReply{{ByteVector(32, 7), ByteVector(82, 8)}, 1700000060};
 const ReleaseRequest kRelease{{1, 2, 3}, {4, 5}};
 const Refusal kRefusal{ErrorCode::kRefused,
                        {{"broker.nonce-used", "the challenge was answered"}, {"chain.expired", ""}},
@@ -62,6 +62,13 @@ LogEntry change_entry() {
   entry.what = "revoke device 0102";
   return entry;
 }
+LogEntry opened_entry() {
+  LogEntry entry = change_entry();
+  entry.kind = EntryKind::kOpened;
+  entry.what = "make the store";
+  entry.epoch_id = EpochId{1, 2, 3};
+  return entry;
+}
 
 // Comes back as it was written; no prefix of it parses as something else; each changed bit is
 // refused or another message with one encoding.
@@ -95,6 +102,7 @@ TEST(BrokerMessages, ComeBackAsTheyWereWritten) {
   check_strict(grant_entry(), parse_log_entry);
   check_strict(refusal_entry(), parse_log_entry);
   check_strict(change_entry(), parse_log_entry);
+  check_strict(opened_entry(), parse_log_entry);
 }
 
 TEST(BrokerMessages, OfAnotherVersionAreNotGuessedAt) {
@@ -171,6 +179,12 @@ TEST(LogEntries, SayNothingThatTheirKindDoesNot) {
   EXPECT_THAT(parse_log_entry(serialize(entry)), Fails(ErrorCode::kMalformed));
   entry = change_entry();
   entry.what.clear();
+  EXPECT_THAT(parse_log_entry(serialize(entry)), Fails(ErrorCode::kMalformed));
+  entry = change_entry();
+  entry.epoch_id = EpochId{1};
+  EXPECT_THAT(parse_log_entry(serialize(entry)), Fails(ErrorCode::kMalformed));
+  entry = opened_entry();
+  entry.epoch_id.reset();
   EXPECT_THAT(parse_log_entry(serialize(entry)), Fails(ErrorCode::kMalformed));
   entry = grant_entry();
   entry.what = "x";

@@ -119,13 +119,17 @@ std::string PostgresServer::uri() const {
   return "postgresql://postgres@/postgres?host=" + folder_->path().string();
 }
 
+void PostgresServer::run(const std::string& sql) {
+  PGconn* connection = PQconnectdb(uri().c_str());
+  PGresult* result = PQexec(connection, sql.c_str());
+  EXPECT_EQ(PQresultStatus(result), PGRES_COMMAND_OK) << PQerrorMessage(connection);
+  PQclear(result);
+  PQfinish(connection);
+}
+
 std::string PostgresServer::new_database() {
   const std::string name = "test" + std::to_string(++databases_);
-  PGconn* connection = PQconnectdb(uri().c_str());
-  PGresult* made = PQexec(connection, ("CREATE SCHEMA " + name).c_str());
-  EXPECT_EQ(PQresultStatus(made), PGRES_COMMAND_OK) << PQerrorMessage(connection);
-  PQclear(made);
-  PQfinish(connection);
+  run("CREATE SCHEMA " + name);
   return uri() + "&options=-csearch_path%3D" + name;
 }
 

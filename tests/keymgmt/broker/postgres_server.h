@@ -18,6 +18,7 @@ class PostgresServer {
   ~PostgresServer();
   // URI of a new, empty place for a store: a schema, which is made faster than a database.
   std::string new_database();
+  void run(const std::string& sql);
   // As after a power failure: every connection is lost, the server recovers from its log.
   void crash_and_restart();
 

@@ -53,9 +53,9 @@ struct Example {
     for (std::uint8_t i = 0; i < 32; ++i) reply.challenge.nonce.push_back(i);
     for (std::uint8_t i = 0; i < 82; ++i) reply.challenge.id.push_back(0x80 | i);
     reply.expires = kTime + 60;
-    reply.broker = grants.signer().value()->public_key().digest();
-    request.terms = {reply.challenge, reply.broker, subject.authority,          subject.content,
-                     subject.release, subject.tee,  to_vector(exchange.spki()), "model",
+    const Digest broker = grants.signer().value()->public_key().digest();
+    request.terms = {reply.challenge, broker,      subject.authority,          subject.content,
+                     subject.release, subject.tee, to_vector(exchange.spki()), "model",
                      std::nullopt};
     data = loader::report_data_for("simulated", loader::grant_transcript(request.terms));
     request.evidence =
@@ -110,8 +110,9 @@ std::string text_of(const Example& example, Bytes grant) {
   const Digest leaf = merkle::leaf_hash(entry);
   const Refusal refusal{
       ErrorCode::kRefused, {{"broker.nonce-used", "the challenge was answered before"}}, 0, 0};
-  const auto checkpoint =
-      sign_checkpoint("sealpack-log/000102030405060708090a0b0c0d0e0f/1", {1, leaf}, *signer);
+  const auto checkpoint = sign_checkpoint(
+      "sealpack-log/000102030405060708090a0b0c0d0e0f/1/101112131415161718191a1b1c1d1e1f", {1, leaf},
+      *signer);
   return line("key for grants, SPKI", example.grants.spki()) +
          line("laboratory's root, SPKI", example.lab.spki()) +
          line("exchange key, SPKI", example.exchange.spki()) +

@@ -106,6 +106,28 @@ TEST_F(RegisteredReleases, EndWithTheVendor) {
   EXPECT_EQ(refused_after(RemoveVendor{"vendor"}), "broker.vendor");
 }
 
+// Another under the name of one who left does not inherit what that one released, nor does who is
+// trusted by other keys now: who signed it may be whom the new trust leaves out.
+TEST_F(RegisteredReleases, AreJudgedAgainUnderAnotherTrust) {
+  Vendor other = setting_.vendor;
+  other.trust.counter_floor = 1;
+  EXPECT_EQ(refused_after(PutVendor{other}), "broker.vendor");
+  ASSERT_THAT(setting_.apply(RemoveVendor{"vendor"}), Succeeds());
+  ASSERT_THAT(setting_.apply(PutVendor{other}), Succeeds());
+  EXPECT_EQ(challenge_codes_of(service(), Client(setting_).subject), "broker.vendor");
+  // Added again, which is to be verified by the trust of now.
+  setting_.vendor = other;
+  setting_.release.trust = trust_digest(other).value();
+  ASSERT_THAT(setting_.add(setting_.release), Succeeds());
+  EXPECT_EQ(refused_for(), "");
+}
+
+TEST_F(RegisteredReleases, ComeBackWithTheTrustTheyCameBy) {
+  EXPECT_EQ(refused_after(RemoveVendor{"vendor"}), "broker.vendor");
+  ASSERT_THAT(setting_.apply(PutVendor{setting_.vendor}), Succeeds());
+  EXPECT_EQ(refused_for(), "");
+}
+
 TEST_F(RegisteredReleases, EndWithTheValidityOfTheRelease) {
   const auto limited =
       setting_.make_release(8, [](bundle::Release& release) { release.not_after = kNow + 10; });

@@ -56,6 +56,9 @@ class KilledBrokers : public ::testing::Test {
     ASSERT_THAT(setting_->apply(PutLicence{
                     {setting_->release.authority, "test product", kInstances, 0, 0, 100000, {}}}),
                 Succeeds());
+    // Theirs is the clock of this machine.
+    *setting_->clock = static_cast<std::uint64_t>(std::time(nullptr));
+    ASSERT_THAT(setting_->apply(ConfirmClock{}), Succeeds());
     for (int i = 0; i < replicas; ++i) {
       replicas_.push_back(
           std::make_unique<Replica>(setting_->uri, (setting_->folder / "keys").string()));

@@ -4,7 +4,6 @@
 
 #include "keymgmt/broker/challenge.h"
 #include "keymgmt/broker/decide.h"
-#include "keymgmt/broker/nonce_guard.h"
 #include "tests/keymgmt/broker/broker_setting.h"
 #include "tests/testing/result_matchers.h"
 
@@ -154,32 +153,6 @@ TEST(Refusals, AreCutToWhatAMessageHolds) {
   // Not in the middle of a character.
   EXPECT_EQ(parsed->reasons[1].text.size(), kMaxReasonText);
   EXPECT_TRUE(is_utf8(parsed->reasons[1].text));
-}
-
-TEST(NonceGuards, LetANonceInOnce) {
-  NonceGuard guard;
-  EXPECT_TRUE(guard.enter(ByteVector{1}, 10));
-  EXPECT_FALSE(guard.enter(ByteVector{1}, 10));
-  EXPECT_TRUE(guard.enter(ByteVector{2}, 10));
-  guard.leave(ByteVector{1});
-  EXPECT_TRUE(guard.enter(ByteVector{1}, 20));
-}
-
-TEST(NonceGuards, ForgetWhatEnded) {
-  NonceGuard guard;
-  guard.enter(ByteVector{1}, 10);
-  guard.enter(ByteVector{2}, 20);
-  guard.purge(11);
-  EXPECT_EQ(guard.size(), 1U);
-  EXPECT_FALSE(guard.enter(ByteVector{2}, 20));
-}
-
-TEST(NonceGuards, DoNotGrowBeyondTheirCapacity) {
-  NonceGuard guard(100);
-  for (unsigned i = 0; i < 10000; ++i) {
-    guard.enter(ByteVector{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8U)}, i);
-  }
-  EXPECT_LE(guard.size(), 101U);
 }
 
 }  // namespace

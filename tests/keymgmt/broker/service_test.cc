@@ -264,9 +264,9 @@ TEST_F(Releases, StopWhereTheBrokersOwnRulesCannotBeRead) {
 TEST_F(Releases, AreSignedByTheKeyThatTheTeeBelieves) {
   start();
   Client client(setting_);
-  auto reply = challenge_of(service(), client.subject);
-  reply.broker = Digest{{3}};
-  EXPECT_EQ(codes_of(release_of(service(), client.release_request(reply))), "broker.key");
+  const auto other = make_key(crypto::KeyType::kEd25519);
+  client.broker = sealpack::testing::verifying_key(other);
+  EXPECT_EQ(refused_for(client), "broker.key");
 }
 
 TEST_F(Releases, EndWithTheKeyForGrants) {
@@ -292,14 +292,10 @@ TEST_F(Releases, AreSignedByOldAndNewKeyDuringARotation) {
   options.clock = [] { return kNow; };
   const auto service = Service::create(setting_.store, std::move(keys), options).value();
   Client client(setting_);
-  auto reply = challenge_of(*service, client.subject);
-  EXPECT_EQ(reply.broker, sealpack::testing::digest_of(newer));
   client.broker = sealpack::testing::verifying_key(newer);
-  expect_key(setting_, client, release_of(*service, client.release_request(reply)));
+  expect_key(setting_, client, exchange(*service, client));
   Client old(setting_);
-  reply = challenge_of(*service, old.subject);
-  reply.broker = old.broker.digest();
-  expect_key(setting_, old, release_of(*service, old.release_request(reply)));
+  expect_key(setting_, old, exchange(*service, old));
 }
 
 // A configuration goes on naming a key whose time is over.

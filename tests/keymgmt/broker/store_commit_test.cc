@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a service writes: nonces, leases, claims.
 
+#include "keymgmt/broker/clock_guard.h"
+#include "keymgmt/crypto/random.h"
 #include "tests/keymgmt/broker/store_setting.h"
 
 namespace sealpack::broker {
@@ -44,6 +46,67 @@ TEST_F(Commits, ForgetNoncesAndNeverTakeThemAgain) {
   EXPECT_EQ(code_of(decision(2, kNow + 90)), "broker.nonce-used");
   ASSERT_THAT(store().forget(kNow), Succeeds());
   EXPECT_EQ(code_of(decision(1, kNow + 10)), "broker.nonce-expired");
+}
+
+TEST_F(Commits, ForgetAPieceAtATime) {
+  std::vector<Decision> many;
+  for (int i = 0; i < 1500; ++i) {
+    many.push_back(decision(0));
+    many.back().nonce = to_vector(crypto::random_array<32>());
+  }
+  commit(many);
+  EXPECT_EQ(store().forget(kNow + 60).value(), true);
+  EXPECT_EQ(store().forget(kNow + 60).value(), false);
+  EXPECT_EQ(store().forget(kNow + 60).value(), false);
+}
+
+// What a replica with a wrong clock decided, however it came to serve.
+TEST_F(Commits, DecideNothingAtATimeThatCannotBe) {
+  const auto at = [](std::uint8_t nonce, std::uint64_t time) {
+    Decision out = decision(nonce, time + 60);
+    out.entry.time = time;
+    return out;
+  };
+  EXPECT_EQ(code_of(at(1, kNow + 1000)), "");
+  EXPECT_EQ(code_of(at(2, kNow + 1000 - kClockBehind)), "");
+  EXPECT_EQ(code_of(at(3, kNow + 1000 - kClockBehind - 1)), "broker.clock");
+  EXPECT_EQ(code_of(at(3, kNow + 1000 + kClockAhead + 1)), "broker.clock");
+  EXPECT_EQ(code_of(at(3, kNow + 1000 + kClockAhead)), "");  // nor was it spent
+  EXPECT_EQ(store().state().value()->last_time, kNow + 1000 + kClockAhead);
+}
+
+// Years ahead: nonces and leases that had not ended are forgotten.
+TEST_F(Commits, GoOnOnceTheClockIsConfirmed) {
+  EXPECT_EQ(code_of(decision(1)), "");
+  ASSERT_THAT(store().forget(kNow + 1000000), Succeeds());
+  EXPECT_EQ(code_of(decision(2)), "broker.nonce-expired");
+  const auto before = store().state().value();
+  ASSERT_THAT(apply(ConfirmClock{}), Succeeds());
+  const auto state = store().state().value();
+  EXPECT_EQ(state->clock_confirmed, state->generation);
+  EXPECT_EQ(state->last_time, kNow);
+  EXPECT_EQ(state->restored_at, kNow);  // leases may be missing
+  // No challenge of before is taken, so none that was answered is.
+  EXPECT_FALSE(
+      crypto::equal_constant_time(state->challenge_key->reveal(), before->challenge_key->reveal()));
+  EXPECT_EQ(code_of(decision(2)), "");
+}
+
+TEST_F(Commits, MissNoLeaseWhereNoneWasForgotten) {
+  ASSERT_THAT(apply(ConfirmClock{}), Succeeds());
+  EXPECT_EQ(store().state().value()->restored_at, 0U);
+}
+
+// An operator revokes whatever the clock says; that time is compared with nothing.
+TEST_F(Commits, AreNotMovedByAChangeAtAWrongTime) {
+  for (const std::uint64_t time : {kNow + kClockAhead + 1, kNow - kClockBehind - 1}) {
+    *setting_->clock = time;
+    ASSERT_THAT(apply(Revoke{{RevokedKind::kDevice, {9}, "", 0}}), Succeeds());
+    EXPECT_EQ(store().state().value()->last_time, kNow);
+  }
+  *setting_->clock = kNow + 5;
+  ASSERT_THAT(apply(Revoke{{RevokedKind::kDevice, {9}, "", 0}}), Succeeds());
+  EXPECT_EQ(store().state().value()->last_time, kNow + 5);
 }
 
 TEST_F(Commits, CountInstances) {

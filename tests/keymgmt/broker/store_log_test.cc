@@ -4,6 +4,7 @@
 
 #include "keymgmt/broker/log.h"
 #include "keymgmt/broker/merkle.h"
+#include "keymgmt/broker/store/postgres_database.h"
 #include "keymgmt/crypto/random.h"
 #include "tests/keymgmt/broker/store_setting.h"
 
@@ -65,7 +66,12 @@ TEST_F(KeptLogs, VerifyTheirLogAgainstCheckpointsOfThisLogAlone) {
   fails(sign(origin, {head.size, Digest{{1}}}), "is not the one of the checkpoint");
   fails(sign(origin, {head.size + 3, Digest{{1}}}), "3 are lost");
   fails(sign("sealpack-log/00/1", head), "another log");
-  fails(sign(origin.substr(0, origin.size() - 1) + "2", head), "epoch 2");
+  const std::string stem = origin.substr(0, origin.find("/1/"));
+  fails(sign(stem + "/2/" + to_hex(state->epoch_id), head), "epoch 2");
+  fails(sign(stem + "/1", head), "another log");
+  fails(sign(stem + "/01/" + to_hex(state->epoch_id), head), "another log");
+  fails(sign(stem + "/1/" + std::string(32, '0'), head), "is not the one of the checkpoint");
+  fails(sign(stem + "/1/", head), "is not the one of the checkpoint");
   const auto other = make_key(crypto::KeyType::kEd25519);
   const std::string forged = sign_checkpoint(origin, head, *other.signer().value())->text;
   fails(forged, "not signed by a key of the log");
@@ -105,6 +111,26 @@ TEST_F(KeptLogs, ComeBackFromABackupInANewEpoch) {
               FailsWith(ErrorCode::kNotAuthentic, HasSubstr("1 are lost")));
 }
 
+// Whoever shows one log here and another there is found out by anybody who sees both.
+TEST_F(KeptLogs, AreNotTheSameAfterTwoRestoresOfOneBackup) {
+  const auto signer = setting_->log_key.signer().value();
+  const auto before = make_checkpoint(store(), *signer).value();
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const auto one = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  const auto two = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  EXPECT_NE(one->log_head()->root, two->log_head()->root);
+  EXPECT_NE(log_origin(*one->state().value()), log_origin(*two->state().value()));
+  const auto of_one = make_checkpoint(*one, *signer).value();
+  const auto of_two = make_checkpoint(*two, *signer).value();
+  const std::string both[] = {before.text, of_one.text};
+  EXPECT_THAT(verify_log(*one, both, {}), Succeeds());
+  EXPECT_THAT(verify_log(*one, {&of_two.text, 1}, {}),
+              FailsWith(ErrorCode::kNotAuthentic,
+                        HasSubstr("epoch 2 of another restore of the same backup")));
+  EXPECT_THAT(verify_log(*two, {&of_one.text, 1}, {}),
+              FailsWith(ErrorCode::kNotAuthentic, HasSubstr("another restore")));
+}
+
 // The way back after a clock that was years ahead had all nonces up to then forgotten.
 TEST_F(KeptLogs, TakeChallengesOfTheNewEpochWhateverWasForgotten) {
   ASSERT_THAT(store().forget(kNow + 1000000), Succeeds());
@@ -132,6 +158,49 @@ TEST_F(KeptLogs, AreReconciledOnce) {
   EXPECT_EQ(restored->leases(kNow + 2)->size(), 1U);
   EXPECT_THAT(restored->apply(reconcile, kNow + 2), Fails(ErrorCode::kRefused));
 }
+
+// The old store may be the only one that knows what was revoked.
+TEST_F(KeptLogs, AreNotRestoredOverAStore) {
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  ASSERT_THAT(apply(Revoke{{RevokedKind::kDevice, {5}, "", 0}}), Succeeds());
+  EXPECT_THAT(Store::restore(folder_ / "backup", setting_->uri, kNow), Fails(ErrorCode::kRefused));
+  EXPECT_EQ(store().state().value()->revocations.size(), 1U);
+  const auto restored = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  EXPECT_TRUE(restored->state().value()->revocations.empty());
+}
+
+#ifdef BROKER_TEST_POSTGRES
+// docs/BROKER.md, section 7: the URI that all replicas have stays.
+TEST_F(KeptLogs, AreRestoredUnderTheNameOfAStoreThatWasMovedAway) {
+  const std::string name = setting_->uri.substr(setting_->uri.rfind("%3D") + 3);
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  ASSERT_THAT(apply(Revoke{{RevokedKind::kDevice, {5}, "", 0}}), Succeeds());
+  PostgresServer::get()->run("ALTER SCHEMA " + name + " RENAME TO " + name + "_broken");
+  PostgresServer::get()->run("CREATE SCHEMA " + name);
+  ASSERT_THAT(Store::restore(folder_ / "backup", setting_->uri, kNow), Succeeds());
+  const auto state = Store::open(setting_->uri).value()->state().value();
+  EXPECT_EQ(state->epoch, 2U);
+  EXPECT_FALSE(state->reconciled);
+  EXPECT_TRUE(state->revocations.empty());
+}
+
+// A large log takes longer to read than any other statement may take.
+TEST_F(KeptLogs, AreCopiedHoweverLongItTakes) {
+  using internal::Access;
+  const auto database = internal::open_postgres(setting_->uri).value();
+  const auto timeout = [&] {
+    const auto row = database->query_one("SELECT current_setting('statement_timeout')").value();
+    return std::get<std::string>(row.at(0));
+  };
+  EXPECT_EQ(timeout(), "30s");
+  {
+    const auto transaction = internal::Transaction::begin(*database, Access::kReadAll);
+    ASSERT_THAT(transaction, Succeeds());
+    EXPECT_EQ(timeout(), "0");
+  }
+  EXPECT_EQ(timeout(), "30s");
+}
+#endif
 
 // From here into a file, from there into this kind of database.
 TEST_F(KeptLogs, AreRestoredFromBackupsOfEitherDatabase) {

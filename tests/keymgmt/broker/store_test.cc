@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an operator changes: what a store keeps of it, and what it refuses.
 
+#include "keymgmt/broker/known.h"
+#include "keymgmt/broker/rules.h"
 #include "tests/keymgmt/broker/store_setting.h"
 
 namespace sealpack::broker {
@@ -32,6 +34,7 @@ TEST_F(Stores, KeepWhatAnOperatorSays) {
   EXPECT_EQ(state->releases[0].head, setting_->release.head);
   EXPECT_EQ(state->releases[0].signers, setting_->release.signers);
   EXPECT_EQ(state->releases[0].uuid, setting_->release.uuid);
+  EXPECT_EQ(state->releases[0].trust, trust_digest(setting_->vendor).value());
   ASSERT_EQ(state->licences.size(), 1U);
   EXPECT_EQ(state->licences[0].devices, licence.devices);
   EXPECT_EQ(state->licences[0].not_after, kNow + 1000);
@@ -110,6 +113,37 @@ TEST_F(Stores, ListAKeyOnce) {
               Fails(ErrorCode::kRefused));
 }
 
+// A leaked key is ended at once, whatever end it had.
+TEST_F(Stores, BringTheEndOfAKeyForwardAndNeverPutItOff) {
+  const Digest grants = digest_of(setting_->grants);
+  const auto end = [&](std::uint64_t at) { return apply(EndKey{grants, at}); };
+  ASSERT_THAT(end(kNow + 1000), Succeeds());
+  EXPECT_THAT(end(kNow + 1001), FailsWith(ErrorCode::kRefused, HasSubstr("no end is put off")));
+  EXPECT_THAT(end(kNow + 1000), Succeeds());
+  EXPECT_THAT(end(kNow), Succeeds());
+  const auto state = store().state().value();
+  for (const BrokerKey& key : state->keys) {
+    EXPECT_EQ(key.not_after, key.digest() == grants ? kNow : 0);
+  }
+}
+
+TEST_F(Stores, MakeAllOfSeveralChangesOrNone) {
+  const auto before = entries_of(store()).size();
+  const Change revocation = Revoke{{RevokedKind::kDevice, {9}, "", 0}};
+  const Change floor = RaiseFloor{{authority(), kProduct, {9, std::nullopt}}};
+  const Change lower = RaiseFloor{{authority(), kProduct, {8, std::nullopt}}};
+  const Change refused[] = {revocation, floor, lower};
+  EXPECT_THAT(store().apply_all(refused, kNow), Fails(ErrorCode::kRefused));
+  EXPECT_EQ(entries_of(store()).size(), before);
+  EXPECT_TRUE(store().state().value()->revocations.empty());
+  const Change taken[] = {revocation, floor};
+  EXPECT_EQ(store().apply_all(taken, kNow).value(), before + 1);
+  const auto entries = entries_of(store());
+  ASSERT_EQ(entries.size(), before + 2);
+  EXPECT_EQ(entries[before].what, "revoke device 09");
+  EXPECT_EQ(entries[before + 1].what, "raise floor of 'test product' to 9");
+}
+
 TEST_F(Stores, NeverLowerAFloor) {
   const auto raise = [&](loader::Floor floor) {
     return apply(RaiseFloor{{authority(), kProduct, floor}});
@@ -162,6 +196,49 @@ TEST_F(Stores, RegisterNothingOfAnUnknownVendor) {
   auto release = setting_->make_release(8);
   release.vendor = "nobody";
   EXPECT_THAT(setting_->add(release), Fails(ErrorCode::kRefused));
+}
+
+// The keys that are believed for a vendor were others when the release was verified.
+TEST_F(Stores, RegisterNothingThatWasVerifiedByAnotherTrust) {
+  const auto release = setting_->make_release(8);
+  Vendor other = setting_->vendor;
+  other.trust = sealpack::testing::trust_in(sealpack::testing::make_keys());
+  ASSERT_THAT(apply(PutVendor{other}), Succeeds());
+  EXPECT_THAT(setting_->add(release), FailsWith(ErrorCode::kRefused, HasSubstr("another trust")));
+  ASSERT_THAT(apply(PutVendor{setting_->vendor}), Succeeds());
+  EXPECT_THAT(setting_->add(release), Succeeds());
+}
+
+TEST_F(Stores, KnowWhatTheyEverMet) {
+  const auto knows = [&](RevokedKind kind, const ByteVector& value) {
+    return is_known(store(), kind, value).value();
+  };
+  const auto bytes = [](const Digest& digest) { return to_vector(digest.bytes); };
+  const RegisteredRelease& release = setting_->release;
+  EXPECT_TRUE(knows(RevokedKind::kContent, bytes(release.content)));
+  EXPECT_TRUE(knows(RevokedKind::kRelease, bytes(release.release)));
+  EXPECT_TRUE(knows(RevokedKind::kSigner, bytes(release.signers.at(0))));
+  EXPECT_TRUE(knows(RevokedKind::kMeasurement, bytes(setting_->measurement)));
+  for (const RevokedKind kind : {RevokedKind::kContent, RevokedKind::kRelease, RevokedKind::kSigner,
+                                 RevokedKind::kMeasurement, RevokedKind::kDevice}) {
+    EXPECT_FALSE(knows(kind, bytes(Digest{{0xee}}))) << to_string(kind);
+  }
+  EXPECT_FALSE(knows(RevokedKind::kContent, bytes(release.release)));
+  ASSERT_THAT(apply(PutLicence{{authority(), kProduct, 0, 0, 0, 0, {{1, 2}}}}), Succeeds());
+  ASSERT_THAT(apply(EnrolTpm{{Digest{{4}}, {1}, {3, 4}, ""}}), Succeeds());
+  EXPECT_TRUE(knows(RevokedKind::kDevice, {1, 2}));
+  EXPECT_TRUE(knows(RevokedKind::kDevice, {3, 4}));
+  // What evidence proved.
+  attest::Claims claims;
+  claims.tee = "sev-snp";
+  claims.claims = {{"chip_id", {7, 8, 9}}, {"gpu_nonce", {5, 5}}};
+  Decision proven = decision(1);
+  proven.claims = serialize_claims(claims);
+  proven.entry.claims = Digest{{5}};
+  EXPECT_EQ(code_of(proven), "");
+  EXPECT_TRUE(knows(RevokedKind::kDevice, {7, 8, 9}));
+  EXPECT_FALSE(knows(RevokedKind::kDevice, {7, 8}));
+  EXPECT_FALSE(knows(RevokedKind::kDevice, {7, 8, 9, 10}));
 }
 
 TEST_F(Stores, LogEveryChangeInWords) {

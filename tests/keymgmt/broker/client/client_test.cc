@@ -72,8 +72,36 @@ TEST_F(Clients, PassOnARefusalWithAllItsReasons) {
 
 TEST_F(Clients, TryAgainWhereTheBrokerIsBusy) {
   server_.service.release_answer = refusal(ErrorCode::kTryAgain, {{"server.busy", "later"}});
-  EXPECT_THAT(client()->release({{1}, {}}), Fails(ErrorCode::kTryAgain));
-  EXPECT_EQ(server_.service.releases.size(), 4U);
+  ClientOptions patient = options();
+  patient.longest_wait = std::chrono::seconds(1);
+  patient.tries = 2;
+  EXPECT_THAT(Client::create(patient).value()->release({{1}, {}}), Fails(ErrorCode::kTryAgain));
+  EXPECT_EQ(server_.service.releases.size(), 2U);
+}
+
+// The connection broke after the broker had decided: what is sent again finds its challenge spent.
+TEST_F(Clients, SayThatAnAnswerWasLost) {
+  server_.service.release_answer =
+      refusal(ErrorCode::kRefused, {{"broker.nonce-used", "it was answered"}});
+  const auto client = this->client();
+  EXPECT_THAT(client->release({{1}, {}}),
+              FailsWith(ErrorCode::kTryAgain, HasSubstr("the answer was lost")));
+  EXPECT_EQ(server_.service.releases.size(), 1U);
+}
+
+// Seconds pass by themselves; what takes longer waits for somebody to do something, and the caller
+// is better told than kept.
+TEST_F(Clients, DoNotWaitForWhatTakesAnOperator) {
+  Refusal later;
+  later.code = ErrorCode::kTryAgain;
+  later.reasons = {{"broker.unreconciled", "not yet"}};
+  later.retry_after = 60;
+  server_.service.challenge_answer = {Answer::Kind::kRefusal, later.code, serialize(later)};
+  ClientOptions patient = options();
+  patient.longest_wait = std::chrono::seconds(59);
+  EXPECT_THAT(Client::create(patient).value()->challenge(some_request()),
+              FailsWith(ErrorCode::kTryAgain, HasSubstr("broker.unreconciled")));
+  EXPECT_EQ(server_.service.challenges.size(), 1U);
 }
 
 TEST_F(Clients, TryAgainWhereThereIsNobodyYet) {

@@ -83,6 +83,20 @@ TEST(Rates, ForgetWhoIsFullAgain) {
   for (std::uint8_t i = 10; i < 12; ++i) EXPECT_EQ(limiter.take(address(i), later), 0U);
 }
 
+// Of many more addresses than there are buckets, each still has its rate or shares one: nobody is
+// let in without a token.
+TEST(Rates, HoldWhereAddressesCrowd) {
+  RateLimiter limiter(1, 1, 64);
+  unsigned taken = 0;
+  for (std::uint8_t i = 0; i < 250; ++i) {
+    for (std::uint8_t host = 0; host < 4; ++host) {
+      taken += limiter.take(ClientAddress::of_ipv4({10, host, 0, i}), kStart) == 0 ? 1U : 0U;
+    }
+  }
+  EXPECT_LE(taken, 65U);  // the buckets, and the one that all others share
+  EXPECT_GE(taken, 33U);
+}
+
 TEST(Quotas, AreForAllAndForEach) {
   Quota quota(5, 3);
   Share first = quota.take(address(1), 3);

@@ -33,10 +33,13 @@ class Apis : public ::testing::Test {
   HttpAnswer ask(Method method, const std::string& target, ByteVector body = {},
                  const std::string& type = kMessageType) {
     std::optional<HttpAnswer> answer;
-    api_.handle({method, target, type, std::move(body)}, "192.0.2.1",
+    api_.handle({method, target, type, std::move(body)}, client(1),
                 [&](HttpAnswer given) { answer = std::move(given); });
     if (!answer) die("no answer");
     return *answer;
+  }
+  static HttpClient client(std::uint8_t last) {
+    return {ClientAddress::of_ipv4({192, 0, 2, last}), "192.0.2." + std::to_string(last)};
   }
   HttpAnswer get(const std::string& target) { return ask(Method::kGet, target); }
   static std::string text(const HttpAnswer& answer) { return std::string(as_text(answer.body)); }
@@ -45,8 +48,17 @@ class Apis : public ::testing::Test {
   Metrics metrics_;
   std::vector<std::string> lines_;
   EventLog events_{[this](const std::string& line) { lines_.push_back(line); }};
-  Api api_{ApiParts{service_, queries(), [] { return Result<std::string>("{}"); }, 2, metrics_,
-                    events_}};
+  ApiParts parts(bool public_log = true) {
+    return {service_, queries(), public_log, [] { return Result<std::string>("{}"); },
+            limits_,  metrics_,  events_};
+  }
+  ServerLimits limits_ = [] {
+    ServerLimits limits;
+    limits.in_flight = 3;
+    limits.in_flight_per_address = 2;
+    return limits;
+  }();
+  Api api_{parts()};
 };
 
 TEST_F(Apis, AnswerChallengesAndReleasesWithMessages) {
@@ -118,24 +130,60 @@ TEST_F(Apis, TakeQueriesOfTheRightNumbersAlone) {
             "0 18446744073709551615");
 }
 
+TEST_F(Apis, TellTheLogToTheOperatorAlone) {
+  Api closed(parts(false));
+  for (const char* target : {"/v1/log/checkpoint", "/v1/log/entries?start=3&end=9"}) {
+    const HttpRequest request{Method::kGet, target, "", {}};
+    std::optional<HttpAnswer> answer;
+    closed.handle(request, client(1), [&](HttpAnswer given) { answer = std::move(given); });
+    EXPECT_EQ(answer->status, 404U) << target;
+    EXPECT_EQ(closed.answer_about_log(request).status, 200U) << target;
+  }
+  EXPECT_EQ(closed.answer_about_log({Method::kPost, "/v1/log/checkpoint", "", {}}).status, 405U);
+  EXPECT_EQ(closed.answer_about_log({Method::kGet, "/v1/log/nothing", "", {}}).status, 404U);
+}
+
 TEST_F(Apis, VerifyOnlySoManyAtATime) {
   service_.hold();
   std::vector<HttpAnswer> answers;
-  const auto take = [&](HttpAnswer answer) { answers.push_back(std::move(answer)); };
-  for (int i = 0; i < 3; ++i) {
-    api_.handle({Method::kPost, "/v1/release", kMessageType, {}}, "192.0.2.1", take);
-  }
-  ASSERT_EQ(answers.size(), 1U);  // the third
+  const auto ask_from = [&](const HttpClient& from) {
+    api_.handle({Method::kPost, "/v1/release", kMessageType, {}}, from,
+                [&](HttpAnswer answer) { answers.push_back(std::move(answer)); });
+  };
+  for (const std::uint8_t last : std::vector<std::uint8_t>{1, 1, 2, 3}) ask_from(client(last));
+  ASSERT_EQ(answers.size(), 1U);  // the fourth
   EXPECT_EQ(answers[0].status, 503U);
   EXPECT_NE(answers[0].retry_after, 0U);
   const auto refused = parse_refusal(answers[0].body);
   ASSERT_THAT(refused, sealpack::testing::Succeeds());
   EXPECT_EQ(refused->reasons[0].code, "server.busy");
-  EXPECT_EQ(api_.in_flight(), 2U);
+  EXPECT_EQ(api_.in_flight(), 3U);
   service_.let_go();
-  EXPECT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers.size(), 4U);
   EXPECT_EQ(api_.in_flight(), 0U);
   EXPECT_EQ(ask(Method::kPost, "/v1/release").status, 200U);
+}
+
+// One client must not be able to keep all others out.
+TEST_F(Apis, VerifyOnlySoManyOfOneAddress) {
+  service_.hold();
+  std::vector<HttpAnswer> answers;
+  const auto ask_from = [&](const HttpClient& from) {
+    api_.handle({Method::kPost, "/v1/release", kMessageType, {}}, from,
+                [&](HttpAnswer answer) { answers.push_back(std::move(answer)); });
+  };
+  const auto of_network = [](std::uint8_t host) {
+    return HttpClient{
+        ClientAddress::of_ipv6({0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host}),
+        "a network"};
+  };
+  for (const std::uint8_t host : std::vector<std::uint8_t>{1, 2, 3}) ask_from(of_network(host));
+  ASSERT_EQ(answers.size(), 1U);  // the third host of one /64
+  EXPECT_EQ(answers[0].status, 503U);
+  ask_from(client(1));
+  EXPECT_EQ(answers.size(), 1U);
+  EXPECT_EQ(service_.releases.size(), 3U);
+  service_.let_go();
 }
 
 TEST_F(Apis, LogWhatTheyDecidedAndNoBodies) {

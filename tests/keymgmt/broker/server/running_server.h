@@ -35,6 +35,7 @@ class RunningServer {
     options.certificate = certificate;
     options.key = key;
     options.limits = limits_;
+    options.public_log = public_log;
     ServerContent content;
     content.log.checkpoint = [] { return Result<std::string>("a note\n"); };
     content.keys = [] { return Result<std::string>("{}\n"); };
@@ -63,6 +64,7 @@ class RunningServer {
   FakeService service;
   EventLog events{[](const std::string&) {}};
   std::unique_ptr<Server> server;
+  bool public_log = false;
 
  private:
   ServerLimits limits_;

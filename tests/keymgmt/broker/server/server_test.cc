@@ -396,6 +396,20 @@ TEST(Servers, TellMetricsToTheOperatorAlone) {
               StartsWith("HTTP/1.1 404"));
 }
 
+TEST(Servers, TellTheLogToTheOperatorUnlessItIsPublic) {
+  const std::string ending = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  for (const bool open : {false, true}) {
+    RunningServer server;
+    server.public_log = open;
+    server.start();
+    TlsClient client(server.port());
+    ASSERT_TRUE(client.shake_hands());
+    EXPECT_THAT(client.ask(get("/v1/log/checkpoint")), StartsWith(open ? kOk : "HTTP/1.1 404"));
+    EXPECT_THAT(plain_ask(server.server->admin_port(), "GET /v1/log/checkpoint" + ending),
+                AllOf(StartsWith(kOk), HasSubstr("a note")));
+  }
+}
+
 TEST(Certificates, NameHostsAndAddressesAlone) {
   for (const char* name : {"", "a b", "evil,DNS:other.example", "-x", ".x", "*.example.org", "a\nb",
                            "critical,IP:1.2.3.4"}) {
