@@ -29,6 +29,9 @@ Roots vendor_roots() {
   roots.nitro = {digest_of("f2caf5ecc6190b4a8399b78bc58a2bbcd0382375db8a1bfd78a82743874fd225")};
   // NVIDIA Device Identity CA
   roots.nvidia = {digest_of("a90c4eb5acfd3e3d03a25db6a26b84f720ad0503196c627c21ddd48dd85b06a4")};
+  // NVIDIA CoRIM signing Root CA, which signs manifests in XML too
+  roots.nvidia_rim = {
+      digest_of("dec1dc316477aa851eebdf51327ae9f864bc8d89254657ed1e7eb9168af1e1a3")};
   return roots;
 }
 

@@ -49,6 +49,8 @@ struct Roots {
   std::vector<Digest> tpm_attestation_keys;
   std::vector<TpmEnrolment> tpm_enrolments;  // as tpm_attestation_keys, and bound to an EK
   std::vector<Digest> simulated;             // SIMULATED: only where the caller runs a lab
+  // Root of those who sign NVIDIA's reference manifests; no verifier reads these.
+  std::vector<Digest> nvidia_rim;
 };
 Roots vendor_roots();
 

@@ -75,6 +75,12 @@ TEST_F(VendorRoots, AreTheKeyOfNvidia) {
                                              "NVIDIA Device Identity CA")});
 }
 
+// Of "NVIDIA CoRIM signing Root CA", as NVIDIA's verifier (nv-local-gpu-verifier 2.7.3) brings it.
+TEST(VendorRootsOfManifests, AreTheKeyOfNvidia) {
+  ASSERT_EQ(vendor_roots().nvidia_rim.size(), 1U);
+  EXPECT_EQ(to_hex(vendor_roots().nvidia_rim[0].bytes).substr(0, 16), "dec1dc316477aa85");
+}
+
 TEST(VendorRootsElsewhere, AreNone) {
   const Roots roots = vendor_roots();
   EXPECT_TRUE(roots.tpm.empty());
