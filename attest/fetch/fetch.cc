@@ -2,9 +2,12 @@
 #include "attest/fetch/fetch.h"
 
 #include "attest/files/endorsement_file.h"
+#include "keymgmt/x509/ocsp_response.h"
 
 namespace sealpack::attest {
 namespace {
+
+constexpr const char* kOcspRequest = "application/ocsp-request";  // RFC 6960, appendix A
 
 Status check_endorsement(Bytes content, const std::string& url) {
   Endorsements found;
@@ -12,7 +15,10 @@ Status check_endorsement(Bytes content, const std::string& url) {
 }
 
 Status fetch_one(const FetchItem& item, HttpsClient& client, std::vector<FetchedFile>& files) {
-  HttpReply reply = TRY(client.get(item.url));
+  const bool asks = !item.ocsp_request.empty();
+  HttpReply reply =
+      TRY(asks ? client.post(item.url, kOcspRequest, item.ocsp_request) : client.get(item.url));
+  if (asks) (void)TRY(x509::OcspResponse::parse_der(reply.body).within(item.url));
   TRY(check_endorsement(reply.body, item.url));
   files.push_back({item.name, item.url, std::move(reply.body)});
   if (item.chain_header.empty()) return done();

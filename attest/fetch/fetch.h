@@ -27,13 +27,16 @@ struct FetchItem {
   // A header that has a certificate chain in PEM, percent-encoded; stored as NAME.chain.pem. Empty:
   // none.
   std::string chain_header;
+  // What is asked, of an OCSP responder; empty: the document is simply got.
+  ByteVector ocsp_request = {};
 };
 
 // kUsage for TEEs whose manufacturer publishes nothing to fetch, and for what the evidence does not
 // say; kMalformed for evidence that is none. Nothing of it is proven.
 Result<std::vector<FetchItem>> plan_fetch(const Evidence& evidence, const FetchOptions& options);
 
-// Each must be an endorsement, so that no error page is stored as one.
+// Each must be an endorsement, so that no error page is stored as one; of an OCSP responder, an
+// answer and no refusal.
 Result<std::vector<FetchedFile>> fetch(const std::vector<FetchItem>& items, HttpsClient& client);
 
 }  // namespace sealpack::attest

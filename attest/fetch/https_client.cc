@@ -70,13 +70,23 @@ std::chrono::seconds asked_wait(const HttpReply& reply) {
 
 }  // namespace
 
+struct HttpsClient::Question {
+  std::string url;
+  std::string content_type = {};  // empty: GET
+  Bytes body = {};
+};
+
 struct HttpsClient::State {
   CURL* handle = nullptr;
+  curl_slist* fields = nullptr;  // of the request that is being made
   HttpOptions options;
   std::chrono::seconds waited{0};
 
   explicit State(HttpOptions given) : handle(::curl_easy_init()), options(std::move(given)) {}
-  ~State() { ::curl_easy_cleanup(handle); }
+  ~State() {
+    ::curl_easy_cleanup(handle);
+    ::curl_slist_free_all(fields);
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -85,14 +95,25 @@ struct HttpsClient::State {
     return ::curl_easy_setopt(handle, option, value) == CURLE_OK;
   }
 
-  bool configure(const std::string& url, Collected& collected, char* why) {
+  bool configure_body(const Question& question) {
+    ::curl_slist_free_all(fields);
+    fields = nullptr;
+    if (question.content_type.empty()) return true;
+    fields = ::curl_slist_append(nullptr, ("Content-Type: " + question.content_type).c_str());
+    return fields != nullptr && set(CURLOPT_HTTPHEADER, fields) && set(CURLOPT_POST, 1L) &&
+           set(CURLOPT_POSTFIELDSIZE, static_cast<long>(question.body.size())) &&
+           set(CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(question.body.data()));
+  }
+
+  bool configure(const Question& question, Collected& collected, char* why) {
     ::curl_easy_reset(handle);
+    const std::string& url = question.url;
     const char* protocols = options.allow_plain ? "http,https" : "https";
     const bool ca = options.ca_file.empty() || set(CURLOPT_CAINFO, options.ca_file.c_str());
-    return ca && set(CURLOPT_URL, url.c_str()) && set(CURLOPT_PROTOCOLS_STR, protocols) &&
-           set(CURLOPT_FOLLOWLOCATION, 0L) && set(CURLOPT_NOSIGNAL, 1L) &&
-           set(CURLOPT_SSL_VERIFYPEER, 1L) && set(CURLOPT_SSL_VERIFYHOST, 2L) &&
-           set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds) &&
+    return ca && configure_body(question) && set(CURLOPT_URL, url.c_str()) &&
+           set(CURLOPT_PROTOCOLS_STR, protocols) && set(CURLOPT_FOLLOWLOCATION, 0L) &&
+           set(CURLOPT_NOSIGNAL, 1L) && set(CURLOPT_SSL_VERIFYPEER, 1L) &&
+           set(CURLOPT_SSL_VERIFYHOST, 2L) && set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds) &&
            set(CURLOPT_TIMEOUT, static_cast<long>(options.timeout.count())) &&
            set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED)) &&
            set(CURLOPT_WRITEFUNCTION, take_body) && set(CURLOPT_WRITEDATA, &collected) &&
@@ -101,9 +122,10 @@ struct HttpsClient::State {
   }
 
   // One request; the status of the answer.
-  Result<long> ask(const std::string& url, Collected& collected) {
+  Result<long> ask(const Question& question, Collected& collected) {
+    const std::string& url = question.url;
     char why[CURL_ERROR_SIZE] = {};
-    if (!configure(url, collected, why)) {
+    if (!configure(question, collected, why)) {
       return Error(ErrorCode::kInternal, "libcurl does not take its options");
     }
     const CURLcode code = ::curl_easy_perform(handle);
@@ -139,10 +161,20 @@ Result<HttpsClient> HttpsClient::create(HttpOptions options) {
 }
 
 Result<HttpReply> HttpsClient::get(const std::string& url) {
+  return exchange({url});
+}
+
+Result<HttpReply> HttpsClient::post(const std::string& url, const std::string& content_type,
+                                    Bytes body) {
+  return exchange({url, content_type, body});
+}
+
+Result<HttpReply> HttpsClient::exchange(const Question& question) {
+  const std::string& url = question.url;
   for (;;) {
     Collected collected;
     collected.max_size = state_->options.max_size;
-    const long status = TRY(state_->ask(url, collected));
+    const long status = TRY(state_->ask(question, collected));
     if (status == kOk) return std::move(collected.reply);
     const std::string answer = printable(url) + " answers " + std::to_string(status);
     if (status != kTooMany && status != kUnavailable) return Error(ErrorCode::kIo, answer);

@@ -23,7 +23,8 @@ struct HttpOptions {
   std::uint64_t max_size = std::uint64_t{4} << 20U;  // of a body
 };
 
-// GET of small public documents. Follows no redirection, sends no cookies and no credentials.
+// GET of small public documents, and questions to OCSP responders. Follows no redirection, sends no
+// cookies and no credentials.
 class HttpsClient {
  public:
   static Result<HttpsClient> create(HttpOptions options);
@@ -35,9 +36,13 @@ class HttpsClient {
   // longest_wait: kTryAgain after that. kIo for other answers and for no answer; kLimit; kUsage for
   // a URL that is not https.
   Result<HttpReply> get(const std::string& url);
+  // The same with a body.
+  Result<HttpReply> post(const std::string& url, const std::string& content_type, Bytes body);
 
  private:
   struct State;
+  struct Question;
+  Result<HttpReply> exchange(const Question& question);
   explicit HttpsClient(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where AMD's KDS and Intel's PCS keep what proves a report.
+// Where AMD's KDS and Intel's PCS keep what proves a report, and NVIDIA's responder what it says.
 #include "attest/fetch/fetch.h"
+#include "attest/fetch/plan_gpu.h"
 #include "attest/verify/dcap/pck_certificate.h"
 #include "attest/verify/dcap/quote.h"
 #include "attest/verify/snp/product.h"
@@ -104,7 +105,9 @@ Result<const ByteVector*> item_of(const Evidence& evidence, const char* kind) {
 
 }  // namespace
 
-Result<std::vector<FetchItem>> plan_fetch(const Evidence& evidence, const FetchOptions& options) {
+namespace {
+
+Result<Items> plan_tee(const Evidence& evidence, const FetchOptions& options) {
   if (evidence.tee == "sev-snp") return plan_snp(*TRY(item_of(evidence, "report")), options);
   if (evidence.tee == "azure-sev-snp") {
     const HclReport hcl = TRY(parse_hcl_report(*TRY(item_of(evidence, "hcl-report"))));
@@ -116,8 +119,21 @@ Result<std::vector<FetchItem>> plan_fetch(const Evidence& evidence, const FetchO
   }
   return Error(ErrorCode::kUsage, "nothing is fetched for evidence of " + printable(tee))
       .with_hint(
-          "Nitro and NVIDIA bring their certificates along; PSA, CCA and TPM keys are "
-          "enrolled; only AMD and Intel publish what proves a report");
+          "Nitro brings its certificates along; PSA, CCA and TPM keys are enrolled; AMD, Intel and "
+          "NVIDIA publish what proves a report");
+}
+
+}  // namespace
+
+Result<std::vector<FetchItem>> plan_fetch(const Evidence& evidence, const FetchOptions& options) {
+  const ByteVector* gpu = evidence.find("gpu-certificates");
+  if (evidence.tee == "nvidia-gpu") {
+    return plan_gpu(*TRY(item_of(evidence, "gpu-certificates")), options);
+  }
+  Items items = TRY(plan_tee(evidence, options));
+  if (gpu == nullptr) return items;
+  for (FetchItem& item : TRY(plan_gpu(*gpu, options))) items.push_back(std::move(item));
+  return items;
 }
 
 }  // namespace sealpack::attest
