@@ -33,6 +33,7 @@ void add_attest_measure(CLI::App& group, cli::Job& job) {
   add_measure_sgx(*verb, job);
   add_measure_snp(*verb, job);
   add_measure_pcr(*verb, job);
+  add_measure_rim(*verb, job);
 }
 
 }  // namespace sealpack::attest

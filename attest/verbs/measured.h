@@ -32,5 +32,6 @@ void add_measure_process(CLI::App& group, cli::Job& job);
 void add_measure_sgx(CLI::App& group, cli::Job& job);
 void add_measure_snp(CLI::App& group, cli::Job& job);
 void add_measure_pcr(CLI::App& group, cli::Job& job);
+void add_measure_rim(CLI::App& group, cli::Job& job);
 
 }  // namespace sealpack::attest

@@ -28,11 +28,6 @@ Result<std::optional<ByteVector>> parse_bound(const std::string& hex, const std:
   return std::optional<ByteVector>(*bytes);
 }
 
-Result<std::uint64_t> parse_now(const std::string& text) {
-  if (text.empty()) return static_cast<std::uint64_t>(std::time(nullptr));
-  return cli::parse_time(text);
-}
-
 const policy::ClaimName* name_of(const Claims& claims, const Claim& claim) {
   const policy::TeeClaims* tee = policy::find_tee(claims.tee);
   return tee == nullptr ? nullptr : policy::find_claim(*tee, claim.name);
@@ -48,6 +43,11 @@ cli::Json value_json(const policy::ClaimName* name, Bytes value) {
 }
 
 }  // namespace
+
+Result<std::uint64_t> time_to_judge_by(const std::string& text) {
+  if (text.empty()) return static_cast<std::uint64_t>(std::time(nullptr));
+  return cli::parse_time(text);
+}
 
 void add_evidence_argument(CLI::App& verb, ProvingOptions& options) {
   verb.add_option("EVIDENCE", options.evidence, "File or folder, in any form that is known")
@@ -97,7 +97,7 @@ Result<Proof> prove(const ProvingOptions& options) {
   if (!options.roots.empty()) roots = TRY(load_roots(options.roots));
   for (ByteVector& key : roots.public_keys) endorsements.public_keys.push_back(std::move(key));
   VerifyInput input{proof.evidence, endorsements, roots.roots};
-  input.now = proof.now = TRY(parse_now(options.now));
+  input.now = proof.now = TRY(time_to_judge_by(options.now));
   input.report_data = TRY(parse_bound(options.report_data, "--report-data"));
   input.gpu_nonce = TRY(parse_bound(options.gpu_nonce, "--gpu-nonce"));
   input.minimum_tcb_evaluation = options.minimum_tcb_evaluation;
@@ -108,9 +108,9 @@ Result<Proof> prove(const ProvingOptions& options) {
 
 Error not_genuine(const Proof& proof, cli::Terminal& terminal) {
   const auto& reasons = proof.verdict.reasons;
-  const bool malformed =
-      std::any_of(reasons.begin(), reasons.end(),
-                  [](const Reason& reason) { return says_malformed(reason.code); });
+  const bool malformed = std::any_of(reasons.begin(), reasons.end(), [](const Reason& reason) {
+    return says_malformed(reason.code);
+  });
   terminal.give_reasons(reasons);
   if (malformed) {
     return Error(ErrorCode::kMalformed,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "attest/policy/judge.h"
 #include "attest/verify/verify.h"
 #include "formats/bundle/release.h"
 #include "formats/cli/json_output.h"
@@ -25,6 +26,9 @@ struct ProvingOptions {
 void add_proving_options(CLI::App& verb, ProvingOptions& options);
 void add_evidence_argument(CLI::App& verb, ProvingOptions& options);
 
+// RFC 3339 or Unix seconds; the host's clock for nothing.
+Result<std::uint64_t> time_to_judge_by(const std::string& text);
+
 // What is proven, and by when.
 struct Proof {
   Evidence evidence;
@@ -38,13 +42,14 @@ Result<Evidence> load_evidence_of(const ProvingOptions& options, Endorsements& b
 // kMalformed, kIo, kUsage for what cannot be read. That evidence is not genuine is in the verdict.
 Result<Proof> prove(const ProvingOptions& options);
 
-// The error for evidence that is not genuine, its reasons given to the terminal: kMalformed if it
-// breaks the rules of its format, kNotAuthentic otherwise.
+// The error for evidence that is not genuine, its reasons given to the terminal: kMalformed if one
+// of them says that it breaks the rules of its format (attest/verify/malformed.h), kNotAuthentic
+// otherwise.
 Error not_genuine(const Proof& proof, cli::Terminal& terminal);
 
 // SIMULATED evidence counts only where the caller said --lab. Reasons for the policy's refusal.
-std::vector<Reason> judge_proof(const Proof& proof, const bundle::MeasurementPolicy& policy,
-                                bool lab);
+policy::Judgement judge_proof(const Proof& proof, const bundle::MeasurementPolicy& policy,
+                              bool lab);
 
 // Claims as lines "name  value", sets a line each.
 void print_claims(const Claims& claims, std::ostream& out);
