@@ -87,36 +87,58 @@ bool may_sign(const x509::Certificate& certificate) {
          ((*usage)[3] & kDigitalSignature) != 0;
 }
 
+bool has_key_purpose_of_quotes(const x509::Certificate& certificate) {
+  constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
+  // 2.23.133.8.3, tcg-kp-AIKCertificate
+  constexpr std::array<std::uint8_t, 7> kQuotes{0x06, 0x05, 0x67, 0x81, 0x05, 0x08, 0x03};
+  const auto usage = certificate.extension(kExtendedKeyUsage);
+  return usage &&
+         std::search(usage->begin(), usage->end(), kQuotes.begin(), kQuotes.end()) != usage->end();
+}
+
+// What the maker says a key is for.
+enum class Purpose {
+  kQuotes,   // it is restricted: it signs nothing that it is given
+  kOther,    // other things were verified about it, and not that
+  kUnstated  // nothing: it may be one that signs whatever it is given
+};
+
 // Makers certify other keys of their TPMs as well: those of a device's identity (IDevID) sign
 // whatever they are given, forged quotes too. Such a certificate says what the maker verified about
 // the key (TCG "TPM 2.0 Keys for Device Identity and Attestation", 2.23.133.11.1): of a quoting key
-// that it is restricted. Others say nothing of the kind.
-bool may_quote(const x509::Certificate& certificate) {
+// that it is restricted. Older ones have the extended key usage of attestation keys. Others say
+// nothing of the kind: Google's virtual TPMs, whose attestation keys have none or that of
+// endorsement keys.
+Purpose purpose_of(const x509::Certificate& certificate) {
   constexpr std::string_view kPolicies = "2.5.29.32";
   constexpr std::array<std::uint8_t, 7> kVerified{0x06, 0x06, 0x67, 0x81, 0x05, 0x0b, 0x01};
   constexpr std::uint8_t kRestricted = 0x03;
+  const Purpose otherwise =
+      has_key_purpose_of_quotes(certificate) ? Purpose::kQuotes : Purpose::kUnstated;
   const auto policies = certificate.extension(kPolicies);
-  if (!policies) return true;
+  if (!policies) return otherwise;
   bool stated = false;
   auto at = policies->begin();
   while ((at = std::search(at, policies->end(), kVerified.begin(), kVerified.end())) !=
          policies->end()) {
     stated = true;
     at += kVerified.size();
-    if (at != policies->end() && *at == kRestricted) return true;
+    if (at != policies->end() && *at == kRestricted) return Purpose::kQuotes;
   }
-  return !stated;
+  return stated ? Purpose::kOther : otherwise;
 }
 
-// Whether a certificate of the key leads to a root. The reasons are those of the first that does
-// not, and stay out if another does.
-bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<Reason>& reasons) {
+// Whether a certificate of the key leads to a root, and what the best of them says that the key is
+// for. The reasons are those of the first that does not, and stay out if another does.
+std::optional<Purpose> certified(const AttestationKey& key, const VerifyInput& input,
+                                 std::vector<Reason>& reasons) {
   std::vector<x509::Certificate> pool;
   for (const ByteVector& der : input.endorsements.certificates) {
     auto certificate = parse_certificate(der, input.cache);
     if (certificate.ok()) pool.push_back(*std::move(certificate));
   }
   std::vector<Reason> why_not;
+  bool found = false;
   std::size_t tried = 0;
   for (const x509::Certificate& leaf : pool) {
     if (leaf.key_digest() != key.digest) continue;
@@ -126,7 +148,8 @@ bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<
                                                    ", others are not looked at"});
       break;
     }
-    if (!may_sign(leaf) || !may_quote(leaf)) {
+    const Purpose purpose = purpose_of(leaf);
+    if (!may_sign(leaf) || purpose == Purpose::kOther) {
       why_not.push_back({"tpm.ak-certificate",
                          "the certificate of the attestation key is not one for signing quotes"});
       continue;
@@ -137,32 +160,45 @@ bool certified(const AttestationKey& key, const VerifyInput& input, std::vector<
                                  .revocation_lists = input.endorsements.revocation_lists,
                                  .judged_by_caller = kJudgedHere};
     std::vector<Reason> chain_reasons;
-    if (verify_chain(leaf, pool, rules, input.cache, chain_reasons)) return true;
+    if (verify_chain(leaf, pool, rules, input.cache, chain_reasons)) {
+      if (purpose == Purpose::kQuotes) return purpose;
+      found = true;
+    }
     if (why_not.empty()) why_not = std::move(chain_reasons);
   }
+  if (found) return Purpose::kUnstated;
   reasons.insert(reasons.end(), why_not.begin(), why_not.end());
-  return false;
+  return std::nullopt;
 }
 
-// The name of the endorsement key where an enrolment bound it. Without any ground to trust the key
-// its signature is anybody's, with OpenSSL in his hands.
-std::optional<ByteVector> check_trusted(const AttestationKey& key, const VerifyInput& input,
-                                        std::vector<Reason>& reasons) {
+// On what ground a key is trusted.
+struct Ground {
+  std::optional<ByteVector> ek_name;  // where an enrolment bound it
+  // Its certificate does not say that it is restricted: then the attributes are what the evidence
+  // says, and a key of the same maker that signs anything could have signed a forged quote.
+  bool purpose_unstated = false;
+};
+
+// Without any ground to trust the key its signature is anybody's, with OpenSSL in his hands.
+Ground check_trusted(const AttestationKey& key, const VerifyInput& input,
+                     std::vector<Reason>& reasons) {
   for (const TpmEnrolment& enrolment : input.roots.tpm_enrolments) {
     if (enrolment.ak_key != key.digest) continue;
-    if (key.area && key.area->name == enrolment.ak_name) return enrolment.ek_name;
+    if (key.area && key.area->name == enrolment.ak_name) return {enrolment.ek_name};
     reasons.push_back({"tpm.ak-name", "the attestation key is enrolled with the name " +
                                           to_hex(enrolment.ak_name) + ", given is " +
                                           (key.area ? to_hex(key.area->name) : "none")});
-    return std::nullopt;
+    return {};
   }
   const std::vector<Digest>& known = input.roots.tpm_attestation_keys;
-  if (std::find(known.begin(), known.end(), key.digest) != known.end()) return std::nullopt;
-  if (certified(key, input, reasons)) return std::nullopt;
+  if (std::find(known.begin(), known.end(), key.digest) != known.end()) return {};
+  if (const auto purpose = certified(key, input, reasons)) {
+    return {std::nullopt, *purpose == Purpose::kUnstated};
+  }
   reasons.push_back({"tpm.ak-untrusted",
                      "the attestation key " + to_hex(key.digest.bytes) +
                          " is neither enrolled nor certified by a maker of TPMs that is trusted"});
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
@@ -172,8 +208,8 @@ Verdict verify_tpm(const VerifyInput& input) {
   check_items(input.evidence, kItems, verdict.reasons);
   const ByteVector* ak = require_item(input.evidence, "ak-public", verdict.reasons);
   const auto key = ak == nullptr ? std::nullopt : read_key(*ak, input.cache, verdict.reasons);
-  std::optional<ByteVector> ek_name;
-  if (key) ek_name = check_trusted(*key, input, verdict.reasons);
+  Ground ground;
+  if (key) ground = check_trusted(*key, input, verdict.reasons);
   const auto items = parse_quote_items(input.evidence, verdict.reasons);
   if (!key || !items) return verdict;
   check_key(*key, items->signature.scheme, verdict.reasons);
@@ -183,7 +219,8 @@ Verdict verify_tpm(const VerifyInput& input) {
   claims.tee = "tpm";
   add_quote_claims(*items, claims);
   claims.add_bytes("ak_name", key->area->name);
-  if (ek_name) claims.add_bytes("ek_name", *ek_name);
+  if (ground.purpose_unstated) claims.add_flag("ak_purpose_unstated", true);
+  if (ground.ek_name) claims.add_bytes("ek_name", *ground.ek_name);
   claims.sort();
   verdict.claims = std::move(claims);
   return verdict;

@@ -13,6 +13,7 @@ using testing::item;
 using testing::MintCertificate;
 using testing::MintedLog;
 using testing::MintedTpm;
+using testing::MintExtension;
 using testing::MintKey;
 using testing::MintKeyType;
 using testing::QuoteFields;
@@ -397,6 +398,22 @@ TEST_F(CertifiedKeys, AreRefusedWhenTheMakerSaysTheyAreNotRestricted) {
   leaf.extensions.back().value = policies({1, 3});
   certify();
   EXPECT_THAT(verify_fields(), Accepted());
+}
+
+// Then nobody but the evidence says that the key signs nothing it is given.
+TEST_F(CertifiedKeys, AreBadNewsWhenTheMakerDoesNotSayWhatTheyAreFor) {
+  const MintExtension restricted{"2.5.29.32", false, from_hex("300a300806066781050b0103").value()};
+  const MintExtension quotes{"2.5.29.37", false, from_hex("300706056781050803").value()};
+  const MintExtension other{"2.5.29.37", false, from_hex("300706056781050801").value()};
+  const MintCertificate silent = leaf;
+  for (const auto& [extension, stated] :
+       {std::pair(restricted, true), {quotes, true}, {other, false}}) {
+    leaf.extensions = {silent.extensions[0], extension};
+    certify();
+    EXPECT_EQ(claim(verify_fields(), "ak_purpose_unstated") == ByteVector{1}, !stated);
+    endorsements.certificates.push_back(mint(silent, tpm.key(), &root, root_key));
+    EXPECT_EQ(claim(verify_fields(), "ak_purpose_unstated") == ByteVector{1}, !stated);
+  }
 }
 
 TEST_F(CertifiedKeys, AreRefusedBehindMoreCertificatesThanAKeyHas) {
