@@ -39,8 +39,27 @@ struct SnpOptions {
   std::string append;
   std::uint32_t processors = 1;
   std::string model;
+  std::vector<std::uint32_t> signature;
   std::uint64_t features = 1;
 };
+
+Result<std::uint32_t> signature_of(const SnpOptions& options) {
+  if (options.signature.empty() == options.model.empty()) {
+    return Error(ErrorCode::kUsage, "--cpu or --cpu-signature names the processor");
+  }
+  if (!options.model.empty()) return snp::processor_signature(options.model);
+  constexpr std::uint32_t kMostFamily = 0xF + 0xFF;
+  constexpr std::uint32_t kMostModel = 0xFF;
+  constexpr std::uint32_t kMostStepping = 0xF;
+  const auto& parts = options.signature;
+  if (parts.size() != 3 || parts[0] > kMostFamily || parts[1] > kMostModel ||
+      parts[2] > kMostStepping) {
+    return Error(ErrorCode::kUsage,
+                 "--cpu-signature takes family (at most 270), model (255) and stepping (15)")
+        .with_hint("--cpu-signature 25,1,1 is EPYC-Milan");
+  }
+  return snp::processor_signature(parts[0], parts[1], parts[2]);
+}
 
 Status measure_snp(const SnpOptions& options, cli::Terminal& terminal) {
   if (options.kernel.empty() && (!options.initrd.empty() || !options.append.empty())) {
@@ -52,7 +71,7 @@ Status measure_snp(const SnpOptions& options, cli::Terminal& terminal) {
   snp::Launch launch;
   launch.firmware = firmware;
   launch.processors = options.processors;
-  launch.processor_signature = TRY(snp::processor_signature(options.model));
+  launch.processor_signature = TRY(signature_of(options));
   launch.features = options.features;
   if (!options.kernel.empty()) {
     kernel = TRY(load_file(options.kernel, kMaxBootFile));
@@ -74,10 +93,14 @@ void add_measure_sgx(CLI::App& group, cli::Job& job) {
   CLI::App* verb =
       group.add_subcommand("sgx", "MRENCLAVE and MRSIGNER of an enclave's signature (SIGSTRUCT)");
   verb->add_option("SIGSTRUCT", *path, "The .sig file of the signing tool")->required();
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
-                                {ErrorCode::kIo, "the file cannot be read"},
-                                {ErrorCode::kMalformed, "no SIGSTRUCT"},
-                                {ErrorCode::kNotAuthentic, "its signature does not hold"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest measure sgx enclave.sig", "",
+      {{ErrorCode::kUsage, "wrong command line"},
+       {ErrorCode::kIo, "the file cannot be read"},
+       {ErrorCode::kMalformed, "no SIGSTRUCT"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "its signature does not hold"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([path, &job] {
     job = [path](cli::Terminal& terminal) { return measure_sgx(*path, terminal); };
   });
@@ -92,12 +115,20 @@ void add_measure_snp(CLI::App& group, cli::Job& job) {
   verb->add_option("--initrd", options->initrd, "As -initrd");
   verb->add_option("--append", options->append, "As -append: the command line");
   verb->add_option("--vcpus", options->processors, "As -smp: all processors (1)");
-  verb->add_option("--cpu", options->model, "As -cpu: EPYC-Milan-v2, EPYC-Genoa …")->required();
+  verb->add_option("--cpu", options->model, "As -cpu: EPYC-Milan-v2, EPYC-Genoa …");
+  verb->add_option("--cpu-signature", options->signature,
+                   "Of another -cpu: FAMILY,MODEL,STEPPING, as lscpu shows them in the guest")
+      ->delimiter(',');
   verb->add_option("--features", options->features, "SEV_FEATURES of the host's kernel (1)");
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or no such processor"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "no firmware image"},
-                                {ErrorCode::kUnsupported, "firmware that does not do this"}}));
+  verb->footer(
+      cli::help_footer("sealpack attest measure snp --firmware OVMF.fd --kernel vmlinuz --initrd "
+                       "initrd.img --append 'console=ttyS0' --vcpus 4 --cpu EPYC-Milan-v2",
+                       "",
+                       {{ErrorCode::kUsage, "wrong command line, or no such processor"},
+                        {ErrorCode::kIo, "a file cannot be read"},
+                        {ErrorCode::kMalformed, "no firmware image"},
+                        {ErrorCode::kUnsupported, "firmware that does not do this"},
+                        {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_snp(*options, terminal); };
   });

@@ -38,7 +38,8 @@ inline constexpr std::uint32_t kMaxProcessors = 4096;
 // check it; kUsage for no processor, more than kMaxProcessors, or features without SNP.
 Result<LaunchDigest> launch_digest(const Launch& launch);
 
-// The signature of one of QEMU's processor models ("EPYC-Milan-v2"); kUsage for others.
+// The signature of one of QEMU's processor models, of any version ("EPYC-Milan-v2"); kUsage for
+// others.
 Result<std::uint32_t> processor_signature(std::string_view model);
 // From family, model and stepping as CPUID combines them.
 std::uint32_t processor_signature(std::uint32_t family, std::uint32_t model,

@@ -11,15 +11,33 @@ struct Model {
   std::uint32_t stepping;
 };
 
-// QEMU's models of AMD's servers (target/i386/cpu.c); versions of one differ in features alone.
+// QEMU's models of AMD's servers (target/i386/cpu.c). Versions of one ("EPYC-Milan-v2") differ in
+// features alone.
 constexpr Model kModels[] = {
-    {"EPYC", 23, 1, 2},           {"EPYC-v1", 23, 1, 2},       {"EPYC-v2", 23, 1, 2},
-    {"EPYC-IBPB", 23, 1, 2},      {"EPYC-v3", 23, 1, 2},       {"EPYC-v4", 23, 1, 2},
-    {"EPYC-Rome", 23, 49, 0},     {"EPYC-Rome-v1", 23, 49, 0}, {"EPYC-Rome-v2", 23, 49, 0},
-    {"EPYC-Rome-v3", 23, 49, 0},  {"EPYC-Rome-v4", 23, 49, 0}, {"EPYC-Milan", 25, 1, 1},
-    {"EPYC-Milan-v1", 25, 1, 1},  {"EPYC-Milan-v2", 25, 1, 1}, {"EPYC-Genoa", 25, 17, 0},
-    {"EPYC-Genoa-v1", 25, 17, 0}, {"EPYC-Turin", 26, 0, 0},
+    {"EPYC", 23, 1, 2},        {"EPYC-Rome", 23, 49, 0}, {"EPYC-Milan", 25, 1, 1},
+    {"EPYC-Genoa", 25, 17, 0}, {"EPYC-Turin", 26, 0, 0},
 };
+// Another name of EPYC-v2, without versions of its own.
+constexpr Model kIbpb{"EPYC-IBPB", 23, 1, 2};
+
+// "-v1" to "-v99".
+bool is_version(std::string_view text) {
+  constexpr std::string_view kBefore = "-v";
+  if (!text.starts_with(kBefore)) return false;
+  text.remove_prefix(kBefore.size());
+  const bool digits = text.find_first_not_of("0123456789") == text.npos;
+  return digits && !text.empty() && text.size() <= 2 && text[0] != '0';
+}
+
+const Model* find_model(std::string_view name) {
+  if (name == kIbpb.name) return &kIbpb;
+  for (const Model& known : kModels) {
+    if (!name.starts_with(known.name)) continue;
+    const std::string_view rest = name.substr(known.name.size());
+    if (rest.empty() || is_version(rest)) return &known;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -33,18 +51,19 @@ std::uint32_t processor_signature(std::uint32_t family, std::uint32_t model,
 }
 
 Result<std::uint32_t> processor_signature(std::string_view model) {
-  for (const Model& known : kModels) {
-    if (known.name == model) {
-      return processor_signature(known.family, known.model, known.stepping);
-    }
+  if (const Model* known = find_model(model)) {
+    return processor_signature(known->family, known->model, known->stepping);
   }
   return Error(ErrorCode::kUsage, "unknown processor model " + printable(model))
-      .with_hint("name one of QEMU's EPYC models, or give family, model and stepping");
+      .with_hint(
+          "name one of QEMU's EPYC models, or give family, model and stepping: --cpu-signature "
+          "25,1,1");
 }
 
 std::vector<std::string_view> processor_models() {
   std::vector<std::string_view> names;
   for (const Model& model : kModels) names.push_back(model.name);
+  names.push_back(kIbpb.name);
   return names;
 }
 

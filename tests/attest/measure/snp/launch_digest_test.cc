@@ -209,7 +209,15 @@ TEST(SnpProcessorModels, HaveTheirSignatures) {
   EXPECT_EQ(processor_signature("EPYC-Milan-v2").value(), 0xA00F11U);
   EXPECT_EQ(processor_signature("EPYC-Genoa").value(), 0xA10F10U);
   EXPECT_EQ(processor_signature("EPYC-Turin").value(), 0xB00F00U);
-  EXPECT_THAT(processor_signature("qemu64"), Fails(ErrorCode::kUsage));
+  EXPECT_EQ(processor_signature("EPYC-Milan-v3").value(), 0xA00F11U);
+  EXPECT_EQ(processor_signature("EPYC-Rome-v5").value(), 0x830F10U);
+  EXPECT_EQ(processor_signature("EPYC-Genoa-v2").value(), 0xA10F10U);
+  EXPECT_EQ(processor_signature("EPYC-Turin-v12").value(), 0xB00F00U);
+  EXPECT_EQ(processor_signature("EPYC-IBPB").value(), 0x800F12U);
+  for (const char* name : {"qemu64", "", "EPYC-", "EPYC-v", "EPYC-v0", "EPYC-v01", "EPYC-v100",
+                           "EPYC-Milan-v2x", "EPYC-Milan2", "EPYC-IBPB-v2", "epyc-milan"}) {
+    EXPECT_THAT(processor_signature(name), Fails(ErrorCode::kUsage)) << name;
+  }
   for (const std::string_view model : processor_models()) {
     EXPECT_TRUE(processor_signature(model).ok());
   }
