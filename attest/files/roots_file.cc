@@ -20,15 +20,12 @@ struct List {
   std::string_view key;
   std::vector<Digest> Roots::*member;
 };
-constexpr List kLists[] = {{"amd", &Roots::amd},
-                           {"cca", &Roots::cca},
-                           {"intel", &Roots::intel},
-                           {"nitro", &Roots::nitro},
-                           {"nvidia", &Roots::nvidia},
-                           {"psa", &Roots::psa},
-                           {"simulated", &Roots::simulated},
-                           {"tpm", &Roots::tpm},
-                           {"tpm_attestation_keys", &Roots::tpm_attestation_keys}};
+constexpr List kLists[] = {
+    {"amd", &Roots::amd},       {"cca", &Roots::cca},
+    {"intel", &Roots::intel},   {"nitro", &Roots::nitro},
+    {"nvidia", &Roots::nvidia}, {"nvidia_rim", &Roots::nvidia_rim},
+    {"psa", &Roots::psa},       {"simulated", &Roots::simulated},
+    {"tpm", &Roots::tpm},       {"tpm_attestation_keys", &Roots::tpm_attestation_keys}};
 
 Result<Digest> parse_digest(std::string_view text) {
   const ByteVector bytes = TRY(from_hex(text));
@@ -62,6 +59,50 @@ Status add_file(const std::string& path, const Reader& read, std::vector<Digest>
   return done();
 }
 
+Result<Digest> parse_root(const std::string& text, const TomlTable& at, std::string_view key) {
+  const auto digest = parse_digest(std::string_view(text).substr(kDigestPrefix.size()));
+  if (!digest.ok()) return at.error_at(ErrorCode::kMalformed, key, digest.error().message());
+  return *digest;
+}
+
+// The hash algorithm, then its digest (TPM 2.0 part 1, section 16).
+Result<ByteVector> parse_tpm_name(TomlTable& table, std::string_view key) {
+  const auto text = TRY(table.text(key));
+  const auto name = from_hex(text.value_or(""));
+  struct Form {
+    std::uint8_t algorithm;
+    std::size_t size;
+  };
+  for (const Form form : {Form{0x0b, 34}, Form{0x0c, 50}, Form{0x0d, 66}}) {
+    if (!name.ok() || name->size() != form.size) continue;
+    if ((*name)[0] == 0 && (*name)[1] == form.algorithm) return *name;
+  }
+  return table.error_at(ErrorCode::kMalformed, key,
+                        std::string(key) +
+                            " is a name of a TPM's key: 000b and 32 bytes, or 000c and 48, or 000d "
+                            "and 64, in hex");
+}
+
+Result<TpmEnrolment> parse_enrolment(TomlTable table, const std::string& name, const Reader& read,
+                                     RootsFile& out) {
+  constexpr std::string_view kKey = "attestation_key";
+  const std::string key = TRY(table.text(kKey)).value_or("");
+  std::vector<Digest> digests;
+  if (key.starts_with(kDigestPrefix)) {
+    digests.push_back(TRY(parse_root(key, table, kKey)));
+  } else if (!key.empty()) {
+    TRY(add_file(key, read, digests, out).within(name + ": " + std::string(kKey)));
+  }
+  if (digests.size() != 1) {
+    return table.error_at(ErrorCode::kMalformed, kKey,
+                          "attestation_key is one key: sha256:… or a file with it");
+  }
+  TpmEnrolment enrolment{digests[0], TRY(parse_tpm_name(table, "ak_name")),
+                         TRY(parse_tpm_name(table, "ek_name"))};
+  TRY(table.finish());
+  return enrolment;
+}
+
 }  // namespace
 
 Result<RootsFile> parse_roots(std::string_view text, const std::string& name, const Reader& read) {
@@ -77,16 +118,18 @@ Result<RootsFile> parse_roots(std::string_view text, const std::string& name, co
       if (!one.starts_with(kDigestPrefix)) {
         TRY(add_file(one, read, list, out).within(name + ": " + std::string(entry.key)));
       } else {
-        const auto digest = parse_digest(std::string_view(one).substr(kDigestPrefix.size()));
-        if (!digest.ok()) {
-          return root.error_at(ErrorCode::kMalformed, entry.key, digest.error().message());
-        }
-        list.push_back(*digest);
+        list.push_back(TRY(parse_root(one, root, entry.key)));
       }
       if (list.size() > kMaxRootsInList) {
         return root.error_at(ErrorCode::kLimit, entry.key, "more than 1024 roots");
       }
     }
+  }
+  for (TomlTable& table : TRY(root.tables("tpm_enrolments"))) {
+    if (out.roots.tpm_enrolments.size() == kMaxRootsInList) {
+      return root.error_at(ErrorCode::kLimit, "tpm_enrolments", "more than 1024 TPMs");
+    }
+    out.roots.tpm_enrolments.push_back(TRY(parse_enrolment(std::move(table), name, read, out)));
   }
   TRY(root.finish());
   return out;

@@ -15,7 +15,14 @@ namespace sealpack::attest {
 //   tpm = ["vendors/ek-roots.pem"]    a file: certificates (PEM, DER) or public keys (PEM, DER,
 //   JWK) simulated = ["lab-root.pub"]      beside this one, where the path is relative
 //
-// Keys: amd, intel, nitro, nvidia, tpm, psa, cca, tpm_attestation_keys, simulated.
+// Keys: amd, intel, nitro, nvidia, nvidia_rim, tpm, psa, cca, tpm_attestation_keys, simulated.
+// And a table for each TPM that was enrolled, by credential activation, as `sealpack broker enrol`
+// has it:
+//
+//   [[tpm_enrolments]]
+//   attestation_key = "ak.pub"        or "sha256:…"
+//   ak_name = "000b…"                 TPM2B_NAME without its size: of the attestation key
+//   ek_name = "000b…"                 and of the endorsement key
 struct RootsFile {
   Roots roots;
   // Public keys that the file names by path: verifiers of tokens need the key and not its digest

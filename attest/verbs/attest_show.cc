@@ -42,12 +42,6 @@ cli::Json items_json(const std::vector<DescribedItem>& items) {
   return json;
 }
 
-cli::Json reasons_json(const std::vector<Reason>& reasons) {
-  cli::Json json = cli::Json::array();
-  for (const Reason& one : reasons) json.push_back({{"code", one.code}, {"text", one.text}});
-  return json;
-}
-
 void show_verdict(const Proof& proof, std::ostream& out) {
   if (!proof.verdict.accepted()) {
     out << "NOT VERIFIED with these endorsements, because\n";
@@ -73,7 +67,7 @@ Status show(const ProvingOptions& options, cli::Terminal& terminal) {
                       {"verified", proof && proof->verdict.accepted()},
                       {"items", items_json(items)}};
     if (proof && proof->verdict.accepted()) json["claims"] = claims_json(*proof->verdict.claims);
-    if (proof) json["reasons"] = reasons_json(proof->verdict.reasons);
+    if (proof) json["reasons"] = cli::reasons_json(proof->verdict.reasons);
     cli::print_json(terminal, json);
     return done();
   }

@@ -39,9 +39,9 @@ Status verify_evidence(const Options& options, cli::Terminal& terminal) {
   const policy::PolicyFile policy = TRY(policy::load_policy(options.policy));
   const Proof proof = TRY(prove(options.proving));
   if (!proof.verdict.accepted()) return not_genuine(proof, terminal);
-  std::vector<Reason> reasons = judge_proof(proof, policy.policy, options.proving.lab);
-  if (!reasons.empty()) {
-    terminal.give_reasons(std::move(reasons));
+  policy::Judgement judged = judge_proof(proof, policy.policy, options.proving.lab);
+  if (!judged.reasons.empty()) {
+    terminal.give_reasons(std::move(judged.reasons), std::move(judged.others));
     return Error(ErrorCode::kRefused, "the evidence of " + proof.evidence.tee +
                                           " is genuine, but the policy refuses it");
   }

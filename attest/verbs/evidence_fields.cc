@@ -21,7 +21,7 @@ Status read_simulated(Bytes bytes, FieldList& out) {
 
 Status read_item(const Evidence& evidence, const EvidenceItem& item, FieldList& out) {
   const bool simulated = evidence.tee == "simulated";
-  const bool snp = evidence.tee == "sev-snp";
+  const bool snp = evidence.tee == "sev-snp" || evidence.tee == "azure-sev-snp";
   const std::string& kind = item.kind;
   if (kind == "report") {
     return simulated ? read_simulated(item.bytes, out) : read_snp_report(item.bytes, out);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
 #include <memory>
 #include <ostream>
 
@@ -29,8 +30,9 @@ Status write_text(const Options& options, const std::string& text) {
   return file.commit();
 }
 
-Result<std::string> environments_of(const Options& options, cli::Terminal& terminal) {
-  std::string text;
+// Of all samples, and forms to fill in.
+Result<PolicyDraft> environments_of(const Options& options, cli::Terminal& terminal) {
+  PolicyDraft all;
   for (const std::string& path : options.from) {
     ProvingOptions proving = options.proving;
     proving.evidence = path;
@@ -42,30 +44,44 @@ Result<std::string> environments_of(const Options& options, cli::Terminal& termi
               "a policy is made of what is proven; name its --endorsements and, for old "
               "evidence, the time: --now");
     }
-    text += environment_of(*proof.verdict.claims,
-                           "As proven by " + printable(path) + " at " + utc_text(proof.now));
+    PolicyDraft draft = environment_of(
+        *proof.verdict.claims, "As proven by " + printable(path) + " at " + utc_text(proof.now));
+    all.text += draft.text;
+    std::move(draft.undecided.begin(), draft.undecided.end(), std::back_inserter(all.undecided));
   }
-  for (const std::string& tee : options.tees) text += TRY(empty_environment(tee));
-  return text;
+  for (const std::string& tee : options.tees) all.text += TRY(empty_environment(tee));
+  return all;
+}
+
+// What it relaxes, where it is a policy already and not one to be completed.
+Result<std::vector<std::string>> relaxed_in(const std::string& text, const Options& options) {
+  if (!options.tees.empty()) return std::vector<std::string>();
+  const auto policy = policy::parse_policy(text, options.out);
+  if (policy.ok()) return policy::relaxations(policy->policy);
+  if (policy.error().code() == ErrorCode::kUsage) return std::vector<std::string>();
+  return Error(ErrorCode::kInternal, policy.error().message());
 }
 
 Status init(const Options& options, cli::Terminal& terminal) {
   if (options.from.empty() && options.tees.empty()) {
     return Error(ErrorCode::kUsage, "policy init takes --from EVIDENCE or --tee T");
   }
-  const std::string text = policy_heading() + TRY(environments_of(options, terminal));
-  std::vector<std::string> relaxed;
-  if (options.tees.empty()) {
-    const auto policy = policy::parse_policy(text, options.out);
-    if (!policy.ok()) return Error(ErrorCode::kInternal, policy.error().message());
-    relaxed = policy::relaxations(policy->policy);
-  }
+  const PolicyDraft draft = TRY(environments_of(options, terminal));
+  const std::string text = policy_heading() + draft.text;
+  const std::vector<std::string> relaxed = TRY(relaxed_in(text, options));
   TRY(write_text(options, text));
   if (terminal.json()) {
-    cli::print_json(terminal, {{"policy", options.out}, {"relaxed", relaxed}});
+    cli::print_json(
+        terminal, {{"policy", options.out}, {"relaxed", relaxed}, {"undecided", draft.undecided}});
   } else {
     terminal.out() << "policy       " << printable(options.out) << '\n';
     for (const std::string& line : relaxed) terminal.out() << "relaxed      " << line << '\n';
+    for (const std::string& name : draft.undecided) {
+      terminal.out() << "undecided    " << name << '\n';
+    }
+  }
+  if (!draft.undecided.empty()) {
+    terminal.note("it refuses the sample until you decide where it says CAUTION");
   }
   if (!options.tees.empty()) terminal.note("fill in what is empty: it accepts nobody as it is");
   return done();

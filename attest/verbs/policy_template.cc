@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/policy/careful_values.h"
 #include "attest/policy/check_policy.h"
 #include "attest/policy/claim_text.h"
 
@@ -11,11 +12,31 @@ namespace {
 
 using policy::ClaimKind;
 using policy::ClaimName;
+using Values = std::vector<ByteVector>;
+
+constexpr std::string_view kIgnore = "{ ignore = \"\" }";
+
+// Others at the next boot, launch or question: a rule for the sample's value would never hold
+// again.
+constexpr std::string_view kFleeting[] = {"gpu_nonce", "module_id", "report_id", "report_id_ma",
+                                          "restart_count"};
+// Numbers that only grow, besides those that say it by their names.
+constexpr std::string_view kGrowing[] = {"clock", "reset_count"};
+
+template <std::size_t N>
+bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 // Levels: a later firmware has a higher one.
 bool is_level(const ClaimName& claim) {
   if (claim.kind != ClaimKind::kNumber) return false;
-  return claim.name.find("tcb") != claim.name.npos || claim.name.find("svn") != claim.name.npos;
+  const auto has = [&](std::string_view part) { return claim.name.find(part) != claim.name.npos; };
+  return has("tcb") || has("svn") || has("firmware_version") || is_one_of(kGrowing, claim.name);
+}
+
+bool is_zero(const ByteVector& value) {
+  return std::all_of(value.begin(), value.end(), [](auto byte) { return byte == 0; });
 }
 
 std::string kind_text(const ClaimName& claim) {
@@ -36,16 +57,21 @@ std::string kind_text(const ClaimName& claim) {
   return "of " + all;
 }
 
-std::string rule_for(const ClaimName& claim, const std::vector<ByteVector>& values) {
-  if (is_level(claim) && values.size() == 1 &&
-      std::any_of(values[0].begin(), values[0].end(), [](auto byte) { return byte != 0; })) {
-    return "{ minimum = " + policy::value_in_toml(claim, values[0]) + " }";
-  }
+std::string list_of(const ClaimName& claim, const Values& values) {
   std::string list;
   for (const ByteVector& value : values) {
     list += (list.empty() ? "" : ", ") + policy::value_in_toml(claim, value);
   }
-  return "{ accept = [" + list + "] }";
+  return "[" + list + "]";
+}
+
+// The rule that holds for the values and, where that can be said, for better ones.
+std::string rule_for(const ClaimName& claim, const Values& values) {
+  if (claim.is_set() && !claim.bad_news) return "{ require = " + list_of(claim, values) + " }";
+  if (claim.name == "age") return "{ maximum = 300 }";
+  if (!is_level(claim)) return "{ accept = " + list_of(claim, values) + " }";
+  if (is_zero(values[0])) return "{ ignore = \"the sample's level is 0, and none is lower\" }";
+  return "{ minimum = " + policy::value_in_toml(claim, values[0]) + " }";
 }
 
 std::string environment_head(std::string_view tee, const std::string& source) {
@@ -53,31 +79,114 @@ std::string environment_head(std::string_view tee, const std::string& source) {
          "\n[environment.claims]\n";
 }
 
-// Values that everybody wants.
-struct Usual {
-  std::string_view claim;
-  std::string_view rule;
-};
-constexpr Usual kUsual[] = {
-    {"debug", "{ accept = [false] }"},
-    {"hcl_console_enabled", "{ accept = [false] }"},
-    {"hcl_secure_boot", "{ accept = [true] }"},
-    {"migratable", "{ accept = [false] }"},
-    {"migrate_ma", "{ accept = [false] }"},
-    {"platform_lifecycle", "{ accept = [\"secured\"] }"},
-    {"security_lifecycle", "{ accept = [\"secured\"] }"},
-    {"sept_ve_disable", "{ accept = [true] }"},
-    {"tcb_status", "{ accept = [\"UpToDate\"] }"},
-    {"vmpl", "{ accept = [0] }"},
+class Draft {
+ public:
+  explicit Draft(const Claims& claims) : claims_(claims) {}
+
+  void add(const ClaimName& claim) {
+    Values values;
+    for (const Claim& made : claims_.claims) {
+      if (made.name == claim.name) values.push_back(made.value);
+    }
+    const bool possible = std::all_of(values.begin(), values.end(), [&](const ByteVector& value) {
+      return policy::internal::why_not_a_value(claim, value).empty();
+    });
+    if (values.empty() || !possible) {
+      if (claim.mandatory) add_unknown(claim, values.empty());
+    } else if (claim.bad_news) {
+      add_bad_news(claim, values);
+    } else if (!add_careless(claim, values)) {
+      add_rule(claim, values);
+    }
+  }
+
+  PolicyDraft finish(std::string_view tee, const std::string& source) && {
+    if (!more_.empty()) more_ = "# Not required; take the '#' away to demand it:\n" + more_;
+    return {environment_head(tee, source) + rules_ + more_, std::move(undecided_)};
+  }
+
+ private:
+  void caution(const ClaimName& claim, const std::string& why, const std::string& rule) {
+    rules_ += "# CAUTION: " + why + "\n# " + std::string(claim.name) + " = " + rule + "\n";
+    undecided_.emplace_back(claim.name);
+  }
+
+  void add_unknown(const ClaimName& claim, bool silent) {
+    const std::string what =
+        silent ? "the sample says nothing about " : "the sample has what is never accepted as ";
+    caution(claim,
+            what + std::string(claim.name) +
+                ", which needs a rule: state what is accepted, or why anything is",
+            std::string(kIgnore));
+  }
+
+  void add_bad_news(const ClaimName& claim, const Values& values) {
+    const bool flag = claim.kind == ClaimKind::kFlag;
+    caution(claim,
+            "bad news, refused unless you " + std::string(flag ? "say why it is not" : "list it"),
+            flag ? std::string(kIgnore) : rule_for(claim, values));
+  }
+
+  // Whether the values are some that no careful policy accepts.
+  bool add_careless(const ClaimName& claim, const Values& values) {
+    const policy::CarefulValues* careful = policy::find_careful_values(claim.name);
+    if (careful == nullptr) return false;
+    const bool fine = std::all_of(values.begin(), values.end(), [&](const ByteVector& value) {
+      return policy::is_careful(*careful, claim, value);
+    });
+    if (fine) return false;
+    const std::string wanted =
+        std::string(claim.name) + " = { accept = [" + std::string(careful->values) + "] }\n";
+    const std::string is = "the sample has " + list_of(claim, values) + ", which admits " +
+                           std::string(careful->others);
+    if (!claim.mandatory) {
+      more_ += "# (" + is + ")\n# " + wanted;
+      return true;
+    }
+    const bool flag = claim.kind == ClaimKind::kFlag;
+    caution(claim, is + "; to accept it, in place of the line below:",
+            flag ? std::string(kIgnore) : "{ accept = " + list_of(claim, values) + " }");
+    rules_ += wanted;
+    return true;
+  }
+
+  void add_rule(const ClaimName& claim, const Values& values) {
+    if (claim.mandatory) {
+      rules_ += std::string(claim.name) + " = " + rule_for(claim, values) + "\n";
+      return;
+    }
+    const bool says_nothing = is_level(claim) && is_zero(values[0]);
+    if (says_nothing || is_one_of(kFleeting, claim.name)) return;
+    more_ += "# " + std::string(claim.name) + " = " + rule_for(claim, values) + "\n";
+  }
+
+  const Claims& claims_;
+  std::string rules_;
+  std::string more_;
+  std::vector<std::string> undecided_;
 };
 
 std::string empty_rule(const ClaimName& claim) {
-  for (const Usual& usual : kUsual) {
-    if (usual.claim == claim.name) return std::string(usual.rule);
+  const policy::CarefulValues* careful = policy::find_careful_values(claim.name);
+  if (careful != nullptr) return "{ accept = [" + std::string(careful->values) + "] }";
+  if (claim.bad_news && claim.kind == ClaimKind::kFlag) return std::string(kIgnore);
+  if (claim.kind == ClaimKind::kBits && !claim.mandatory) {
+    return "{ require_bits = \"\", allow_bits = \"\" }";
   }
-  if (claim.kind == ClaimKind::kNumber)
+  if (claim.is_set() && !claim.bad_news) return "{ require = [\"\"] }";
+  if (claim.kind == ClaimKind::kNumber) {
     return is_level(claim) ? "{ minimum = 0 }" : "{ accept = [] }";
+  }
   return claim.kind == ClaimKind::kFlag ? "{ accept = [] }" : "{ accept = [\"\"] }";
+}
+
+std::string empty_comment(const ClaimName& claim) {
+  std::string out = "  # " + kind_text(claim);
+  if (!claim.mandatory_where.claim.empty()) {
+    out += "; required for " + std::string(claim.mandatory_where.value);
+  }
+  if (claim.mandatory_with_gpu) out += "; required with a GPU";
+  return out + "\n";
 }
 
 }  // namespace
@@ -86,42 +195,27 @@ std::string policy_heading() {
   return "# Who may open: any one of the environments below suffices, and all of its rules must "
          "hold.\n"
          "# A rule is { accept = [values] }, { minimum = N }, { maximum = N } or { ignore = "
-         "\"because …\" }.\n"
+         "\"because …\" }; of masks of bits\n"
+         "# { require_bits = \"hex\", allow_bits = \"hex\" }, of what occurs several times "
+         "{ require = [values], accept = [values] }.\n"
          "# 'sealpack policy check' reads it, 'sealpack policy test' tries it on evidence.\n";
 }
 
-std::string environment_of(const Claims& claims, const std::string& source) {
+PolicyDraft environment_of(const Claims& claims, const std::string& source) {
   const policy::TeeClaims* tee = policy::find_tee(claims.tee);
   if (tee == nullptr) die("environment_of: claims of a TEE that no policy can name");
-  std::string rules;
-  std::string more;
-  for (const ClaimName& claim : tee->claims) {
-    std::vector<ByteVector> values;
-    for (const Claim& made : claims.claims) {
-      if (made.name == claim.name) values.push_back(made.value);
-    }
-    const bool possible =
-        !values.empty() && std::all_of(values.begin(), values.end(), [&](const ByteVector& value) {
-          return policy::internal::why_not_a_value(claim, value).empty();
-        });
-    const std::string name(claim.name);
-    if (possible && claim.bad_news) {
-      rules += "# CAUTION: bad news; think before you accept it\n";
-    }
-    if (possible && (claim.mandatory || claim.bad_news)) {
-      rules += name + " = " + rule_for(claim, values) + "\n";
-    } else if (possible) {
-      more += "# " + name + " = " + rule_for(claim, values) + "\n";
-    } else if (claim.mandatory) {
-      const char* why = values.empty() ? "the sample says nothing about it"
-                                       : "the sample's value can never be accepted";
-      rules += "# CAUTION: " + std::string(why) + "\n" + name + " = { ignore = \"" + why + "\" }\n";
-    }
+  const bool gpu = std::any_of(claims.claims.begin(), claims.claims.end(), [](const Claim& one) {
+    return one.name.starts_with(policy::kGpuPrefix);
+  });
+  Draft draft(claims);
+  for (ClaimName claim : tee->claims) {
+    const auto& where = claim.mandatory_where;
+    if (claim.mandatory_with_gpu && gpu) claim.mandatory = true;
+    const Claim* decides = where.claim.empty() ? nullptr : claims.find(where.claim);
+    if (decides != nullptr && as_text(decides->value) == where.value) claim.mandatory = true;
+    draft.add(claim);
   }
-  if (!more.empty()) {
-    more = "# Not required; take the '#' away to demand it:\n" + more;
-  }
-  return environment_head(tee->tee, source) + rules + more;
+  return std::move(draft).finish(tee->tee, source);
 }
 
 Result<std::string> empty_environment(const std::string& tee_name) {
@@ -136,8 +230,8 @@ Result<std::string> empty_environment(const std::string& tee_name) {
   std::string rules;
   std::string more;
   for (const ClaimName& claim : tee->claims) {
-    const std::string name(claim.name);
-    const std::string line = name + " = " + empty_rule(claim) + "  # " + kind_text(claim) + "\n";
+    const std::string line =
+        std::string(claim.name) + " = " + empty_rule(claim) + empty_comment(claim);
     (claim.mandatory ? rules : more) += (claim.mandatory ? "" : "# ") + line;
   }
   return environment_head(tee->tee, "Fill in what is empty.") + rules +

@@ -22,27 +22,25 @@ Status try_policy(const Options& options, cli::Terminal& terminal) {
     return not_genuine(proof, terminal)
         .with_hint("a policy is only asked about evidence that is proven; --now sets the time");
   }
-  const std::vector<Reason> reasons = judge_proof(proof, policy.policy, options.proving.lab);
-  const bool accepted = reasons.empty();
+  const policy::Judgement judged = judge_proof(proof, policy.policy, options.proving.lab);
+  const bool accepted = judged.reasons.empty();
   const bool expected = options.expect != "refuse";
   if (accepted != expected) {
-    terminal.give_reasons(reasons);
+    terminal.give_reasons(judged.reasons, judged.others);
     return Error(ErrorCode::kRefused, accepted ? "the policy accepts what it was to refuse"
                                                : "the policy refuses the evidence");
   }
   if (terminal.json()) {
     cli::Json json = {{"accepted", accepted}, {"tee", proof.evidence.tee}};
-    json["reasons"] = cli::Json::array();
-    for (const Reason& one : reasons) {
-      json["reasons"].push_back({{"code", one.code}, {"text", one.text}});
-    }
+    json["reasons"] = cli::reasons_json(judged.reasons);
+    if (!judged.others.empty()) json["other_reasons"] = cli::reasons_json(judged.others);
     cli::print_json(terminal, json);
     return done();
   }
   std::ostream& out = terminal.out();
   out << "OK " << printable(options.policy) << (accepted ? " accepts " : " refuses ")
       << printable(options.proving.evidence) << '\n';
-  for (const Reason& one : reasons) out << "  " << one.code << ": " << one.text << '\n';
+  for (const Reason& one : judged.reasons) out << "  " << one.code << ": " << one.text << '\n';
   return done();
 }
 

@@ -9,6 +9,12 @@ void print_json(Terminal& terminal, const Json& value) {
   terminal.out() << value.dump(2, ' ', true, Json::error_handler_t::replace) << '\n' << std::flush;
 }
 
+Json reasons_json(const std::vector<Reason>& reasons) {
+  Json json = Json::array();
+  for (const Reason& one : reasons) json.push_back({{"code", one.code}, {"text", one.text}});
+  return json;
+}
+
 std::string json_digest(const Digest& digest) {
   return "sha256:" + to_hex(digest.bytes);
 }

@@ -44,9 +44,8 @@ void Terminal::error(const Error& error) {
                {"exit_status", static_cast<int>(error.code())},
                {"message", error.message()},
                {"hint", error.hint()}};
-  for (const Reason& reason : reasons_) {
-    json["reasons"].push_back({{"code", reason.code}, {"text", reason.text}});
-  }
+  if (!reasons_.empty()) json["reasons"] = reasons_json(reasons_);
+  if (!other_reasons_.empty()) json["other_reasons"] = reasons_json(other_reasons_);
   print_json(*this, {{"error", json}});
 }
 

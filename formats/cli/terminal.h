@@ -37,7 +37,11 @@ class Terminal {
   void error(const Error& error);
   // All reasons for the error that the verb is about to return: "sealpack: reason: CODE: …" behind
   // it, a list in its JSON.
-  void give_reasons(std::vector<Reason> reasons) { reasons_ = std::move(reasons); }
+  // `others` are in the JSON alone: "other_reasons".
+  void give_reasons(std::vector<Reason> reasons, std::vector<Reason> others = {}) {
+    reasons_ = std::move(reasons);
+    other_reasons_ = std::move(others);
+  }
 
  private:
   std::ostream& out_;
@@ -46,6 +50,7 @@ class Terminal {
   bool quiet_ = false;
   bool json_ = false;
   std::vector<Reason> reasons_;
+  std::vector<Reason> other_reasons_;
 };
 
 // A progress bar with rate and time left, drawn by a thread of its own a few times a second, and

@@ -120,6 +120,28 @@ class Show(PolicyCase):
                      "mrtd may be anything, because 'a test'"):
             self.assertIn(part, text)
 
+    def test_says_bits_and_what_must_occur(self):
+        psa = ('[[environment]]\ntee = "psa"\n[environment.claims]\nimplementation_id = { ignore = "a test" }\n'
+               'security_lifecycle = { accept = ["secured"] }\n')
+        self.write(psa + f'measurement = {{ require = ["{"ab" * 32}"], accept = ["{"cd" * 32}"] }}\n')
+        self.assertIn(f'measurement: "{"ab" * 32}", besides only "{"cd" * 32}"',
+                      self.succeed("policy", "show", "p.toml").out)
+        tdx = "".join(f'{name} = {{ ignore = "a test" }}\n' for name in (
+            "debug", "migratable", "mrconfigid", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "sept_ve_disable",
+            "tcb_status", "tee_tcb_svn"))
+        tdx = '[[environment]]\ntee = "tdx"\n[environment.claims]\n' + tdx
+        self.write(tdx + 'xfam = { allow_bits = "e700060000000000" }\ntd_attributes = { require_bits = "0000001000000000" }\n')
+        shown = self.succeed("policy", "show", "p.toml").out
+        self.assertIn("xfam: no bits but e700060000000000", shown)
+        self.assertIn("td_attributes: the bits 0000001000000000 are set", shown)
+        self.write(tdx + 'xfam = { allow_bits = "e7" }\n')
+        self.fail_with(MALFORMED, "8 bytes", "policy", "check", "p.toml")
+        self.write(tdx + 'service_td = { accept = [true] }\n')
+        self.fail_with(MALFORMED, "leave the rule out", "policy", "check", "p.toml")
+        self.write(tdx + 'service_td = { ignore = "our own migration TD" }\n')
+        self.assertIn("service_td may be anything, because 'our own migration TD'",
+                      self.succeed("policy", "check", "p.toml").out)
+
     def test_shows_the_policy_of_a_bundle(self):
         self.build_attested()
         run = self.succeed("policy", "show", "b.seal")
@@ -144,6 +166,16 @@ class Test(PolicyCase):
         run = self.succeed(*self.run_test("--lab", "--expect", "refuse"))
         self.assertIn("policy.not-accepted: measurement is " + "ab" * 32, run.out)
         self.fail_with(REFUSED, r"reason: policy\.not-accepted", *self.run_test("--lab"))
+
+    def test_says_which_environment_a_reason_is_about(self):
+        self.write(self.lab.policy(bytes(32)) + "\n" + self.lab.policy(b"\1" * 32))
+        run = self.run_tool(*self.run_test("--lab", "--json"))
+        self.assertEqual(run.status, REFUSED)
+        error = run.json()["error"]
+        self.assertEqual([reason["text"][:15] for reason in error["reasons"]], ["environment 1: "])
+        self.assertEqual([reason["text"][:15] for reason in error["other_reasons"]], ["environment 2: "])
+        self.assertNotIn("environment 2", run.err)
+        self.assertIn("2: whoever proves", self.succeed("policy", "show", "p.toml").out)
 
     def test_json_has_the_reasons(self):
         result = self.succeed(*self.run_test("--expect", "refuse", "--json")).json()

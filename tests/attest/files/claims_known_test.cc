@@ -44,8 +44,12 @@ bundle::Environment exactly(const Claims& claims, const policy::TeeClaims& tee) 
     for (const Claim& claim : claims.claims) {
       if (claim.name == name.name) rule.accepted.push_back(claim.value);
     }
+    if (name.bad_news && name.kind == policy::ClaimKind::kFlag && !rule.accepted.empty()) {
+      rule.accepted.clear();
+      rule.ignore_because = "a test";
+    }
     if (rule.accepted.empty() && name.mandatory) rule.ignore_because = "not claimed";
-    if (!rule.accepted.empty() || name.mandatory) environment.rules.push_back(rule);
+    if (rule.form_count() != 0) environment.rules.push_back(rule);
   }
   return environment;
 }

@@ -107,5 +107,37 @@ TEST(RootsFile, BoundsItsLists) {
   EXPECT_THAT(parse(text + "]\n"), Fails(ErrorCode::kLimit));
 }
 
+std::string enrolment(const std::string& ak_name, const std::string& ek_name,
+                      const std::string& more = "") {
+  return "[[tpm_enrolments]]\nattestation_key = " + digest_text("ab") + "\nak_name = \"" + ak_name +
+         "\"\nek_name = \"" + ek_name + "\"\n" + more;
+}
+
+TEST(RootsFile, KnowsTpmsThatWereEnrolled) {
+  const std::string name = "000b" + std::string(64, '1');
+  const std::string longer = "000c" + std::string(96, '2');
+  const auto file = parse(enrolment(name, longer) + enrolment(longer, name));
+  ASSERT_THAT(file, Succeeds());
+  ASSERT_EQ(file->roots.tpm_enrolments.size(), 2U);
+  const TpmEnrolment& first = file->roots.tpm_enrolments[0];
+  EXPECT_EQ(first.ak_key.bytes[31], 0xab);
+  EXPECT_EQ(to_hex(first.ak_name), name);
+  EXPECT_EQ(to_hex(first.ek_name), longer);
+  EXPECT_THAT(file->roots.tpm_attestation_keys, IsEmpty());
+}
+
+TEST(RootsFile, RefusesEnrolmentsThatAreIncomplete) {
+  const std::string name = "000b" + std::string(64, '1');
+  for (const std::string& text :
+       {enrolment(name, ""), enrolment("", name), enrolment(name, name.substr(2)),
+        enrolment(name, "000c" + std::string(64, '1')), enrolment(name, name, "name = \"x\"\n"),
+        "[[tpm_enrolments]]\nak_name = \"" + name + "\"\nek_name = \"" + name + "\"\n",
+        std::string("[[tpm_enrolments]]\n"), std::string("tpm_enrolments = 1\n")}) {
+    EXPECT_THAT(parse(text), Fails(ErrorCode::kMalformed)) << text;
+  }
+  EXPECT_THAT(parse(enrolment(name, name) + "[[tpm_enrolments]]\nattestation_key = \"absent\"\n"),
+              FailsWith(ErrorCode::kIo, HasSubstr("attestation_key")));
+}
+
 }  // namespace
 }  // namespace sealpack::attest

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/verify/malformed.h"
+
+#include <algorithm>
+
+namespace sealpack::attest {
+namespace {
+
+// Not here: what a genuine TEE of another time may say (bits that are not known), and what is
+// wrong with endorsements.
+constexpr std::string_view kMalformed[] = {"azure.report",
+                                           "azure.report-type",
+                                           "azure.var-data",
+                                           "cca.malformed",
+                                           "cose.algorithm",
+                                           "cose.critical",
+                                           "cose.detached",
+                                           "cose.mac0",
+                                           "cose.malformed",
+                                           "dcap.certification-data",
+                                           "dcap.quote-malformed",
+                                           "dcap.quote-tee",
+                                           "dcap.quote-unsupported",
+                                           "eventlog.malformed",
+                                           "evidence.gpu",
+                                           "evidence.item-missing",
+                                           "evidence.item-unknown",
+                                           "nitro.algorithm",
+                                           "nitro.certificate",
+                                           "nitro.malformed",
+                                           "nvidia.certificates",
+                                           "nvidia.report",
+                                           "nvidia.request",
+                                           "psa.malformed",
+                                           "simulated.report",
+                                           "snp.algorithm",
+                                           "snp.certificates",
+                                           "snp.reserved",
+                                           "snp.size",
+                                           "snp.version",
+                                           "tpm.ak-public",
+                                           "tpm.magic",
+                                           "tpm.pcrs",
+                                           "tpm.quote",
+                                           "tpm.signature-format",
+                                           "tpm.type"};
+
+}  // namespace
+
+std::span<const std::string_view> all_malformed_codes() {
+  return kMalformed;
+}
+
+bool says_malformed(std::string_view code) {
+  return std::binary_search(std::begin(kMalformed), std::end(kMalformed), code);
+}
+
+}  // namespace sealpack::attest
