@@ -307,7 +307,7 @@ class Collect(AttestCase):
 
     def test_options_of_a_tpm_go_with_a_tpm(self):
         self.fail_with(USAGE, "--tee tpm", *self.collect("--tee", "sev-snp", "--pcrs", "0,1"))
-        self.fail_with(USAGE, "--tee tpm", *self.collect("--tee", "tpm"))
+        self.fail_with(USAGE, "--event-log", *self.collect("--tee", "tpm"))
         self.fail_with(USAGE, "no PCR", "attest", "collect", "--tee", "tpm", "--report-data", "ab", "--out", "x")
 
 
@@ -366,7 +366,7 @@ class CollectFromTpm(AttestCase):
         self.assertEqual(result["claims"]["ek_name"], ek_name)
         self.succeed("policy", "test", "made.toml", "--evidence", "quote.bin", *proof)
         self.assertEqual(self.succeed("attest", "show", "quote.bin", *proof, "--json").json()["claims"]["ek_name"], ek_name)
-        self.put("tpm.toml", (self.folder / "tpm.toml").read_text().replace("22", "33", 1))
+        self.put("tpm.toml", (self.folder / "tpm.toml").read_text().replace(ek_name, "000b" + "33" * 32))
         self.fail_with(REFUSED, r"policy\.not-accepted: ek_name", "attest", "verify", "quote.bin", *proof, "--policy",
                        "made.toml")
         self.fail_with(NOT_AUTHENTIC, "reason: ", "attest", "verify", "quote.bin", "--report-data", "00" * 64, "--roots",
