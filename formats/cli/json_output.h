@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "formats/cli/terminal.h"
@@ -12,6 +13,11 @@ using Json = nlohmann::ordered_json;
 
 // The one JSON value that a verb prints, on stdout. ASCII alone, so that no name steers a terminal.
 void print_json(Terminal& terminal, const Json& value);
+
+// The same for an object that ends with a list under `key`, of which one element exists at a time:
+// what makes a long list of a few bytes takes a thousand times as much as JSON values.
+void print_json(Terminal& terminal, const Json& object, const std::string& key, std::size_t count,
+                const std::function<Json(std::size_t)>& element);
 
 // [{"code": …, "text": …}]
 Json reasons_json(const std::vector<Reason>& reasons);

@@ -152,4 +152,12 @@ Result<std::uint64_t> parse_size(const std::string& text, const std::string& opt
       .with_hint("write 16MiB, 512KiB or bytes");
 }
 
+Result<std::uint64_t> parse_cap(const std::string& text, const std::string& option) {
+  if (text == "none") return std::uint64_t{0};
+  const std::uint64_t size = TRY(parse_size(text, option));
+  if (size != 0) return size;
+  return Error(ErrorCode::kUsage, option + " 0: nothing runs in that")
+      .with_hint("for no cap, write " + option + " none");
+}
+
 }  // namespace sealpack::cli

@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <iosfwd>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +25,11 @@ class Terminal {
   std::ostream& err() { return err_; }
   bool shows_progress() const { return err_is_terminal_ && !quiet_; }
   void set_quiet(bool quiet) { quiet_ = quiet; }
+  // What a verb did, for people: out(), and nowhere when quiet. Answers that were asked for go to
+  // out().
+  std::ostream& report() { return quiet_ ? nowhere_ : out_; }
+  // The same where out() carries the answer itself.
+  std::ostream& report_aside() { return quiet_ ? nowhere_ : err_; }
   // Results as JSON on stdout, errors too: a program that reads stdout alone learns what went
   // wrong.
   bool json() const { return json_; }
@@ -46,6 +51,7 @@ class Terminal {
  private:
   std::ostream& out_;
   std::ostream& err_;
+  std::ostream nowhere_{nullptr};
   bool err_is_terminal_;
   bool quiet_ = false;
   bool json_ = false;
@@ -94,5 +100,8 @@ Result<std::uint64_t> parse_time(const std::string& text);
 // "16MiB", "512KiB", "2GiB" or bytes: what format_size writes, without fractions. kUsage; `option`
 // is for the message.
 Result<std::uint64_t> parse_size(const std::string& text, const std::string& option);
+
+// The same for a limit, of which "none" is one: 0. Nothing runs in 0 bytes, so that is kUsage.
+Result<std::uint64_t> parse_cap(const std::string& text, const std::string& option);
 
 }  // namespace sealpack::cli

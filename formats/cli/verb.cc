@@ -6,6 +6,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "formats/cli/interruption.h"
+
 namespace sealpack::cli {
 namespace {
 
@@ -27,7 +29,9 @@ void add_switches(CLI::App& app, Switches& switches) {
     if (verb->get_option_no_throw("--json") == nullptr) {
       verb->add_flag("--json", switches.json, "Result, or error, as JSON on stdout");
     }
-    verb->add_flag("-q,--quiet", switches.quiet, "No notes and no progress bar");
+    verb->add_flag(
+        "-q,--quiet", switches.quiet,
+        "Errors and warnings alone: no notes, no progress bar, no account of what was done");
   }
 }
 
@@ -80,7 +84,11 @@ int run(int argc, const char* const* argv, const std::string& description,
   terminal.set_json(switches.json);
   try {
     const Status status = job(terminal);
-    if (!status.ok()) return fail(terminal, status.error());
+    if (!status.ok()) {
+      const int exit_status = fail(terminal, status.error());
+      end_if_interrupted();
+      return exit_status;
+    }
   } catch (const std::exception& error) {  // what the standard library or CLI11 throws is our bug
     return fail(terminal, Error(ErrorCode::kInternal, error.what()));
   }

@@ -289,16 +289,17 @@ Status build(BuildOptions options, cli::Terminal& terminal) {
     terminal.out() << report_json(assembly, &request, &report) << '\n';
     return done();
   }
-  print_summary(assembly, terminal.out());
-  terminal.out() << "\nbundle   " << printable(options.out) << ", " << format_size(report.file_size)
-                 << "\nproduct  " << printable(request.release.product) << ' '
-                 << printable(request.release.version) << ", counter " << request.release.counter
-                 << "\nscheme   " << assembly.plan.scheme
-                 << "\ncontent  sha256:" << to_hex(report.content_digest.bytes) << "\nopens    ";
+  print_summary(assembly, terminal.report());
+  terminal.report() << "\nbundle   " << printable(options.out) << ", "
+                    << format_size(report.file_size) << "\nproduct  "
+                    << printable(request.release.product) << ' '
+                    << printable(request.release.version) << ", counter " << request.release.counter
+                    << "\nscheme   " << assembly.plan.scheme
+                    << "\ncontent  sha256:" << to_hex(report.content_digest.bytes) << "\nopens    ";
   for (const std::string& line : policy::explain(request.release.policy)) {
-    terminal.out() << line << "\n         ";
+    terminal.report() << line << "\n         ";
   }
-  terminal.out() << request.recipients.size() << " recipient(s)\n";
+  terminal.report() << request.recipients.size() << " recipient(s)\n";
   return done();
 }
 

@@ -65,9 +65,9 @@ Status grant(const Options& options, cli::Terminal& terminal) {
                                {"verified", bundle.proof != Proof::kNone}});
     return done();
   }
-  terminal.out() << "grant    " << printable(out) << "\nfor      " << to[0].label << ", "
-                 << slot_class << ' ' << bundle::to_string(grant.slot.kind) << "\ncontent  "
-                 << cli::json_digest(grant.content_digest) << '\n';
+  terminal.report() << "grant    " << printable(out) << "\nfor      " << to[0].label << ", "
+                    << slot_class << ' ' << bundle::to_string(grant.slot.kind) << "\ncontent  "
+                    << cli::json_digest(grant.content_digest) << '\n';
   return done();
 }
 

@@ -177,14 +177,14 @@ void report(const std::string& path, const bundle::Head& head, const bundle::Con
     cli::print_json(terminal, json);
     return;
   }
-  terminal.out() << "bundle      " << printable(path) << "\nproduct     "
-                 << printable(release->product) << " version " << printable(release->version)
-                 << ", counter " << release->counter << "\nrelease     "
-                 << cli::json_digest(crypto::sha256(head.release.payload)) << "\ncontent     "
-                 << cli::json_digest(release->content_digest) << (rekeyed ? " (new)" : "")
-                 << "\nrecipients  " << unpacker::describe_slots(head.slots) << '\n';
+  terminal.report() << "bundle      " << printable(path) << "\nproduct     "
+                    << printable(release->product) << " version " << printable(release->version)
+                    << ", counter " << release->counter << "\nrelease     "
+                    << cli::json_digest(crypto::sha256(head.release.payload)) << "\ncontent     "
+                    << cli::json_digest(release->content_digest) << (rekeyed ? " (new)" : "")
+                    << "\nrecipients  " << unpacker::describe_slots(head.slots) << '\n';
   for (const std::string& line : policy::explain(release->policy)) {
-    terminal.out() << "opens       " << line << '\n';
+    terminal.report() << "opens       " << line << '\n';
   }
 }
 

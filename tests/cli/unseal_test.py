@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+import shutil
+import signal
 import stat
+import subprocess
 import unittest
 
-from sealpack_case import (IO, KEY_UNAVAILABLE, NOT_AUTHENTIC, REFUSED, USAGE, SealpackCase)
+from sealpack_case import (IO, KEY_UNAVAILABLE, NOT_AUTHENTIC, OK, REFUSED, TOOL, USAGE,
+                           SealpackCase)
 
 
 class Unseal(SealpackCase):
@@ -47,6 +52,33 @@ class Unseal(SealpackCase):
     def test_trust_comes_before_keys(self):
         self.build()
         self.fail_with(NOT_AUTHENTIC, "signature", *self.unseal(trust="stranger.pub"))
+
+    def interrupted(self, verb, number):
+        """(status, stderr) of a verb that was interrupted while its hidden folder grew, or None."""
+        with subprocess.Popen([TOOL, *verb], cwd=self.folder, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as process:
+            while process.poll() is None:
+                if any(name.startswith(".un.partial-") for name in os.listdir(self.folder)):
+                    process.send_signal(number)
+                    break
+            _, errors = process.communicate(timeout=60)
+        return None if process.returncode == OK else (process.returncode, errors)
+
+    def test_a_signal_leaves_no_plaintext_behind(self):
+        (self.folder / "model/blob.bin").write_bytes(bytes(96 << 20))
+        self.build("b.seal", "--public", "blob.bin")
+        extract = ("extract", "b.seal", "--trust", "vendor.pub", "--out", "un", "--threads", "1")
+        for verb in (self.unseal("--threads", "1"), extract):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                for _ in range(5):  # it may be done before the signal is there
+                    ended = self.interrupted(verb, number)
+                    if ended is not None:
+                        break
+                    shutil.rmtree(self.folder / "un")
+                self.assertIsNotNone(ended)
+                self.assertEqual(ended[0], -number, ended[1])
+                self.assertIn("interrupted", ended[1])
+                self.assertEqual([name for name in os.listdir(self.folder) if "un" in name], [])
 
     def test_a_changed_byte_leaves_nothing(self):
         bundle = self.build()

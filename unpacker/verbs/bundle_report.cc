@@ -13,6 +13,7 @@ namespace {
 
 using cli::Json;
 
+constexpr std::size_t kMostDtypes = 64;
 constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
 
 Json slots_json(const std::vector<bundle::Slot>& slots) {
@@ -43,17 +44,13 @@ Json files_json(const bundle::Content& content) {
   return list;
 }
 
-Json tensors_json(const bundle::Content& content) {
-  Json list = Json::array();
-  for (const bundle::CardTensor& tensor : content.card.tensors) {
-    const bool sealed = tensor.file >= content.public_files.size();
-    list.push_back({{"name", tensor.name},
-                    {"dtype", tensor.dtype},
-                    {"shape", tensor.shape},
-                    {"place", sealed ? "sealed" : "public"},
-                    {"file", path_of(content, tensor.file)}});
-  }
-  return list;
+Json tensor_json(const bundle::Content& content, const bundle::CardTensor& tensor) {
+  const bool sealed = tensor.file >= content.public_files.size();
+  return {{"name", tensor.name},
+          {"dtype", tensor.dtype},
+          {"shape", tensor.shape},
+          {"place", sealed ? "sealed" : "public"},
+          {"file", path_of(content, tensor.file)}};
 }
 
 Json release_json(const InspectedBundle& inspected) {
@@ -150,7 +147,9 @@ BundleSums sums_of(const bundle::Content& content) {
   for (const bundle::SealedFile& file : content.sealed_files) sums.sealed_bytes += file.size();
   for (const bundle::CardTensor& tensor : content.card.tensors) {
     const std::uint64_t elements = element_count(tensor.shape);
-    DtypeCount& dtype = sums.dtypes[tensor.dtype];
+    // Models have a few; a manifest may claim one for each tensor.
+    const bool listed = sums.dtypes.size() < kMostDtypes || sums.dtypes.contains(tensor.dtype);
+    DtypeCount& dtype = sums.dtypes[listed ? tensor.dtype : "other"];
     ++dtype.tensors;
     dtype.elements = checked_add(dtype.elements, elements).value_or(kMost);
     const bool sealed = tensor.file >= content.public_files.size();
@@ -206,17 +205,22 @@ const std::string& path_of(const bundle::Content& content, std::uint32_t file) {
                              : content.sealed_files[file - public_count].path;
 }
 
-Json bundle_json(const InspectedBundle& inspected, bool tensors) {
-  Json json = {{"bundle", inspected.path},
-               {"verified", inspected.verified},
-               {"bytes", inspected.file_size},
-               {"update_interrupted", inspected.head.updating()},
-               {"release", release_json(inspected)},
-               {"content", content_json(inspected.content)},
-               {"recipients", slots_json(inspected.head.head.slots)},
-               {"opens_without_attestation", opens_without_attestation(inspected)}};
-  if (tensors) json["tensors"] = tensors_json(inspected.content);
-  return json;
+void print_bundle_json(const InspectedBundle& inspected, bool tensors, cli::Terminal& terminal) {
+  const Json json = {{"bundle", inspected.path},
+                     {"verified", inspected.verified},
+                     {"bytes", inspected.file_size},
+                     {"update_interrupted", inspected.head.updating()},
+                     {"release", release_json(inspected)},
+                     {"content", content_json(inspected.content)},
+                     {"recipients", slots_json(inspected.head.head.slots)},
+                     {"opens_without_attestation", opens_without_attestation(inspected)}};
+  if (!tensors) {
+    cli::print_json(terminal, json);
+    return;
+  }
+  const std::vector<bundle::CardTensor>& list = inspected.content.card.tensors;
+  cli::print_json(terminal, json, "tensors", list.size(),
+                  [&](std::size_t i) { return tensor_json(inspected.content, list[i]); });
 }
 
 }  // namespace sealpack::unpacker

@@ -49,7 +49,7 @@ const char* to_string(bundle::Redaction redaction);
 // The path of file number `file`.
 const std::string& path_of(const bundle::Content& content, std::uint32_t file);
 
-cli::Json bundle_json(const InspectedBundle& bundle, bool tensors);
+void print_bundle_json(const InspectedBundle& bundle, bool tensors, cli::Terminal& terminal);
 void print_bundle(const InspectedBundle& bundle, bool tensors, std::ostream& out);
 
 }  // namespace sealpack::unpacker

@@ -2,6 +2,7 @@
 #include <memory>
 #include <ostream>
 
+#include "formats/cli/interruption.h"
 #include "formats/cli/json_output.h"
 #include "unpacker/verbs/file_writer.h"
 #include "unpacker/verbs/opening.h"
@@ -27,6 +28,7 @@ Status extract(const Options& options, cli::Terminal& terminal) {
     files.push_back({file.path, {{number, 0, file.size}}});
     bytes += file.size;
   }
+  const cli::Interruption interruption;  // the folder is removed before it ends
   OutputFolder folder = TRY(OutputFolder::create(options.out, 0755));
   cli::Progress progress(terminal, "extract", bytes);
   WriteOptions write;
@@ -42,8 +44,8 @@ Status extract(const Options& options, cli::Terminal& terminal) {
     cli::print_json(terminal, {{"out", options.out}, {"files", files.size()}, {"bytes", bytes}});
     return done();
   }
-  terminal.out() << files.size() << " public file(s), " << format_size(bytes) << ", in "
-                 << printable(options.out) << '\n';
+  terminal.report() << files.size() << " public file(s), " << format_size(bytes) << ", in "
+                    << printable(options.out) << '\n';
   if (files.empty()) terminal.note("the bundle has no public part: everything is sealed");
   return done();
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "formats/cli/interruption.h"
 #include "formats/files/parallel.h"
 
 namespace sealpack::unpacker {
@@ -78,6 +79,7 @@ class UnitWriter {
   ~UnitWriter() { crypto::wipe(buffer_); }
 
   Status operator()(std::uint64_t index) {
+    TRY(cli::Interruption::check());
     const Unit& unit = units_[static_cast<std::size_t>(index)];
     const MutableBytes bytes = MutableBytes(buffer_).first(unit.size);
     TRY(reader_.read(unit.file, unit.offset, bytes));
@@ -112,6 +114,7 @@ Status write_files(const VerifiedBundle& bundle, const std::vector<FileToWrite>&
     outputs.reserve(count);  // units point into it
     std::vector<Unit> units;
     for (std::size_t i = 0; i < count; ++i) {
+      TRY(cli::Interruption::check());
       const FileToWrite& file = files[first + i];
       outputs.push_back(TRY(folder.create_file(file.path, options.mode)));
       TRY(outputs.back().allocate(file.size()));
@@ -123,7 +126,7 @@ Status write_files(const VerifiedBundle& bundle, const std::vector<FileToWrite>&
                      [&] { return UnitWriter(make_reader(), units, options); }));
     for (OutputFile& output : outputs) TRY(output.commit());
   }
-  return done();
+  return cli::Interruption::check();
 }
 
 }  // namespace sealpack::unpacker

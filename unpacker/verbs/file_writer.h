@@ -22,7 +22,8 @@ struct WriteOptions {
 };
 
 // Writes the files into `folder`, many threads at once, every byte proven before it is written.
-// Each thread has a reader from `make_reader` and about 2 MiB, wiped at the end.
+// Where a cli::Interruption lives, a signal makes it fail. Each thread has a reader from
+// `make_reader` and about 2 MiB, wiped at the end.
 Status write_files(const VerifiedBundle& bundle, const std::vector<FileToWrite>& files,
                    const std::function<FileReader()>& make_reader, OutputFolder& folder,
                    const WriteOptions& options);

@@ -40,7 +40,7 @@ Status inspect(const Options& options, cli::Terminal& terminal) {
   }
   const InspectedBundle inspected = TRY(load_inspected(options.path, options.trust));
   if (terminal.json()) {
-    cli::print_json(terminal, bundle_json(inspected, options.tensors));
+    print_bundle_json(inspected, options.tensors, terminal);
   } else {
     print_bundle(inspected, options.tensors, terminal.out());
   }

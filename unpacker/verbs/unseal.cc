@@ -3,6 +3,7 @@
 #include <memory>
 #include <ostream>
 
+#include "formats/cli/interruption.h"
 #include "formats/cli/json_output.h"
 #include "formats/files/glob.h"
 #include "unpacker/core/card_check.h"
@@ -48,6 +49,7 @@ Result<std::vector<FileToWrite>> choose_files(const std::vector<bundle::Original
 Status write_originals(const Options& options, const OpenBundle& open,
                        const std::vector<FileToWrite>& files, std::uint64_t bytes,
                        cli::Terminal& terminal) {
+  const cli::Interruption interruption;  // the folder is removed before it ends
   OutputFolder folder = TRY(OutputFolder::create(options.out, 0700));
   cli::Progress progress(terminal, "unseal", bytes);
   WriteOptions write;
@@ -80,8 +82,8 @@ Status unseal(const Options& options, cli::Terminal& terminal) {
         terminal,
         {{"out", options.out}, {"files", files.size()}, {"bytes", bytes}, {"excluded", excluded}});
   } else {
-    terminal.out() << files.size() << " file(s), " << format_size(bytes) << ", in "
-                   << printable(options.out) << '\n';
+    terminal.report() << files.size() << " file(s), " << format_size(bytes) << ", in "
+                      << printable(options.out) << '\n';
   }
   if (excluded != 0) {
     terminal.note(std::to_string(excluded) + " file(s) of the original were never packed");
