@@ -120,7 +120,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   return model;
 }
 
-// The limit holds for the program with its inputs and outputs, whose sizes the program tells.
+// The limit holds for the program with its inputs and outputs, whose sizes the program tells, and
+// for the answer that is made of the outputs.
 Status LoadedModel::compile(const LoadOptions& options, const Services& services,
                             LoadFailure& failure) {
   nn::CompileOptions compile;
@@ -130,7 +131,7 @@ Status LoadedModel::compile(const LoadOptions& options, const Services& services
   program_ = TRY(nn::Program::compile(graph_, *weights_, compile));
   graph_inputs_ = ports_of(*graph_, graph_->inputs, program_->input_types());
   graph_outputs_ = ports_of(*graph_, graph_->outputs, program_->output_types());
-  const std::uint64_t around = total_size(graph_inputs_) + total_size(graph_outputs_);
+  const std::uint64_t around = total_size(graph_inputs_) + 2 * total_size(graph_outputs_);
   const std::uint64_t least = program_->costs().least_limit + around;
   if (options.memory_limit < least) {
     failure.least_limit = least;

@@ -162,7 +162,7 @@ class Labels {
     taken_.push_back({x - r, y_at - r, x + r, y_at + r});
   }
   std::string place(double x, double y_at, double r, const std::string& words) {
-    const double width = 8.0 * static_cast<double>(words.size());
+    const double width = 6.5 * static_cast<double>(words.size());
     const double offsets[][2] = {{r + 3, 4},           {-r - 3 - width, 4}, {-width / 2, -r - 4},
                                  {-width / 2, r + 14}, {r + 1, -r},         {r + 1, r + 8}};
     Box best{};
@@ -177,7 +177,7 @@ class Labels {
       best = box;
     }
     taken_.push_back(best);
-    return text(best.left, best.bottom - 2, "font-size=\"13\" font-weight=\"600\"", words);
+    return text(best.left, best.bottom - 2, "font-size=\"11\" font-weight=\"600\"", words);
   }
 
  private:
@@ -191,8 +191,8 @@ class Labels {
 };
 
 std::string tooltip(const Choice& choice) {
-  return choice.candidate.label + ": " + milliseconds(choice.estimate.latency) + " ms, " +
-         format_size(choice.estimate.secure_peak) + " inside, " +
+  return choice.id + ", " + choice.candidate.label + ": " + milliseconds(choice.estimate.latency) +
+         " ms, " + format_size(choice.estimate.secure_peak) + " inside, " +
          format_size(choice.estimate.crossing) + " cross; worth: " + to_string(choice.worth);
 }
 
@@ -220,10 +220,9 @@ std::string points(std::span<const Choice> choices, const Axis& axis) {
            (choice.worth == Worth::kNone ? "0.12" : "0.75") + "\" stroke=\"" + colour +
            "\" stroke-width=\"1.5\"><title>" + escaped(tooltip(choice)) + "</title></circle>\n";
   }
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    out +=
-        labels.place(axis.x(choices[i].estimate.latency), y(choices[i].estimate.multiply_add_share),
-                     radius(choices[i], most), std::to_string(i + 1));
+  for (const Choice& choice : choices) {
+    out += labels.place(axis.x(choice.estimate.latency), y(choice.estimate.multiply_add_share),
+                        radius(choice, most), choice.id);
   }
   return out;
 }

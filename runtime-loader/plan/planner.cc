@@ -6,6 +6,7 @@
 
 #include "runtime-loader/plan/oracle.h"
 #include "runtime-loader/plan/subgraph.h"
+#include "runtime-loader/tee/process/own_memory.h"
 
 namespace sealpack::plan {
 namespace {
@@ -47,6 +48,17 @@ std::vector<Choice> best_of(std::vector<Choice> all) {
     kept.push_back(std::move(choice));
   }
   return kept;
+}
+
+// What is not among `kept`.
+std::vector<Choice> others_than(const std::vector<Choice>& kept, const std::vector<Choice>& all) {
+  std::set<std::string> ids;
+  for (const Choice& choice : kept) ids.insert(choice.id);
+  std::vector<Choice> others;
+  for (const Choice& choice : all) {
+    if (!ids.contains(choice.id)) others.push_back(choice);
+  }
+  return others;
 }
 
 // The first ones are those of the whole model; the others are thinned evenly, oracles to a few.
@@ -131,6 +143,29 @@ std::uint64_t Planner::bytes_of(const std::vector<std::uint32_t>& values) const 
   return size;
 }
 
+// In the blocks that a session has for its inputs and outputs.
+std::uint64_t Planner::blocks_of(const std::vector<std::uint32_t>& values) const {
+  constexpr std::uint64_t kBlock = 64;
+  std::uint64_t size = 0;
+  for (const std::uint32_t value : values) {
+    const std::uint64_t bytes = types_[value] ? types_[value]->size() : 0;
+    size += (bytes + kBlock - 1) / kBlock * kBlock;
+  }
+  return size;
+}
+
+// What the loader keeps beside a model that may have `model` bytes, and the other way round.
+std::uint64_t Planner::own_beside(std::uint64_t model) const {
+  const Target& target = *options_.target;
+  return target.own_memory + (model < tee::kLargeModel ? 0 : target.own_of_large);
+}
+std::uint64_t Planner::room_under(std::uint64_t memory) const {
+  const std::uint64_t small = memory - std::min(memory, own_beside(0));
+  if (small < tee::kLargeModel || options_.target->own_of_large == 0) return small;
+  const std::uint64_t large = memory - std::min(memory, own_beside(tee::kLargeModel));
+  return std::max(large, tee::kLargeModel - 1);
+}
+
 Result<Choice> Planner::evaluate(const Candidate& candidate, std::uint64_t memory) const {
   Cut cut;
   if (candidate.whole) {
@@ -144,16 +179,19 @@ Result<Choice> Planner::evaluate(const Candidate& candidate, std::uint64_t memor
   const std::uint64_t out = bytes_of(cut.secure.outputs);
   nn::CompileOptions compile;
   compile.threads = options_.threads;
-  // What crosses lies inside as well, and so does the loader.
-  const std::uint64_t own = options_.target->own_memory + in + out;
-  compile.memory_limit = memory == 0 ? kNoLimit : memory - std::min(memory, own);
+  // What crosses lies inside as well, the answer twice: as computed, and as it leaves.
+  const std::uint64_t around = blocks_of(cut.secure.inputs) + 2 * blocks_of(cut.secure.outputs);
+  const std::uint64_t room = room_under(memory);
+  compile.memory_limit = memory == 0 ? kNoLimit : room - std::min(room, around);
   const nn::Program program = TRY(nn::Program::compile(graph, *model_.weights, compile));
   const nn::ProgramCosts& costs = program.costs();
 
   Choice choice;
   choice.candidate = candidate;
+  choice.id = candidate.id;
   choice.memory = memory;
-  choice.least_memory = costs.least_limit + own;
+  const std::uint64_t least = costs.least_limit + around;
+  choice.least_memory = least + own_beside(least);
   for (const nn::StepCost& step : costs.steps) {
     choice.streamed += step.streamed;
     choice.spilled += step.spilled;
@@ -164,7 +202,7 @@ Result<Choice> Planner::evaluate(const Candidate& candidate, std::uint64_t memor
     choice.taps.push_back(flow_.values[value].name);
   }
   Estimate& estimate = choice.estimate;
-  estimate.secure_peak = costs.peak + own;
+  estimate.secure_peak = costs.peak + around + own_beside(costs.peak + around);
   estimate.crossing = in + out;
   const std::uint64_t buffer = options_.target->shared_buffer;
   const auto trips = [&](std::uint64_t size) {
@@ -208,9 +246,12 @@ Result<PlanResult> Planner::search(const std::vector<Candidate>& candidates,
     const std::uint64_t base = options_.memory == 0
                                    ? first->estimate.secure_peak
                                    : std::min(options_.memory, first->estimate.secure_peak);
-    for (const std::uint64_t part : {2U, 4U}) {
-      const auto smaller = evaluate(candidate, base / part);
-      if (smaller.ok()) all.push_back(*smaller);
+    constexpr std::pair<std::uint64_t, const char*> kParts[] = {{2, "-half"}, {4, "-quarter"}};
+    for (const auto& [part, name] : kParts) {
+      auto smaller = evaluate(candidate, base / part);
+      if (!smaller.ok()) continue;
+      smaller->id += name;
+      all.push_back(*std::move(smaller));
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const Choice& a, const Choice& b) {
@@ -221,8 +262,9 @@ Result<PlanResult> Planner::search(const std::vector<Candidate>& candidates,
     }
     return a.estimate.latency < b.estimate.latency;
   });
-  result.choices = best_of(std::move(all));
+  result.choices = best_of(all);
   thin(result.choices, shown);
+  result.left_out = others_than(result.choices, all);
   return result;
 }
 

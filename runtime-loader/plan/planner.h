@@ -32,6 +32,9 @@ struct PlanOptions {
 // One way to divide and to run a model.
 struct Choice {
   Candidate candidate;
+  // That of the division, and "-half" or "-quarter" where it is planned for less memory than was
+  // asked: the same on every machine, however it was measured.
+  std::string id;
   Estimate estimate;
   std::uint64_t memory = 0;        // limit it is planned for, 0 = none
   std::uint64_t least_memory = 0;  // with less it does not run
@@ -45,6 +48,7 @@ struct Choice {
 
 struct PlanResult {
   std::vector<Choice> choices;     // best first: all of the model, then by share that is inside
+  std::vector<Choice> left_out;    // run as well, but another is better or enough are listed
   std::size_t considered = 0;      // divisions tried
   std::size_t shares_weights = 0;  // left out: both halves would hold a weight
   std::size_t too_large = 0;       // left out: do not run in the memory
@@ -78,6 +82,9 @@ class Planner {
   Sums sums_of(const Part& part) const;
   std::uint64_t parameters_of(const Part& part) const;
   std::uint64_t bytes_of(const std::vector<std::uint32_t>& values) const;
+  std::uint64_t blocks_of(const std::vector<std::uint32_t>& values) const;
+  std::uint64_t own_beside(std::uint64_t model) const;
+  std::uint64_t room_under(std::uint64_t memory) const;
 
   PlannedModel model_;
   PlanOptions options_;

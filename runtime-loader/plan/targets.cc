@@ -2,20 +2,22 @@
 #include "runtime-loader/plan/targets.h"
 
 #include "formats/base/bytes.h"
+#include "runtime-loader/tee/process/own_memory.h"
 
 namespace sealpack::plan {
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
-// Buffers for blocks and messages; and in a process its stack, heap and tables besides. Measured by
-// the process backend: its peak less that of the model.
+// Buffers for blocks and messages.
 constexpr std::uint64_t kOwn = 3 * kMiB / 2;
-constexpr std::uint64_t kProcessOwn = 11 * kMiB / 4;
+// What the process backend keeps, whatever it takes: its least cap of a model is the same number.
+constexpr std::uint64_t kProcessOwn = tee::own_memory(1, 0);
+constexpr std::uint64_t kProcessOwnOfLarge = tee::own_memory(1, tee::kLargeModel) - kProcessOwn;
 
 constexpr Target kTargets[] = {
     {"process", 0, "a process takes what --tee-memory gives it", 0, "shared memory of any size", 0,
-     "measured: one byte to another process and back", kProcessOwn},
+     "measured: one byte to another process and back", kProcessOwn, kProcessOwnOfLarge},
     {"op-tee", 15 * kMiB, "OP-TEE plat-rpi3: CFG_TZDRAM_SIZE 0x00F00000, for all applications",
      4 * kMiB, "OP-TEE plat-rpi3: CFG_SHMEM_SIZE 0x00400000", 50e-6,
      "assumed, not measured; see the benchmark framework of OP-TEE, or give --switch-cost", kOwn},

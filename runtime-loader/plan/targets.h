@@ -19,7 +19,8 @@ struct Target {
   const char* buffer_source;
   double switch_cost;  // seconds into the TEE and back; 0 = measured by calibration
   const char* switch_source;
-  std::uint64_t own_memory;  // bytes of secure memory that the loader takes beside the model
+  std::uint64_t own_memory;        // bytes of secure memory that the loader keeps beside the model
+  std::uint64_t own_of_large = 0;  // and as many more beside one of kLargeModel or more
 };
 std::span<const Target> all_targets();
 Result<const Target*> find_target(std::string_view name);  // kUsage

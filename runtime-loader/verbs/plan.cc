@@ -19,7 +19,7 @@ Status check_arguments(const PlanArguments& arguments) {
     return Error(ErrorCode::kUsage, "no model given").with_hint("sealpack plan MODEL.onnx");
   }
   if (arguments.out.empty() != arguments.choose.empty()) {
-    return Error(ErrorCode::kUsage, "--choose N and --out P.plan belong together");
+    return Error(ErrorCode::kUsage, "--choose ID and --out P.plan belong together");
   }
   return done();
 }
@@ -30,8 +30,7 @@ Result<PlanOptions> options_of(const PlanArguments& arguments, const nn::Graph& 
   options.target = TRY(find_target(arguments.target));
   options.memory = options.target->secure_memory;
   if (!arguments.memory.empty()) {
-    options.memory = TRY(cli::parse_size(arguments.memory, "--tee-memory"));
-    if (options.memory == 0) return Error(ErrorCode::kUsage, "--tee-memory is not 0");
+    options.memory = TRY(cli::parse_cap(arguments.memory, "--tee-memory"));
   }
   options.switch_cost = options.target->switch_cost;
   if (options.switch_cost == 0) options.switch_cost = calibration.process_switch;
@@ -67,16 +66,15 @@ Result<std::vector<Candidate>> candidates_of(const PlanArguments& arguments, con
   return list;
 }
 
-Result<std::size_t> chosen(const std::string& text, const std::vector<Choice>& choices) {
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    if (text == std::to_string(i + 1)) return i;
+// Also one that is not listed: what is listed depends on measurements, what an id names does not.
+Result<const Choice*> chosen(const std::string& id, const PlanResult& result) {
+  for (const auto* list : {&result.choices, &result.left_out}) {
+    for (const Choice& choice : *list) {
+      if (choice.id == id) return &choice;
+    }
   }
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    if (text == choices[i].candidate.id) return i;
-  }
-  return Error(ErrorCode::kUsage, "--choose " + printable(text) + ": no such choice, there are " +
-                                      std::to_string(choices.size()))
-      .with_hint("by its number, or by its id, which stays the same");
+  return Error(ErrorCode::kUsage, "--choose " + printable(id) + ": no such choice")
+      .with_hint("by its id, the first column of the table");
 }
 
 Status write_text(const std::string& path, const std::string& text, bool force) {
@@ -112,7 +110,7 @@ Status run_plan(const PlanArguments& arguments, cli::Terminal& terminal) {
     TRY(write_text(arguments.svg, plan_svg(report), arguments.force));
   }
   if (!arguments.choose.empty()) {
-    const Choice& choice = result.choices[TRY(chosen(arguments.choose, result.choices))];
+    const Choice& choice = *TRY(chosen(arguments.choose, result));
     TRY(write_text(arguments.out, serialize_plan(planner.file_of(choice, model.name, model.digest)),
                    arguments.force));
     terminal.note(printable(arguments.out) + ": " + choice.candidate.label);
@@ -132,7 +130,8 @@ void add_options(CLI::App& verb, PlanArguments& arguments) {
   verb.add_option("model", arguments.model, "ONNX file, or a folder or archive with one");
   verb.add_option("--target", arguments.target, "process (default), op-tee, sgx or cvm")
       ->type_name("TEE");
-  verb.add_option("--tee-memory", arguments.memory, "Secure memory (default: the target's)")
+  verb.add_option("--tee-memory", arguments.memory,
+                  "Secure memory, such as 16MiB, or none for no limit (default: the target's)")
       ->type_name("SIZE");
   verb.add_option("--protect", arguments.protect,
                   "What must be inside: all, last:N, first:N (layers with weights), or a glob over "
@@ -151,8 +150,8 @@ void add_options(CLI::App& verb, PlanArguments& arguments) {
   verb.add_option("--score", arguments.score,
                   "CSV with more columns: choice,accuracy,stolen_accuracy")
       ->type_name("FILE");
-  verb.add_option("--choose", arguments.choose, "Write down this choice: its number or id")
-      ->type_name("N");
+  verb.add_option("--choose", arguments.choose, "Write down the choice of this id")
+      ->type_name("ID");
   verb.add_option("--out", arguments.out, "File for the choice, for 'sealpack build --plan'")
       ->type_name("P.plan");
   verb.add_option("--svg", arguments.svg, "Draw the choices")->type_name("FILE");

@@ -130,8 +130,8 @@ Result<LoadedCalibration> load_calibration(const PlanArguments& arguments,
   return LoadedCalibration{TRY(calibrate()), "measured now"};
 }
 
-const std::vector<std::string>* Scores::find(const Choice& choice, std::size_t number) const {
-  for (const std::string& key : {choice.candidate.id, std::to_string(number)}) {
+const std::vector<std::string>* Scores::find(const Choice& choice) const {
+  for (const std::string& key : {choice.id, choice.candidate.id}) {
     const auto row = rows.find(key);
     if (row != rows.end()) return &row->second;
   }

@@ -42,12 +42,13 @@ struct LoadedCalibration {
 };
 Result<LoadedCalibration> load_calibration(const PlanArguments& arguments, cli::Terminal& terminal);
 
-// Extra columns: a CSV file whose first column is "choice" (a choice's number or id).
+// Extra columns: a CSV file whose first column is "choice" (the id of a choice, or of a
+// division for all of its choices).
 struct Scores {
   std::vector<std::string> columns;
   std::map<std::string, std::vector<std::string>> rows;  // by choice
-  // The row of a choice by its id, else by its number; nullptr if there is none.
-  const std::vector<std::string>* find(const Choice& choice, std::size_t number) const;
+  // nullptr if there is none.
+  const std::vector<std::string>* find(const Choice& choice) const;
 };
 Result<Scores> load_scores(const std::string& path);
 

@@ -44,32 +44,34 @@ const char* oracle_text(const Choice& choice) {
   return choice.is_oracle ? "YES, one layer" : "no";
 }
 
+bool is_the_default(const PlanReport& report, const Choice& choice) {
+  return choice.candidate.whole && &choice == report.result->choices.data();
+}
+
 void print_table(const PlanReport& report, std::ostream& out) {
-  std::vector<std::string> heading = {"#",      "inside",      "parameters", "multiply-adds",
-                                      "time",   "secure peak", "crossing",   "switches",
-                                      "oracle", "worth",       "id"};
+  std::vector<std::string> heading = {"id",       "inside", "parameters",  "multiply-adds",
+                                      "time",     "least",  "secure peak", "crossing",
+                                      "switches", "oracle", "worth"};
   if (report.scores != nullptr) {
     for (const std::string& column : report.scores->columns) heading.push_back(cell(column));
   }
   cli::Table table(heading);
-  std::size_t number = 0;
   for (const Choice& choice : report.result->choices) {
-    ++number;
     const Estimate& estimate = choice.estimate;
-    const bool is_default = number == 1 && choice.candidate.whole;
-    std::vector<std::string> row = {std::to_string(number),
+    const bool is_default = is_the_default(report, choice);
+    std::vector<std::string> row = {choice.id,
                                     cell(choice.candidate.label) + (is_default ? " (default)" : ""),
                                     percent(estimate.parameter_share),
                                     percent(estimate.multiply_add_share),
                                     milliseconds(estimate.latency),
+                                    format_size(choice.least_memory),
                                     format_size(estimate.secure_peak),
                                     format_size(estimate.crossing),
                                     std::to_string(estimate.switches),
                                     oracle_text(choice),
-                                    to_string(choice.worth),
-                                    choice.candidate.id};
+                                    to_string(choice.worth)};
     if (report.scores != nullptr) {
-      const auto* scores = report.scores->find(choice, number);
+      const auto* scores = report.scores->find(choice);
       for (std::size_t i = 0; i < report.scores->columns.size(); ++i) {
         row.push_back(scores == nullptr ? "-" : cell((*scores)[i]));
       }
@@ -114,12 +116,13 @@ void print_counts(const PlanReport& report, std::ostream& out) {
   }
 }
 
-Json choice_json(const Choice& choice, std::size_t number, const Scores* scores) {
+Json choice_json(const PlanReport& report, const Choice& choice) {
   const Estimate& estimate = choice.estimate;
-  Json json = {{"number", number},
-               {"id", choice.candidate.id},
+  const Scores* scores = report.scores;
+  Json json = {{"id", choice.id},
+               {"division", choice.candidate.id},
                {"label", choice.candidate.label},
-               {"default", number == 1 && choice.candidate.whole},
+               {"default", is_the_default(report, choice)},
                {"layers", choice.candidate.layers},
                {"parameter_share", estimate.parameter_share},
                {"multiply_add_share", estimate.multiply_add_share},
@@ -137,7 +140,7 @@ Json choice_json(const Choice& choice, std::size_t number, const Scores* scores)
                {"worth_because", sentence(choice.worth)}};
   json["memory"] = choice.memory == 0 ? Json(nullptr) : Json(choice.memory);
   if (scores != nullptr) {
-    const auto* row = scores->find(choice, number);
+    const auto* row = scores->find(choice);
     json["scores"] = Json::object();
     for (std::size_t i = 0; i < scores->columns.size() && row != nullptr; ++i) {
       json["scores"][scores->columns[i]] = (*row)[i];
@@ -186,9 +189,8 @@ Json plan_json(const PlanReport& report) {
   json["too_large"] = report.result->too_large;
   json["all_refused"] = report.result->all_refused;
   json["choices"] = Json::array();
-  std::size_t number = 0;
   for (const Choice& choice : report.result->choices) {
-    json["choices"].push_back(choice_json(choice, ++number, report.scores));
+    json["choices"].push_back(choice_json(report, choice));
   }
   return json;
 }
@@ -197,7 +199,7 @@ std::string plan_svg(const PlanReport& report) {
   return draw_choices(report.result->choices, "Divisions of " + cell(report.model->name),
                       std::string("target ") + report.options->target->name + ", secure memory " +
                           memory_text(report.options->memory) +
-                          "; numbers as in the table of sealpack plan");
+                          "; ids as in the table of sealpack plan");
 }
 
 }  // namespace sealpack::plan

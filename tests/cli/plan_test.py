@@ -53,9 +53,9 @@ class PlanCase(BuildCase):
     def write_plan(self, protect, name="p.plan"):
         """The choice that --protect asks for, at full memory."""
         choices = self.choices("--protect", protect)
-        number = 1 if protect == "all" else next(
-            choice["number"] for choice in choices if choice["label"] != "all")
-        self.succeeds(self.plan("--protect", protect, "--choose", number, "--out", name))
+        chosen = next(choice["id"] for choice in choices
+                      if (choice["label"] == "all") == (protect == "all"))
+        self.succeeds(self.plan("--protect", protect, "--choose", chosen, "--out", name))
         return name
 
 
@@ -128,7 +128,8 @@ class PlanTest(PlanCase):
 
     def test_adds_columns_from_a_file(self):
         one = self.choices("--protect", "last:2")[-1]
-        self.put("scores.csv", f"choice,accuracy,stolen\n1,91.5,23\n{one['id']},91.5,80\n")
+        whole = self.choices("--protect", "last:2")[0]["id"]
+        self.put("scores.csv", f"choice,accuracy,stolen\n{whole},91.5,23\n{one['id']},91.5,80\n")
         scored = self.choices("--protect", "last:2", "--score", "scores.csv")
         self.assertEqual(scored[0]["scores"], {"accuracy": "91.5", "stolen": "23"})
         self.assertEqual(scored[-1]["scores"]["stolen"], "80")
@@ -174,7 +175,35 @@ class PlanTest(PlanCase):
     def test_wants_both_a_choice_and_a_place_for_it(self):
         self.refuses(self.plan("--choose", "1"), USAGE, "--out")
         self.refuses(self.plan("--out", "p.plan"), USAGE, "--choose")
-        self.refuses(self.plan("--choose", "99", "--out", "p.plan"), USAGE, "no such choice")
+        for choice in ("99", "1", "0badf00d", ""):
+            self.refuses(self.plan("--choose", choice, "--out", "p.plan"), USAGE)
+        self.refuses(self.plan("--choose", "1", "--out", "p.plan"), USAGE, "no such choice")
+
+    def test_ids_are_unique_and_survive_another_calibration(self):
+        # Large enough to run in half of what it takes.
+        self.put("net.onnx", onnx_file.model(
+            [onnx_file.gemm("x", "w1", "h"), onnx_file.node("Relu", ["h"], ["r"]),
+             onnx_file.gemm("r", "w2", "s"), onnx_file.node("Relu", ["s"], ["t"]),
+             onnx_file.gemm("t", "w3", "y")],
+            [onnx_file.weight("w1", [2048, 1024], 1), onnx_file.weight("w2", [64, 2048], 2),
+             onnx_file.weight("w3", [4, 64], 3)],
+            [onnx_file.value_info("x", [1, 1024])], [onnx_file.value_info("y", [1, 4])]))
+        fast = self.choices()
+        ids = [choice["id"] for choice in fast]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertGreater(sum(choice["label"] == "all" for choice in fast), 1)
+        # Where computing costs much more and moving bytes nothing, other choices are the best.
+        self.put("other.toml", CALIBRATION.replace("copy_byte = 100000", "copy_byte = 1")
+                 .replace("decrypt_byte = 400000", "decrypt_byte = 1")
+                 .replace("multiply_add = 10000", "multiply_add = 90000000"))
+        inside = {}
+        for calibration in ("cal.toml", "other.toml"):
+            for one in ids:  # also those that are no longer listed
+                self.succeeds(self.run_tool("plan", "net.onnx", "--calibration", calibration,
+                                            "--choose", one, "--out", "p.plan", "--force"))
+                secure = (self.home / "p.plan").read_text().split("[secure]")[1].split("[estimate]")[0]
+                self.assertEqual(inside.setdefault(one, secure), secure)
+        self.assertEqual(len(set(inside.values())), len(ids))
 
 
 class BuildWithPlanTest(PlanCase):

@@ -10,6 +10,7 @@ namespace sealpack::plan {
 namespace {
 
 using ::sealpack::testing::Fails;
+using ::sealpack::testing::Succeeds;
 using ::testing::ElementsAre;
 
 // x[n,64] -> four dense layers of 64, ReLU between them -> y.
@@ -123,6 +124,20 @@ TEST(Planner, CountsWhatTheLoaderTakesItself) {
   EXPECT_EQ(loaded->evaluate(all, 0)->estimate.secure_peak,
             bare->evaluate(all, 0)->estimate.secure_peak + process.target->own_memory);
   EXPECT_THAT(loaded->evaluate(all, process.target->own_memory), Fails(ErrorCode::kLimit));
+}
+
+TEST(Planner, PlansForNoMoreThanTheTargetLeaves) {
+  Target target = kBare;
+  target.own_memory = 1 << 20;
+  target.own_of_large = 1 << 20;
+  PlanOptions keeping = options();
+  keeping.target = &target;
+  const auto planner = Planner::create(dense(), keeping);
+  ASSERT_TRUE(planner.ok());
+  const Candidate all = *candidate_for(planner->flow(), *parse_protect("all"), nullptr);
+  const std::uint64_t least = planner->evaluate(all, 0)->least_memory;
+  EXPECT_THAT(planner->evaluate(all, least), Succeeds());
+  EXPECT_THAT(planner->evaluate(all, least - 1), Fails(ErrorCode::kLimit));
 }
 
 TEST(Planner, CountsTripsThroughASmallBuffer) {
