@@ -13,7 +13,7 @@ namespace {
 
 struct ProcessOptions {
   LaunchOptions launch;
-  std::string cap;
+  std::string cap = "none";
 };
 
 Result<keystore::PublicKey> load_key(const std::string& path, keystore::Role role) {
@@ -52,7 +52,7 @@ Status measure_process(const ProcessOptions& options, cli::Terminal& terminal) {
   const loader::LaunchConfig config = TRY(launch_config(options.launch));
   const Digest launch = loader::launch_digest(loader::serialize_launch(config));
   tee::ProcessOptions process;
-  process.cap = TRY(size_of(options.cap, "--tee-memory"));
+  process.cap = TRY(cli::parse_cap(options.cap, "--tee-memory"));
   const auto backend = TRY(tee::ProcessBackend::launch(process));
   Claims claims;
   claims.tee = "simulated";
@@ -123,7 +123,8 @@ void add_measure_process(CLI::App& group, cli::Job& job) {
   CLI::App* verb = group.add_subcommand(
       "process", "Measurement of the SIMULATED TEE: its program, confinement and launch");
   add_launch_options(*verb, options->launch);
-  verb->add_option("--tee-memory", options->cap, "Secure bytes it is confined to, as 512MiB");
+  verb->add_option("--tee-memory", options->cap,
+                   "Secure bytes it is confined to, as 512MiB, or none");
   verb->footer(
       cli::exit_codes({{ErrorCode::kUsage, "wrong command line, trust or key"},
                        {ErrorCode::kIo, "a file cannot be read, or the program cannot be started"},

@@ -7,8 +7,10 @@
 #include "formats/files/file_source.h"
 #include "runtime-loader/host/clear_model.h"
 #include "runtime-loader/host/divided_model.h"
+#include "runtime-loader/tee/boot_clock.h"
 #include "runtime-loader/tee/process/process_backend.h"
 #include "runtime-loader/tee/threads.h"
+#include "runtime-loader/verbs/run_files.h"
 #include "runtime-loader/verbs/run_keys.h"
 #include "runtime-loader/verbs/run_report.h"
 #include "runtime-loader/verbs/run_rows.h"
@@ -136,6 +138,7 @@ class RunSession {
     figures_.shared_in = client_->shared_in();
     figures_.shared_out = client_->shared_out();
     figures_.model = model_->secure();
+    figures_.least_cap = backend_->least_cap(figures_.model.least_limit);
     figures_.first_answer_nanoseconds = first_answer_;
     figures_.total_nanoseconds = nanoseconds_since(start_);
     return figures_;
@@ -175,16 +178,32 @@ class RunSession {
     return unlocked;
   }
 
-  // One exchange, also to prolong a lease.
+  // Also to prolong a lease. A broker that stopped answering in the middle may have decided, and
+  // spent the challenge: then all of it once more.
   Status get_key() {
-    const Instant asked = std::chrono::steady_clock::now();
+    Status got = exchange_key();
+    const bool again = !got.ok() && got.error().code() == ErrorCode::kTryAgain && asked_for_grant_;
+    if (!again) return got;
+    got = exchange_key();
+    if (got.ok() || got.error().code() != ErrorCode::kRefused) return got;
+    return std::move(got).with_hint(
+        "the answer before this one was lost; where it was a lease, that runs until its end: "
+        "`sealpack broker revoke lease` frees its place");
+  }
+
+  // One exchange.
+  Status exchange_key() {
+    asked_for_grant_ = false;
+    const std::chrono::seconds asked = tee::boot_clock();
     const Challenge challenge = TRY(keys_->challenge());
     GrantFacts facts;
     TRY(client_->unlock(kBundle, challenge, [&](const KeyRequest& request) -> Result<KeyGrant> {
+      asked_for_grant_ = true;
       KeyGrant grant = TRY(keys_->grant(request));
       facts = TRY(claimed_facts(grant));
       return grant;
     }));
+    lease_ = lease_.zero();
     if (facts.lease_until <= facts.unix_seconds) return done();
     // Long before its end, so that a broker that is away for a while is no harm.
     lease_ = std::chrono::seconds(facts.lease_until - facts.unix_seconds);
@@ -195,7 +214,7 @@ class RunSession {
 
   // A broker that cannot be reached is asked again until the lease is over; the TEE knows when.
   Status prolong_lease() {
-    const Instant now = std::chrono::steady_clock::now();
+    const std::chrono::seconds now = tee::boot_clock();
     if (lease_ == lease_.zero() || now < ask_again_) return done();
     const Status prolonged = get_key();
     if (prolonged.ok() || now >= lease_end_) return prolonged;
@@ -208,27 +227,30 @@ class RunSession {
   // How much the TEE's own bookkeeping takes of the cap is known once it has seen the model: what
   // did not fit at first may fit a plan for the room that is left then.
   Status load(const host::InputShapes& shapes) {
-    const Status loaded = try_load(shapes);
+    const tee::SecureRoom room = TRY(backend_->secure_room());
+    const Status loaded = try_load(shapes, room.available + room.used);
     if (loaded.ok() || !is_short_of_memory(loaded)) return loaded;
-    const Status again = client_->last_refusal().number == 0 ? try_load(shapes) : loaded;
+    const tee::SecureRoom now = TRY(backend_->secure_room());
+    const std::uint64_t most = std::max(now.available, now.most) + now.used;
+    const bool may_do = client_->last_refusal().number <= most;
+    const Status again = may_do ? try_load(shapes, most) : loaded;
     if (again.ok() || !is_short_of_memory(again)) return again;
     const std::uint64_t needed = client_->last_refusal().number;
     std::string why = "the model does not run under a cap of " + format_size(options_.tee_memory);
     if (needed != 0) {
-      why += ": it needs " + format_size(needed + figures_.overhead) + ", " +
-             format_size(figures_.overhead) + " of it for the TEE itself";
+      const std::uint64_t least = std::max(backend_->least_cap(needed), needed + now.overhead);
+      why += ": it needs " + format_size(least) + " (" + std::to_string(least) + " bytes), " +
+             format_size(least - needed) + " of it for the TEE itself";
     }
     return Error(ErrorCode::kLimit, why)
         .with_hint("give --tee-memory more, or run `sealpack plan`, which lists other choices");
   }
 
-  Status try_load(const host::InputShapes& shapes) {
-    const tee::SecureRoom room = TRY(backend_->secure_room());
-    figures_.overhead = room.overhead;
+  // `limit`: with what the model that is loaded gives back.
+  Status try_load(const host::InputShapes& shapes, std::uint64_t limit) {
     LoadOptions load;
     load.model = options_.model;
-    // The model that is loaded makes place.
-    load.memory_limit = checked_add(room.available, room.used).value_or(~std::uint64_t{0});
+    load.memory_limit = limit;
     return model_->load(shapes, load);
   }
 
@@ -245,9 +267,10 @@ class RunSession {
   cli::Terminal& terminal_;
   tee::Supervisor* supervisor_;
   std::unique_ptr<KeyProvider> keys_;
-  std::chrono::steady_clock::duration lease_{};  // zero: the key has no end
-  Instant ask_again_;
-  Instant lease_end_;
+  bool asked_for_grant_ = false;  // in the last exchange: its challenge may be spent
+  std::chrono::seconds lease_{};  // zero: the key has no end
+  std::chrono::seconds ask_again_{};
+  std::chrono::seconds lease_end_{};
   std::unique_ptr<tee::ProcessBackend> process_;  // either, behind backend_
   std::unique_ptr<VmWorld> vm_;
   tee::Backend* backend_ = nullptr;
@@ -312,7 +335,7 @@ Status run_clear(const RunOptions& options, cli::Terminal& terminal) {
         {{"tee", "none"}, {"rows", runner.rows()}, {"runs", runner.runs()}, {"seconds", seconds}});
     return done();
   }
-  (takes_stdout(outputs) ? terminal.err() : terminal.out())
+  (takes_stdout(outputs) ? terminal.report_aside() : terminal.report())
       << runner.rows() << " row(s) in " << runner.runs()
       << " run(s), in the clear, without a TEE\n";
   return done();
@@ -344,9 +367,11 @@ Status measure(const RunOptions& options, const unpacker::LoadedTrust& trust,
   return done();
 }
 
-Status run(const RunOptions& options, cli::Terminal& terminal) {
+Status run(RunOptions options, cli::Terminal& terminal) {
   const Instant start = std::chrono::steady_clock::now();
+  TRY(check_model_file(options));
   TRY(check_options(options, terminal.json()));
+  TRY(check_files(options));
   auto supervisor = TRY(supervise(options));
   if (options.tee == "none") return run_clear(options, terminal);
   const unpacker::LoadedTrust trust = TRY(unpacker::load_trust_options(options.trust));
@@ -376,7 +401,7 @@ Status run(const RunOptions& options, cli::Terminal& terminal) {
     cli::print_json(terminal, json);
     return done();
   }
-  std::ostream& out = takes_stdout(outputs) ? terminal.err() : terminal.out();
+  std::ostream& out = takes_stdout(outputs) ? terminal.report_aside() : terminal.report();
   out << figures.rows << " row(s) in " << figures.runs << " run(s)\n";
   print_figures(figures, out);
   return done();
@@ -398,7 +423,9 @@ void add_run(CLI::App& app, cli::Job& job) {
         "not trusted, rolled back, more answers than the release allows, or "
         "it opens only in an attested environment"},
        {ErrorCode::kKeyUnavailable, "no key given opens it"},
-       {ErrorCode::kLimit, "the cap is too small; says how much is needed"}}));
+       {ErrorCode::kTryAgain, "the broker or its store does not answer now"},
+       {ErrorCode::kLimit,
+        "the cap is too small, with how much is needed; an answer is too large"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return run(*options, terminal); };
   });

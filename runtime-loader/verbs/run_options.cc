@@ -28,10 +28,10 @@ void add_tee_options(CLI::App& verb, RunOptions& options) {
                   "sealed, to compare with")
       ->check(CLI::IsMember({"process", "vm", "none"}))
       ->capture_default_str();
-  verb.add_option("--tee-memory", options.tee_memory,
-                  "Cap on its secure memory, all of it, such as 16MiB; default: none")
+  verb.add_option("--tee-memory", options.tee_memory_text,
+                  "Cap on its secure memory, all of it, such as 16MiB; or none")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false));
+      ->capture_default_str();
   verb.add_option("--tee-user", options.tee_user, "As root: the user it runs as; default: nobody")
       ->type_name("USER");
 }
@@ -207,7 +207,8 @@ Narrowing narrowing_of(const RunOptions& options, std::vector<std::string> outpu
   return narrowing;
 }
 
-Status check_options(const RunOptions& options, bool json) {
+Status check_options(RunOptions& options, bool json) {
+  options.tee_memory = TRY(cli::parse_cap(options.tee_memory_text, "--tee-memory"));
   TRY(check_vm(options));
   TRY(check_world(options));
   if (options.measure) {

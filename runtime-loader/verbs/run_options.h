@@ -38,7 +38,8 @@ struct RunOptions {
   std::vector<std::string> outputs;
   std::string model;
   std::string tee = "process";
-  std::uint64_t tee_memory = 0;
+  std::string tee_memory_text = "none";
+  std::uint64_t tee_memory = 0;  // what that says; 0: no cap
   std::string tee_user;
   unsigned threads = 0;
   std::uint64_t batch = 0;
@@ -54,7 +55,7 @@ void add_run_options(CLI::App& verb, RunOptions& options);
 // What the command line narrows of the answer rule; `outputs` are the names that may leave.
 Narrowing narrowing_of(const RunOptions& options, std::vector<std::string> outputs);
 
-// kUsage for options that contradict one another.
-Status check_options(const RunOptions& options, bool json);
+// Reads what is more than a word; kUsage for options that contradict one another.
+Status check_options(RunOptions& options, bool json);
 
 }  // namespace sealpack::loader

@@ -55,7 +55,7 @@ cli::Json figures_json(const RunFigures& figures) {
        figures.tee.secure_bytes == 0 ? cli::Json(nullptr) : cli::Json(figures.tee.secure_bytes)},
       {"peak", figures.use.peak},
       {"base", figures.use.base},
-      {"least_cap", figures.least_cap()},
+      {"least_cap", figures.least_cap},
       {"program_text", figures.use.text}};
   json["model"] = {{"peak", figures.model.peak},
                    {"unlimited_peak", figures.model.unlimited_peak},
@@ -82,7 +82,7 @@ void print_figures(const RunFigures& figures, std::ostream& out) {
   out << "secure memory  peak " << format_size(figures.use.peak) << " of "
       << (cap == 0 ? std::string("no cap") : format_size(cap)) << ", "
       << format_size(figures.use.base) << " before the model; least cap "
-      << format_size(figures.least_cap()) << "; program text " << format_size(figures.use.text)
+      << format_size(figures.least_cap) << "; program text " << format_size(figures.use.text)
       << " apart\n"
       << "switches       " << figures.traffic.switches << ", " << figures.traffic.host_calls
       << " host call(s); in " << format_size(figures.traffic.bytes_in + figures.shared_in)

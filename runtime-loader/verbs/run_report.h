@@ -10,7 +10,7 @@ namespace sealpack::loader {
 struct RunFigures {
   tee::Capabilities tee;
   tee::SecureUse use;
-  std::uint64_t overhead = 0;  // as in tee::SecureRoom
+  std::uint64_t least_cap = 0;  // the smallest that the model runs under, whatever this one was
   tee::Traffic traffic;
   std::uint64_t shared_in = 0;  // bytes of inputs, in the shared buffer
   std::uint64_t shared_out = 0;
@@ -21,9 +21,6 @@ struct RunFigures {
   Digest measurement;
   std::uint64_t total_nanoseconds = 0;
   std::uint64_t first_answer_nanoseconds = 0;
-
-  // The smallest cap that the model runs under.
-  std::uint64_t least_cap() const { return overhead + model.least_limit; }
 };
 
 cli::Json figures_json(const RunFigures& figures);

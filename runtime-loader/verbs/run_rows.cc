@@ -48,6 +48,23 @@ Error RowRunner::mismatch(const InputArray& input, const Port& port) const {
       .with_hint("the first dimension may be a multiple: then the rows are run in batches");
 }
 
+// Types are not converted silently: whoever made the array knows what its numbers mean.
+Error RowRunner::wrong_type(const InputArray& input, nn::DType wanted) const {
+  const std::string type = nn::to_string(wanted);
+  Error error(ErrorCode::kMalformed, printable(input.path()) + " is an array of " +
+                                         nn::to_string(to_dtype(input.header().type)) +
+                                         ", but input " + printable(input.name) +
+                                         " of the model takes " + type);
+  if (!to_npy_type(wanted).ok()) return error;
+  const std::string path = input.is_stream() ? "x.npy" : input.path();
+  const bool plain = path.find_first_not_of(
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789_./-") == std::string::npos;
+  const std::string from = plain ? path : "x.npy";
+  return std::move(error).with_hint("convert it: python3 -c \"import numpy; numpy.save('" + type +
+                                    ".npy', numpy.load('" + from + "').astype('" + type + "'))\"");
+}
+
 // Inputs by name; a nameless one is the only one there is.
 Status RowRunner::name_inputs() {
   const std::vector<Port>& ports = model_.inputs();
@@ -119,7 +136,7 @@ Result<RowRunner::Cut> RowRunner::cut() const {
   for (const InputArray& input : inputs_) {
     const Port& port = *find_port(model_.inputs(), input.name);
     const NpyHeader& header = input.header();
-    if (to_dtype(header.type) != port.type.dtype) return mismatch(input, port);
+    if (to_dtype(header.type) != port.type.dtype) return wrong_type(input, port.type.dtype);
     const bool whole = same_dims(header.shape, port.type.shape, 0);
     cut.batched.push_back(!whole);
     if (whole) continue;

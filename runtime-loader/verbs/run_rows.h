@@ -56,6 +56,7 @@ class RowRunner {
   Status run_once(const Cut& cut, std::uint64_t batch,
                   std::map<std::string, host::HostTensor>& tensors);
   Error mismatch(const InputArray& input, const Port& port) const;
+  Error wrong_type(const InputArray& input, nn::DType wanted) const;
 
   host::Model& model_;
   std::vector<InputArray>& inputs_;

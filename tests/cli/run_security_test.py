@@ -41,7 +41,7 @@ def as_user(user, action):
 class RunSecurity(RunCase):
     def start(self, *more):
         """The tool, with a model that answered once and waits for more; and its TEE's process."""
-        command = [TOOL, *self.arguments("-q", "--tee-memory", str(CAP), *more, inputs=("-",),
+        command = [TOOL, *self.arguments("--tee-memory", str(CAP), *more, inputs=("-",),
                                          outputs=("-",))]
         tool = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
