@@ -17,6 +17,7 @@ void add_broker(CLI::App& app, cli::Job& job) {
   add_broker_policy(*group, job);
   add_broker_enrol(*group, job);
   add_broker_rotate(*group, job);
+  add_broker_end_key(*group, job);
   add_broker_log(*group, job);
   add_broker_checkpoint(*group, job);
   add_broker_backup(*group, job);

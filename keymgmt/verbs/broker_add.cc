@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -18,20 +19,33 @@ struct Options {
   std::string vendor = "vendor";
   std::vector<std::string> trust;
   std::vector<std::string> grants;
+  bool replace_trust = false;
 };
+
+const Vendor* find_vendor(const State& state, const std::string& name) {
+  const auto at = std::find_if(state.vendors.begin(), state.vendors.end(),
+                               [&](const Vendor& one) { return one.name == name; });
+  return at == state.vendors.end() ? nullptr : &*at;
+}
 
 // The vendor as the store has him, or as --trust makes him.
 Result<Vendor> vendor_of(const Options& options, const State& state) {
-  if (!options.trust.empty()) {
-    const unpacker::TrustFile file =
-        TRY(unpacker::load_trust({options.trust.begin(), options.trust.end()}));
-    return Vendor{options.vendor, file.trust};
+  const Vendor* known = find_vendor(state, options.vendor);
+  if (options.trust.empty()) {
+    if (known != nullptr) return *known;
+    return Error(ErrorCode::kUsage, "no vendor " + printable(options.vendor) + " is known here")
+        .with_hint("say whom to believe the first time: --trust");
   }
-  for (const Vendor& vendor : state.vendors) {
-    if (vendor.name == options.vendor) return vendor;
-  }
-  return Error(ErrorCode::kUsage, "no vendor " + printable(options.vendor) + " is known here")
-      .with_hint("say whom to believe the first time: --trust");
+  const unpacker::TrustFile file =
+      TRY(unpacker::load_trust({options.trust.begin(), options.trust.end()}));
+  Vendor vendor{options.vendor, file.trust};
+  const bool other = known != nullptr && TRY(trust_digest(*known)) != TRY(trust_digest(vendor));
+  if (!other || options.replace_trust) return vendor;
+  return Error(ErrorCode::kRefused,
+               "vendor " + printable(options.vendor) + " is known here by another trust")
+      .with_hint(
+          "another vendor gets a name of his own: --vendor NAME; --replace-trust believes the new "
+          "one in place of the old, and what the old one vouched for has to be added again");
 }
 
 Result<std::vector<bundle::Grant>> load_grants(const std::vector<std::string>& paths) {
@@ -43,11 +57,33 @@ Result<std::vector<bundle::Grant>> load_grants(const std::vector<std::string>& p
   return grants;
 }
 
-bool has_vendor(const State& state, const Vendor& vendor) {
-  for (const Vendor& known : state.vendors) {
-    if (known.name == vendor.name) return true;
+// The broker's recipients without those that have ended: a slot for one of these opens no more, and
+// a release with no other would take the place of one that can be given out.
+Result<std::vector<std::unique_ptr<crypto::Decryptor>>> recipients_in_use(
+    const BrokerFolder& folder, const State& state, std::uint64_t now) {
+  ServiceKeys keys = TRY(folder.keys());
+  std::erase_if(keys.recipients, [&](const auto& recipient) {
+    const Digest digest = recipient->public_key().digest();
+    return std::any_of(state.keys.begin(), state.keys.end(), [&](const BrokerKey& key) {
+      return key.digest() == digest && key.not_after != 0 && key.not_after <= now;
+    });
+  });
+  return std::move(keys.recipients);
+}
+
+// Of other releases that are given out: those that only the trust before vouched for.
+void warn_of_stopped(const State& state, const Vendor& vendor, const RegisteredRelease& added,
+                     const Digest& trust, cli::Terminal& terminal) {
+  for (auto one = state.releases.begin(); one != state.releases.end(); ++one) {
+    const auto next = std::next(one);
+    const bool highest = next == state.releases.end() || next->authority != one->authority ||
+                         next->product != one->product;
+    const bool replaced = one->authority == added.authority && one->product == added.product;
+    if (one->vendor != vendor.name || one->trust == trust || !highest || replaced) continue;
+    terminal.warning(printable(one->product) + " counter " + std::to_string(one->counter) +
+                     " is given out no longer: only the trust that was replaced vouched for it; "
+                     "add it again");
   }
-  return false;
 }
 
 Status add(const Options& options, cli::Terminal& terminal) {
@@ -55,14 +91,17 @@ Status add(const Options& options, cli::Terminal& terminal) {
   const auto state = TRY(folder.state());
   const Vendor vendor = TRY(vendor_of(options, *state));
   const std::vector<bundle::Grant> grants = TRY(load_grants(options.grants));
-  const ServiceKeys keys = TRY(folder.keys());
+  const auto recipients = TRY(recipients_in_use(folder, *state, unix_time()));
   RegisteredRelease release = TRY(register_bundle(TRY(FileSource::open(options.bundle)), vendor,
-                                                  {unix_time()}, grants, keys.recipients)
+                                                  {unix_time()}, grants, recipients)
                                       .within(printable(options.bundle)));
-  if (!options.trust.empty() || !has_vendor(*state, vendor)) {
-    (void)TRY(folder.store->apply(PutVendor{vendor}, unix_time()));
-  }
-  const std::uint64_t index = TRY(folder.store->apply(AddRelease{release}, unix_time()));
+  const Digest trust = TRY(trust_digest(vendor));
+  const Vendor* known = find_vendor(*state, vendor.name);
+  std::vector<Change> changes;
+  if (known == nullptr || TRY(trust_digest(*known)) != trust) changes.push_back(PutVendor{vendor});
+  changes.push_back(AddRelease{release});
+  const std::uint64_t index = TRY(folder.store->apply_all(changes, unix_time()));
+  warn_of_stopped(*state, vendor, release, trust, terminal);
   if (terminal.json()) {
     cli::print_json(terminal, {{"vendor", vendor.name},
                                {"product", release.product},
@@ -95,18 +134,26 @@ void add_broker_add(CLI::App& group, cli::Job& job) {
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->take_all();
+  verb->add_flag("--replace-trust", options->replace_trust,
+                 "Believe --trust from now on instead of what was believed for this vendor");
   verb->add_option("--grant", options->grants,
                    "A slot for the broker in a file of its own; may be repeated")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->take_all();
-  verb->footer(cli::exit_codes(
+  verb->footer(broker_help(
+      "sealpack broker add model.seal --dir D --trust vendor.pub\n"
+      "sealpack broker add next.seal --dir D",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names; the recipient keys",
       {{ErrorCode::kUsage, "wrong command line, or a vendor that is not known"},
-       {ErrorCode::kIo, "a file or the store cannot be read"},
-       {ErrorCode::kMalformed, "the bundle breaks the rules of its format"},
-       {ErrorCode::kNotAuthentic, "a signature does not hold"},
-       {ErrorCode::kRefused, "not trusted, older than what is here, revoked, or for anybody"},
-       {ErrorCode::kKeyUnavailable, "it has no slot for this broker"}}));
+       {ErrorCode::kMalformed, "the bundle, a grant or broker.toml breaks the rules of its format"},
+       {ErrorCode::kUnsupported, "the bundle or the store is of a newer version"},
+       {ErrorCode::kNotAuthentic, "a signature does not hold, or a key is in another TPM"},
+       {ErrorCode::kRefused,
+        "not trusted, or by another trust than before; older than what is here, revoked, or for "
+        "anybody"},
+       {ErrorCode::kKeyUnavailable,
+        "it has no slot for this broker, or the broker's key cannot be used"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return add(*options, terminal); };
   });

@@ -88,12 +88,18 @@ void add_broker_answer(CLI::App& group, cli::Job& job) {
       ->required();
   verb->add_flag("--lab", options->lab, "As for serve");
   verb->add_flag("--force", options->force, "Replace an existing file");
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or a file of another kind"},
-                       {ErrorCode::kIo, "a file or the store cannot be used"},
-                       {ErrorCode::kMalformed, "this is no file of an exchange"},
-                       {ErrorCode::kRefused, "no key; the file that was written says why"},
-                       {ErrorCode::kTryAgain, "the store does not answer"}}));
+  verb->footer(broker_help(
+      "sealpack broker answer exchange-1.challenge-request --out exchange-1.challenge --dir D",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names; the keys; "
+      "endorsements",
+      {{ErrorCode::kUsage, "wrong command line, a file of another kind, or FILE is there"},
+       {ErrorCode::kMalformed, "this is no file of an exchange, or the message in it is broken"},
+       {ErrorCode::kUnsupported, "the message, the store or a key is of another version or type"},
+       {ErrorCode::kRefused, "no key; the file that was written says why"},
+       {ErrorCode::kTryAgain, "the database is busy, or the store was restored and not reconciled"},
+       {ErrorCode::kNotAuthentic, "a key is in another TPM than the one that answers"},
+       {ErrorCode::kKeyUnavailable,
+        "a passphrase or PIN is wrong, or a token or its key is not there"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return answer(*options, terminal); };
   });

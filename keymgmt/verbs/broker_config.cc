@@ -8,7 +8,9 @@
 
 #include "formats/files/file_source.h"
 #include "formats/toml/toml_table.h"
+#include "keymgmt/broker/server/server.h"
 #include "keymgmt/keystore/private_file.h"
+#include "keymgmt/keystore/tpm_key.h"
 
 namespace sealpack::broker {
 namespace {
@@ -16,7 +18,6 @@ namespace {
 constexpr const char* kFileName = "broker.toml";
 constexpr std::uint32_t kLongestOnline = 120;           // seconds
 constexpr std::uint32_t kLongestFile = 90 * 24 * 3600;  // seconds
-constexpr std::size_t kMaxKeys = 8;
 
 // A number of the table, where it is there, within bounds.
 template <typename Number>
@@ -40,9 +41,10 @@ Status take(TomlTable& table, std::string_view key, std::string& out) {
 Status take_keys(TomlTable& table, std::string_view key, std::vector<std::string>& out) {
   auto value = TRY(table.text_list(key));
   if (!value) return done();
-  if (value->empty() || value->size() > kMaxKeys) {
-    return table.error_at(ErrorCode::kMalformed, key,
-                          std::string(key) + " lists 1 to " + std::to_string(kMaxKeys) + " keys");
+  if (value->empty() || value->size() > kMaxKeysOfUse) {
+    return table.error_at(
+        ErrorCode::kMalformed, key,
+        std::string(key) + " lists 1 to " + std::to_string(kMaxKeysOfUse) + " keys");
   }
   out = *std::move(value);
   return done();
@@ -52,6 +54,13 @@ Status take_seconds(TomlTable& table, std::string_view key, std::chrono::millise
   TRY(take(table, key, seconds, 1, 3600));
   out = std::chrono::seconds(seconds);
   return done();
+}
+
+Status take_address(TomlTable& table, std::string_view key, std::string& out) {
+  TRY(take(table, key, out));
+  const Status right = check_listen_address(out, std::string(key));
+  if (right.ok()) return done();
+  return table.error_at(ErrorCode::kMalformed, key, right.error().message());
 }
 
 Status parse_limits(TomlTable table, ServerLimits& limits) {
@@ -64,6 +73,7 @@ Status parse_limits(TomlTable table, ServerLimits& limits) {
   TRY(take(table, "requests_per_second", limits.requests_per_second, 1, kMany));
   TRY(take(table, "request_burst", limits.request_burst, 1, kMany));
   TRY(take(table, "in_flight", limits.in_flight, 1, kMany));
+  TRY(take(table, "in_flight_per_address", limits.in_flight_per_address, 1, kMany));
   TRY(take(table, "body_memory", limits.body_memory, 8 * kMaxHeadSize, kTebi));
   TRY(take_seconds(table, "handshake_seconds", limits.handshake_time));
   TRY(take_seconds(table, "request_seconds", limits.request_time));
@@ -74,8 +84,10 @@ Status parse_limits(TomlTable table, ServerLimits& limits) {
 }
 
 Status parse_listen(TomlTable table, BrokerConfig& config) {
-  TRY(take(table, "address", config.listen));
+  TRY(take_address(table, "address", config.listen));
   TRY(take(table, "admin", config.admin));
+  if (!config.admin.empty()) TRY(take_address(table, "admin", config.admin));
+  config.public_log = TRY(table.boolean("public_log")).value_or(false);
   TRY(take(table, "certificate", config.certificate));
   TRY(take(table, "key", config.key));
   TRY(take(table, "threads", config.threads, 1, 64));
@@ -99,17 +111,32 @@ std::string seconds(std::chrono::milliseconds time) {
   return std::to_string(time.count() / 1000);
 }
 
-bool has_scheme(const std::string& text) {
-  for (const char* scheme : {"pkcs11:", "tpm:", "exec:"}) {
-    if (text.starts_with(scheme)) return true;
-  }
-  return false;
+constexpr std::string_view kTpm = "tpm:";
+
+// The KEYREF with the path that is in it, if one is, replaced.
+template <typename Replace>
+std::string with_path(const std::string& text, const Replace& replace) {
+  if (BrokerConfig::is_file(text)) return replace(text);
+  if (!text.starts_with(kTpm)) return text;
+  const keystore::TpmKeyRef ref = keystore::parse_tpm_key_ref(text);
+  return std::string(kTpm) + replace(ref.path) + (ref.tcti.empty() ? "" : "?tcti=" + ref.tcti);
 }
 
 }  // namespace
 
+bool BrokerConfig::is_file(const std::string& key_ref) {
+  return !key_ref.starts_with(kTpm) && !key_ref.starts_with("pkcs11:") &&
+         !key_ref.starts_with("exec:");
+}
+
 std::string BrokerConfig::key_ref(const std::string& text) const {
-  return has_scheme(text) ? text : path(text).string();
+  return with_path(text, [this](const std::string& relative) { return path(relative).string(); });
+}
+
+std::string absolute_key_ref(const std::string& text) {
+  return with_path(text, [](const std::string& relative) {
+    return std::filesystem::absolute(relative).string();
+  });
 }
 
 std::string BrokerConfig::store_uri() const {
@@ -162,6 +189,7 @@ std::string serialize_broker_config(const BrokerConfig& config) {
   out += "\n[listen]\n";
   line("address", quoted(config.listen));
   line("admin", quoted(config.admin));
+  line("public_log", config.public_log ? "true" : "false");
   line("certificate", quoted(config.certificate));
   line("key", quoted(config.key));
   line("threads", std::to_string(config.threads));
@@ -176,6 +204,7 @@ std::string serialize_broker_config(const BrokerConfig& config) {
   line("requests_per_second", std::to_string(limits.requests_per_second));
   line("request_burst", std::to_string(limits.request_burst));
   line("in_flight", std::to_string(limits.in_flight));
+  line("in_flight_per_address", std::to_string(limits.in_flight_per_address));
   line("body_memory", std::to_string(limits.body_memory));
   line("handshake_seconds", seconds(limits.handshake_time));
   line("request_seconds", seconds(limits.request_time));
@@ -216,7 +245,13 @@ Result<BrokerConfig> load_broker_config(const std::filesystem::path& folder) {
   return config;
 }
 
+Status check_broker_config(const BrokerConfig& config) {
+  (void)TRY(parse_broker_config(serialize_broker_config(config), config.path(kFileName).string()));
+  return done();
+}
+
 Status store_broker_config(const BrokerConfig& config, bool replace) {
+  TRY(check_broker_config(config));
   return keystore::store_file(config.path(kFileName), as_bytes(serialize_broker_config(config)),
                               0600, replace ? Overwrite::kReplace : Overwrite::kRefuse);
 }

@@ -1,43 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keymgmt/verbs/broker_folder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ostream>
 
 #include "attest/files/endorsement_folder.h"
 #include "attest/files/roots_file.h"
 #include "formats/cli/json_output.h"
+#include "keymgmt/keystore/key_file.h"
 
 namespace sealpack::broker {
-namespace {
-
-using keystore::Role;
-
-// A broker starts unattended: what is not in the passphrase file is not asked for.
-class Unattended final : public keystore::PassphraseSource {
- public:
-  explicit Unattended(std::filesystem::path file) : file_(std::move(file)) {}
-  Result<crypto::SecretBytes> passphrase(const std::string& what) override {
-    if (file_.empty()) {
-      return Error(ErrorCode::kUsage, what + " wants a passphrase or PIN")
-          .with_hint("name the file that holds it: passphrase_file in broker.toml");
-    }
-    return keystore::load_passphrase(file_);
-  }
-  Result<crypto::SecretBytes> new_passphrase(const std::string& what) override {
-    return passphrase(what);
-  }
-
- private:
-  std::filesystem::path file_;
-};
-
-Unattended passphrases_of(const BrokerConfig& config) {
-  return Unattended(config.passphrase_file.empty() ? std::filesystem::path()
-                                                   : config.path(config.passphrase_file));
-}
-
-}  // namespace
 
 std::uint64_t unix_time() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -49,6 +22,20 @@ void add_folder_option(CLI::App& verb, std::string& folder) {
       ->type_name("DIR")
       ->default_str(".");
   folder = ".";
+}
+
+std::string broker_help(const char* example, const char* files,
+                        std::initializer_list<cli::ExitCode> specific) {
+  constexpr cli::ExitCode kCommon[] = {
+      {ErrorCode::kUsage, "wrong command line"},
+      {ErrorCode::kIo, "a file or the store cannot be read or written"},
+      {ErrorCode::kMalformed, "broker.toml or the store is broken"},
+      {ErrorCode::kUnsupported, "the store is of a newer version"},
+      {ErrorCode::kRefused, "others may read the folder or the store"},
+      {ErrorCode::kTryAgain, "the database is busy or does not answer"},
+      {ErrorCode::kLimit, "a file or a name is larger than it may be"}};
+  const auto codes = cli::merge_codes(kCommon, {specific.begin(), specific.end()});
+  return cli::help_footer(example, files, codes);
 }
 
 Result<BrokerFolder> BrokerFolder::open(const std::string& folder) {
@@ -69,29 +56,21 @@ Status BrokerFolder::apply(const Change& change, const std::string& what,
   return done();
 }
 
-Result<ServiceKeys> BrokerFolder::keys() const {
-  Unattended passphrases = passphrases_of(config);
+Result<ServiceKeys> BrokerFolder::keys(const KeyReport& report) const {
   ServiceKeys keys;
   for (const std::string& text : config.recipient_keys) {
-    keystore::Unwrapper opened =
-        TRY(keystore::open_unwrapper(config.key_ref(text), {Role::kBroker}, passphrases));
-    auto* decryptor = std::get_if<std::unique_ptr<crypto::Decryptor>>(&opened.key);
-    if (decryptor == nullptr) {
-      return Error(ErrorCode::kUsage, printable(text) + " is a symmetric key, not a recipient's");
-    }
-    keys.recipients.push_back(std::move(*decryptor));
+    keys.recipients.push_back(TRY(open_recipient(config, text, report)));
   }
   for (const std::string& text : config.grant_keys) {
-    keys.grants.push_back(
-        TRY(keystore::open_signer(config.key_ref(text), {Role::kGrantSigner}, passphrases)));
+    keys.grants.push_back(TRY(open_signer_of(config, kGrantKeys, text, report)));
   }
   return keys;
 }
 
-Result<std::shared_ptr<const crypto::Signer>> BrokerFolder::log_signer() const {
-  Unattended passphrases = passphrases_of(config);
+Result<std::shared_ptr<const crypto::Signer>> BrokerFolder::log_signer(
+    const KeyReport& report) const {
   return std::shared_ptr<const crypto::Signer>(
-      TRY(keystore::open_signer(config.key_ref(config.log_key), {Role::kLog}, passphrases)));
+      TRY(open_signer_of(config, kLogKeys, config.log_key, report)));
 }
 
 Result<attest::Endorsements> BrokerFolder::endorsements() const {
@@ -122,23 +101,55 @@ Result<ServiceOptions> BrokerFolder::service_options(bool lab) const {
   return options;
 }
 
+namespace {
+
+// The authorities of all products with this name, each once.
+std::vector<ProductName> products_called(const State& state, const std::string& product) {
+  std::vector<ProductName> found;
+  const auto add = [&](const auto& records, bool released) {
+    for (const auto& record : records) {
+      if (record.product != product) continue;
+      const bool known = std::any_of(found.begin(), found.end(), [&](const ProductName& one) {
+        return one.authority == record.authority;
+      });
+      if (!known) found.push_back({record.authority, product, released});
+    }
+  };
+  add(state.releases, true);
+  add(state.licences, false);
+  add(state.policies, false);
+  add(state.floors, false);
+  return found;
+}
+
+}  // namespace
+
 Result<ProductName> find_product(const State& state, const std::string& product,
                                  const std::string& authority) {
-  std::vector<ProductName> found;
-  for (const RegisteredRelease& release : state.releases) {
-    if (release.product != product) continue;
-    if (!authority.empty() && to_hex(release.authority.bytes) != authority) continue;
-    if (found.empty() || found.back().authority != release.authority) {
-      found.push_back({release.authority, product});
+  const std::vector<ProductName> found = products_called(state, product);
+  if (!authority.empty()) {
+    const Digest whose = TRY(parse_key_digest(authority, "--authority"));
+    for (const ProductName& one : found) {
+      if (one.authority == whose) return one;
     }
+    return ProductName{whose, product, false};
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {
     return Error(ErrorCode::kUsage, "no release of product " + printable(product) + " is here")
-        .with_hint("sealpack broker list shows the products");
+        .with_hint(
+            "sealpack broker list shows the products; --authority FILE.pub says whose one is that "
+            "comes later");
   }
   return Error(ErrorCode::kUsage, "several authorities have a product " + printable(product))
-      .with_hint("say which with --authority HEX");
+      .with_hint("say which with --authority FILE.pub");
+}
+
+void note_unreleased(const ProductName& name, cli::Terminal& terminal) {
+  if (name.released) return;
+  terminal.note("no release of " + printable(name.product) + " by authority " +
+                to_hex(name.authority.bytes).substr(0, 16) +
+                " is here yet: this holds from its first on");
 }
 
 Result<ByteVector> parse_value(const std::string& text, const std::string& what) {
@@ -157,6 +168,11 @@ Result<Digest> parse_digest(const std::string& text, const std::string& what) {
   }
   std::copy(bytes.begin(), bytes.end(), digest.bytes.begin());
   return digest;
+}
+
+Result<Digest> parse_key_digest(const std::string& text, const std::string& what) {
+  if (!text.ends_with(".pub")) return parse_digest(text, what);
+  return TRY(keystore::load_public_key(text, std::nullopt)).digest;
 }
 
 }  // namespace sealpack::broker

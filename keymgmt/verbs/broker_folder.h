@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "formats/cli/help.h"
 #include "formats/cli/verb.h"
 #include "keymgmt/broker/service.h"
-#include "keymgmt/keystore/key_ref.h"
-#include "keymgmt/verbs/broker_config.h"
+#include "keymgmt/verbs/broker_keys.h"
 
 // What the verbs of `sealpack broker` share.
 namespace sealpack::broker {
@@ -12,6 +12,11 @@ namespace sealpack::broker {
 std::uint64_t unix_time();
 
 void add_folder_option(CLI::App& verb, std::string& folder);
+
+// Footer of a verb's help. `specific`: what codes mean for it besides what they mean for every verb
+// that opens a broker's folder.
+std::string broker_help(const char* example, const char* files,
+                        std::initializer_list<cli::ExitCode> specific);
 
 // The folder of a broker with its store.
 struct BrokerFolder {
@@ -24,8 +29,9 @@ struct BrokerFolder {
   // Applies it and says so, with the number of its log entry.
   Status apply(const Change& change, const std::string& what, cli::Terminal& terminal) const;
 
-  Result<ServiceKeys> keys() const;
-  Result<std::shared_ptr<const crypto::Signer>> log_signer() const;
+  // `report`: of devices that did not answer.
+  Result<ServiceKeys> keys(const KeyReport& report = {}) const;
+  Result<std::shared_ptr<const crypto::Signer>> log_signer(const KeyReport& report = {}) const;
   // `lab`: simulated evidence may be believed.
   Result<ServiceOptions> service_options(bool lab) const;
   Result<attest::Endorsements> endorsements() const;
@@ -35,14 +41,20 @@ struct BrokerFolder {
 struct ProductName {
   Digest authority;
   std::string product;
+  bool released = false;  // a release of it is here
 };
-// By its name alone where one authority has it; `authority`, in hex, says which where several do.
+// By its name alone where what is said here is of one authority. `authority`, a .pub or its digest,
+// says whose where it is several's, and where nothing was said about the product yet.
 Result<ProductName> find_product(const State& state, const std::string& product,
                                  const std::string& authority);
+// That what was said waits for the product's first release: its name may be misspelt.
+void note_unreleased(const ProductName& name, cli::Terminal& terminal);
 
 // "sha256:HEX" or HEX.
 Result<ByteVector> parse_value(const std::string& text, const std::string& what);
 Result<Digest> parse_digest(const std::string& text, const std::string& what);
+// That of a public key: the same, or FILE.pub.
+Result<Digest> parse_key_digest(const std::string& text, const std::string& what);
 
 // The verbs, each in the file of its name.
 void add_broker_init(CLI::App& group, cli::Job& job);
@@ -54,6 +66,7 @@ void add_broker_licence(CLI::App& group, cli::Job& job);
 void add_broker_policy(CLI::App& group, cli::Job& job);
 void add_broker_enrol(CLI::App& group, cli::Job& job);
 void add_broker_rotate(CLI::App& group, cli::Job& job);
+void add_broker_end_key(CLI::App& group, cli::Job& job);
 void add_broker_log(CLI::App& group, cli::Job& job);
 void add_broker_checkpoint(CLI::App& group, cli::Job& job);
 void add_broker_backup(CLI::App& group, cli::Job& job);

@@ -1,120 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
-// rotate: a new key beside the old one, then the old one's end.
-#include <memory>
-#include <ostream>
+#include "keymgmt/verbs/broker_keys.h"
 
-#include "formats/cli/json_output.h"
+#include "keymgmt/broker/checkpoint.h"
 #include "keymgmt/keystore/keygen.h"
-#include "keymgmt/verbs/broker_folder.h"
 
 namespace sealpack::broker {
 namespace {
 
 using keystore::Role;
 
-struct Options {
-  std::string folder;
-  std::string use;
-  std::string end_old;
+class Unattended final : public keystore::PassphraseSource {
+ public:
+  explicit Unattended(const BrokerConfig& config)
+      : file_(config.passphrase_file.empty() ? std::filesystem::path()
+                                             : config.path(config.passphrase_file)) {}
+  Result<crypto::SecretBytes> passphrase(const std::string& what) override {
+    if (file_.empty()) {
+      return Error(ErrorCode::kUsage, what + " wants a passphrase or PIN")
+          .with_hint("name the file that holds it: passphrase_file in broker.toml");
+    }
+    return keystore::load_passphrase(file_);
+  }
+  Result<crypto::SecretBytes> new_passphrase(const std::string& what) override {
+    return passphrase(what);
+  }
+
+ private:
+  std::filesystem::path file_;
 };
 
-struct NamedUse {
-  const char* name;
-  KeyUse use;
-  Role role;
-  const char* file;
-};
-constexpr NamedUse kUses[] = {{"recipient", KeyUse::kRecipient, Role::kBroker, "broker"},
-                              {"grants", KeyUse::kGrants, Role::kGrantSigner, "grants"},
-                              {"log", KeyUse::kLog, Role::kLog, "log"}};
-
-// The first of NAME-2, NAME-3 … that is free.
-std::string free_name(const BrokerConfig& config, const std::string& base) {
-  std::error_code failed;
-  for (int number = 2;; ++number) {
-    std::string name = base + "-" + std::to_string(number);
-    if (!std::filesystem::exists(config.path(name + ".key"), failed)) return name;
-  }
+Result<std::unique_ptr<crypto::Decryptor>> open_decryptor(const BrokerConfig& config,
+                                                          const std::string& key_ref) {
+  Unattended passphrases(config);
+  keystore::Unwrapper opened =
+      TRY(keystore::open_unwrapper(config.key_ref(key_ref), {Role::kBroker}, passphrases));
+  auto* decryptor = std::get_if<std::unique_ptr<crypto::Decryptor>>(&opened.key);
+  if (decryptor != nullptr) return std::move(*decryptor);
+  return Error(ErrorCode::kUsage, printable(key_ref) + " is a symmetric key, not a recipient's");
 }
 
-std::vector<Digest> keys_in_use(const State& state, KeyUse use) {
-  std::vector<Digest> out;
-  for (const BrokerKey& key : state.keys) {
-    if (key.use == use && key.not_after == 0) out.push_back(key.digest());
-  }
-  return out;
+Result<std::unique_ptr<crypto::Signer>> open_signer(const BrokerConfig& config, Role role,
+                                                    const std::string& key_ref) {
+  Unattended passphrases(config);
+  return keystore::open_signer(config.key_ref(key_ref), {role}, passphrases);
 }
 
-// Makes the key, lists it and writes broker.toml anew.
-Result<keystore::PublicKey> make_key(BrokerFolder& folder, const NamedUse& named) {
-  BrokerConfig& config = folder.config;
-  keystore::FilePassphrase file(config.passphrase_file.empty()
-                                    ? std::filesystem::path()
-                                    : config.path(config.passphrase_file));
-  const std::string name = free_name(config, named.file);
-  const auto files =
-      TRY(keystore::generate_key_pair(named.role, std::nullopt, config.path(name), "",
-                                      config.passphrase_file.empty() ? nullptr : &file));
-  keystore::PublicKey made = TRY(keystore::load_public_key(*files.public_path, std::nullopt));
-  (void)TRY(folder.store->apply(AddKey{{named.use, made.spki, unix_time(), 0}}, unix_time()));
-  const std::string key = name + ".key";
-  if (named.use == KeyUse::kRecipient) {
-    config.recipient_keys.insert(config.recipient_keys.begin(), key);
-  } else if (named.use == KeyUse::kGrants) {
-    config.grant_keys.insert(config.grant_keys.begin(), key);
-  } else {
-    config.log_key = key;
-  }
-  TRY(store_broker_config(config, true));
-  return made;
+std::string place_of(const NamedUse& use) {
+  return std::string(use.name) + " key";
 }
 
-Status rotate(const Options& options, cli::Terminal& terminal) {
-  BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
-  const NamedUse* named = nullptr;
-  for (const NamedUse& entry : kUses) {
-    if (options.use == entry.name) named = &entry;
+// The public half of a key that opens or signs, after it did so once.
+Result<ByteVector> try_out(const BrokerConfig& config, const NamedUse& use,
+                           const std::string& key_ref) {
+  if (use.use == KeyUse::kRecipient) {
+    const auto key = TRY(open_decryptor(config, key_ref));
+    return to_vector(key->public_key().spki());
   }
-  if (named == nullptr)
-    return Error(ErrorCode::kUsage, "there is no use " + printable(options.use));
-  const std::vector<Digest> old = keys_in_use(*TRY(folder.state()), named->use);
-  std::uint64_t end = 0;  // not yet
-  if (!options.end_old.empty()) end = TRY(cli::parse_time(options.end_old).within("--end-old"));
-  const keystore::PublicKey made = TRY(make_key(folder, *named));
-  for (const Digest& digest : old) {
-    if (end != 0) (void)TRY(folder.store->apply(EndKey{digest, end}, unix_time()));
-  }
-  if (terminal.json()) {
-    cli::print_json(terminal, {{"use", named->name},
-                               {"digest", cli::json_digest(made.digest)},
-                               {"ended", end != 0 ? old.size() : 0}});
-  } else {
-    terminal.out() << named->name << " key " << cli::json_digest(made.digest) << " is first now; "
-                   << old.size() << " older one(s) " << (end != 0 ? "end then" : "stay in use")
-                   << '\n';
-  }
-  terminal.note("a broker that is running takes the new key when it is started again");
-  return done();
+  const auto key = TRY(open_signer(config, use.role, key_ref));
+  if (use.use == KeyUse::kLog) (void)TRY(verifier_key("log", key->public_key()));
+  (void)TRY(key->sign(as_bytes("sealpack broker: may this key sign?")));
+  return to_vector(key->public_key().spki());
 }
 
 }  // namespace
 
-void add_broker_rotate(CLI::App& group, cli::Job& job) {
-  auto options = std::make_shared<Options>();
-  CLI::App* verb = group.add_subcommand("rotate", "A new key, and an end for those before it");
-  verb->add_option("USE", options->use, "recipient, grants or log")
-      ->required()
-      ->check(CLI::IsMember({"recipient", "grants", "log"}));
-  add_folder_option(*verb, options->folder);
-  verb->add_option("--end-old", options->end_old,
-                   "When the keys before it are used for the last time; default: not yet")
-      ->type_name("TIME");
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
-                                {ErrorCode::kIo, "a file or the store cannot be written"},
-                                {ErrorCode::kRefused, "others may read the folder"}}));
-  verb->callback([options, &job] {
-    job = [options](cli::Terminal& terminal) { return rotate(*options, terminal); };
-  });
+Result<std::unique_ptr<crypto::Decryptor>> open_recipient(const BrokerConfig& config,
+                                                          const std::string& key_ref,
+                                                          const KeyReport& report) {
+  const auto open = [config, key_ref] {
+    return open_decryptor(config, key_ref).within(place_of(kRecipientKeys));
+  };
+  return config.is_file(key_ref) ? open() : lasting_decryptor(open, report);
+}
+
+Result<std::unique_ptr<crypto::Signer>> open_signer_of(const BrokerConfig& config,
+                                                       const NamedUse& use,
+                                                       const std::string& key_ref,
+                                                       const KeyReport& report) {
+  const auto open = [config, use, key_ref] {
+    return open_signer(config, use.role, key_ref).within(place_of(use));
+  };
+  return config.is_file(key_ref) ? open() : lasting_signer(open, report);
+}
+
+Result<NewKey> make_key(const BrokerConfig& config, const NamedUse& use, const std::string& name) {
+  Unattended passphrases(config);
+  const auto files =
+      TRY(keystore::generate_key_pair(use.role, std::nullopt, config.path(name), "",
+                                      config.passphrase_file.empty() ? nullptr : &passphrases));
+  const auto made = TRY(keystore::load_public_key(*files.public_path, std::nullopt));
+  return NewKey{name + ".key", made.spki};
+}
+
+Result<NewKey> take_key(const BrokerConfig& config, const NamedUse& use, const std::string& name,
+                        const std::string& key_ref) {
+  ByteVector spki = TRY(try_out(config, use, key_ref).within(place_of(use)));
+  const std::string text = TRY(keystore::serialize_public_key(use.role, "", spki));
+  TRY(keystore::store_file(config.path(name + ".pub"), as_bytes(text), 0644, Overwrite::kRefuse));
+  return NewKey{key_ref, std::move(spki)};
+}
+
+std::vector<std::string> key_refs(const BrokerConfig& config, KeyUse use) {
+  if (use == KeyUse::kLog) return {config.log_key};
+  return use == KeyUse::kRecipient ? config.recipient_keys : config.grant_keys;
+}
+
+Result<ByteVector> public_half(const BrokerConfig& config, const NamedUse& use,
+                               const std::string& key_ref) {
+  if (use.use == KeyUse::kRecipient) {
+    const auto key = TRY(open_decryptor(config, key_ref).within(place_of(use)));
+    return to_vector(key->public_key().spki());
+  }
+  const auto key = TRY(open_signer(config, use.role, key_ref).within(place_of(use)));
+  return to_vector(key->public_key().spki());
+}
+
+void put_first(BrokerConfig& config, KeyUse use, const std::string& key_ref) {
+  if (use == KeyUse::kLog) {
+    config.log_key = key_ref;
+    return;
+  }
+  auto& list = use == KeyUse::kRecipient ? config.recipient_keys : config.grant_keys;
+  list.insert(list.begin(), key_ref);
+}
+
+void drop_key(BrokerConfig& config, KeyUse use, const std::string& key_ref) {
+  if (use == KeyUse::kLog) return;
+  std::erase(use == KeyUse::kRecipient ? config.recipient_keys : config.grant_keys, key_ref);
 }
 
 }  // namespace sealpack::broker

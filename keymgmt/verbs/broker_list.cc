@@ -186,8 +186,9 @@ void add_broker_list(CLI::App& group, cli::Job& job) {
   auto folder = std::make_shared<std::string>();
   CLI::App* verb = group.add_subcommand("list", "What the broker knows and gives out");
   add_folder_option(*verb, *folder);
-  verb->footer(cli::exit_codes({{ErrorCode::kIo, "the store cannot be read"},
-                                {ErrorCode::kRefused, "others may read the folder"}}));
+  verb->footer(broker_help("sealpack broker list --dir D --json",
+                           "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+                           {}));
   verb->callback([folder, &job] {
     job = [folder](cli::Terminal& terminal) { return list(*folder, terminal); };
   });

@@ -159,8 +159,10 @@ void add_broker_log(CLI::App& group, cli::Job& job) {
   show_verb->add_option("--count", shown->count, "At most so many (1000)")
       ->type_name("N")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U));
-  show_verb->footer(cli::exit_codes({{ErrorCode::kIo, "the store cannot be read"},
-                                     {ErrorCode::kMalformed, "an entry is broken"}}));
+  show_verb->footer(
+      broker_help("sealpack broker log show --dir D --from 1000 --json",
+                  "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+                  {{ErrorCode::kMalformed, "an entry or broker.toml is broken"}}));
   show_verb->callback(
       [shown, &job] { job = [shown](cli::Terminal& terminal) { return show(*shown, terminal); }; });
   auto verified = std::make_shared<VerifyOptions>();
@@ -180,9 +182,11 @@ void add_broker_log(CLI::App& group, cli::Job& job) {
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->take_all();
-  verify_verb->footer(cli::exit_codes(
-      {{ErrorCode::kIo, "the store or a file cannot be read"},
-       {ErrorCode::kMalformed, "a checkpoint or an entry is broken"},
+  verify_verb->footer(broker_help(
+      "sealpack broker log verify --dir D --checkpoint checkpoint-2026-11-20 --log-key log.pub",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+      {{ErrorCode::kUsage, "wrong command line, or no key of role log"},
+       {ErrorCode::kMalformed, "a checkpoint, an entry or broker.toml is broken"},
        {ErrorCode::kNotAuthentic, "the log is not what a checkpoint says it was, or not whole"}}));
   verify_verb->callback([verified, &job] {
     job = [verified](cli::Terminal& terminal) { return verify(*verified, terminal); };
@@ -197,8 +201,13 @@ void add_broker_checkpoint(CLI::App& group, cli::Job& job) {
   verb->add_option("-o,--out", options->out, "File to write; default: standard output")
       ->type_name("FILE");
   verb->add_flag("--force", options->force, "Replace an existing file");
-  verb->footer(cli::exit_codes({{ErrorCode::kIo, "the store or the file cannot be used"},
-                                {ErrorCode::kRefused, "others may read the folder or the key"}}));
+  verb->footer(broker_help(
+      "sealpack broker checkpoint --dir D --out checkpoint-2026-11-20",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names; the log key",
+      {{ErrorCode::kIo, "the store cannot be read, or FILE not be written or is there"},
+       {ErrorCode::kNotAuthentic, "a key is in another TPM than the one that answers"},
+       {ErrorCode::kKeyUnavailable,
+        "a passphrase or PIN is wrong, or a token or its key is not there"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return checkpoint(*options, terminal); };
   });

@@ -7,8 +7,11 @@
 #include "attest/policy/policy_file.h"
 #include "formats/files/file_source.h"
 #include "formats/toml/toml_table.h"
+#include "keymgmt/broker/known.h"
 #include "keymgmt/crypto/sha256.h"
-#include "keymgmt/keystore/key_file.h"
+#include "keymgmt/keystore/armored_file.h"
+#include "keymgmt/provision/device_files.h"
+#include "keymgmt/provision/vendor.h"
 #include "keymgmt/verbs/broker_folder.h"
 
 namespace sealpack::broker {
@@ -42,11 +45,10 @@ struct RevokeOptions {
 
 // Digests are of fixed size; a signer may be named by its file.
 Result<ByteVector> revoked_value(RevokedKind kind, const std::string& text) {
-  if (kind == RevokedKind::kSigner && text.ends_with(".pub")) {
-    return to_vector(TRY(keystore::load_public_key(text, std::nullopt)).digest.bytes);
+  if (kind == RevokedKind::kSigner) {
+    return to_vector(TRY(parse_key_digest(text, "VALUE")).bytes);
   }
-  const bool digest = kind == RevokedKind::kContent || kind == RevokedKind::kRelease ||
-                      kind == RevokedKind::kSigner;
+  const bool digest = kind == RevokedKind::kContent || kind == RevokedKind::kRelease;
   if (digest) return to_vector(TRY(parse_digest(text, "VALUE")).bytes);
   return parse_value(text, "VALUE");
 }
@@ -56,6 +58,7 @@ Status raise_floor(const BrokerFolder& folder, const RevokeOptions& options,
   if (options.below == 0) return Error(ErrorCode::kUsage, "revoke counter wants --below N");
   const ProductName name =
       TRY(find_product(*TRY(folder.state()), options.value, options.authority));
+  note_unreleased(name, terminal);
   const ProductFloor floor{name.authority, name.product, {options.below, std::nullopt}};
   return folder.apply(RaiseFloor{floor},
                       "releases of " + printable(name.product) + " below counter " +
@@ -95,8 +98,15 @@ Status revoke(const RevokeOptions& options, cli::Terminal& terminal) {
                           terminal);
     }
     if (options.because.empty()) return Error(ErrorCode::kUsage, "--because is required");
-    return folder.apply(Revoke{{named.kind, std::move(value), options.because, unix_time()}},
-                        what + " is revoked", terminal);
+    const bool known = TRY(is_known(*folder.store, named.kind, value));
+    TRY(folder.apply(Revoke{{named.kind, std::move(value), options.because, unix_time()}},
+                     what + " is revoked", terminal));
+    if (!known) {
+      terminal.note(std::string("this ") + named.name +
+                    " is not known here: noted, in case that it comes; or is it written wrong? "
+                    "Compare with `sealpack broker list`");
+    }
+    return done();
   }
   return Error(ErrorCode::kUsage, "there is nothing called " + printable(options.kind));
 }
@@ -124,6 +134,7 @@ Status licence(const LicenceOptions& options, cli::Terminal& terminal) {
     return folder.apply(RemoveLicence{name.authority, name.product},
                         "the licence of " + product + " is gone: it is not limited", terminal);
   }
+  note_unreleased(name, terminal);
   Licence licence;
   licence.authority = name.authority;
   licence.product = name.product;
@@ -161,6 +172,7 @@ Status set_policy(const PolicyOptions& options, cli::Terminal& terminal) {
       TRY(find_product(*TRY(folder.state()), options.product, options.authority));
   ProductPolicy policy{name.authority, name.product, ""};
   if (!options.remove) {
+    note_unreleased(name, terminal);
     const ByteVector text = TRY(load_file(options.file, TomlTable::kMaxSize));
     (void)TRY(policy::parse_policy(as_text(text), options.file));
     policy.text = std::string(as_text(text));
@@ -179,6 +191,8 @@ struct EnrolOptions {
   std::string key;
   std::string ak_name;
   std::string ek_name;
+  std::string proof;
+  std::string record;
   std::string name;
   bool remove = false;
 };
@@ -195,37 +209,61 @@ Result<ByteVector> parse_tpm_name(const std::string& text, const std::string& wh
                                       "48, or 000d and 64");
 }
 
-Status enrol(const EnrolOptions& options, cli::Terminal& terminal) {
-  const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
+// As a vendor has it: what a device proved when it was provisioned.
+Result<TpmDevice> provisioned_device(const EnrolOptions& options) {
+  const auto record = TRY(
+      provision::parse_record(TRY(keystore::load_armored(options.record, provision::kRecordLabel)))
+          .within(printable(options.record)));
+  const auto proof =
+      TRY(provision::parse_proof(TRY(keystore::load_armored(options.proof, provision::kProofLabel)))
+              .within(printable(options.proof)));
+  TRY(provision::check_proof(record, proof).within(printable(options.proof)));
+  return TpmDevice{crypto::sha256(TRY(record.attestation.spki())),
+                   to_vector(tpm::name_of(record.attestation)), to_vector(record.device),
+                   options.name};
+}
+
+// As another tool activated it, which the operator vouches for.
+Result<TpmDevice> named_device(const EnrolOptions& options) {
   attest::Endorsements found;
   TRY(attest::add_endorsement_file(TRY(load_file(options.key, kMaxPublicKeyFile)), options.key,
                                    found));
   if (found.public_keys.size() != 1 || !found.certificates.empty()) {
     return Error(ErrorCode::kMalformed, printable(options.key) + " is not one public key");
   }
-  const Digest digest = crypto::sha256(found.public_keys.front());
-  const std::string what = "attestation key " + to_hex(digest.bytes);
-  if (options.remove) return folder.apply(RemoveTpm{digest}, what + " is forgotten", terminal);
+  TpmDevice device{crypto::sha256(found.public_keys.front()), {}, {}, options.name};
+  if (options.remove) return device;
   if (options.ek_name.empty() || options.ak_name.empty()) {
     return Error(ErrorCode::kUsage, "--ak-name and --ek-name are required");
   }
-  TpmDevice device{digest, TRY(parse_tpm_name(options.ak_name, "--ak-name")),
-                   TRY(parse_tpm_name(options.ek_name, "--ek-name")), options.name};
-  return folder.apply(EnrolTpm{std::move(device)}, what + " is enrolled", terminal);
+  device.ak_name = TRY(parse_tpm_name(options.ak_name, "--ak-name"));
+  device.ek_name = TRY(parse_tpm_name(options.ek_name, "--ek-name"));
+  return device;
+}
+
+Status enrol(const EnrolOptions& options, cli::Terminal& terminal) {
+  if (options.key.empty() == options.proof.empty()) {
+    return Error(ErrorCode::kUsage, "broker enrol takes a key, or --proof and --record");
+  }
+  const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
+  TpmDevice device =
+      TRY(options.proof.empty() ? named_device(options) : provisioned_device(options));
+  const std::string what = "attestation key " + to_hex(device.attestation_key.bytes);
+  if (options.remove) {
+    return folder.apply(RemoveTpm{device.attestation_key}, what + " is forgotten", terminal);
+  }
+  const std::string name = to_hex(device.ek_name);
+  TRY(folder.apply(EnrolTpm{std::move(device)}, what + " is enrolled", terminal));
+  terminal.note("revoke and licence know the device as " + name);
+  return done();
 }
 
 void add_product(CLI::App& verb, std::string& product, std::string& authority) {
   verb.add_option("PRODUCT", product, "The product, as its releases name it")->required();
-  verb.add_option("--authority", authority, "Which authority's, where several have that product")
-      ->type_name("HEX");
-}
-
-std::string common_codes() {
-  return cli::exit_codes(
-      {{ErrorCode::kUsage, "wrong command line, or nothing of that name"},
-       {ErrorCode::kIo, "a file or the store cannot be read"},
-       {ErrorCode::kMalformed, "a file breaks the rules of its format"},
-       {ErrorCode::kRefused, "others may read the folder, or it goes backwards"}});
+  verb.add_option("--authority", authority,
+                  "Whose product: a .pub, or its digest in hex; where several authorities have it, "
+                  "or none yet")
+      ->type_name("AUTHORITY");
 }
 
 }  // namespace
@@ -251,10 +289,18 @@ void add_broker_revoke(CLI::App& group, cli::Job& job) {
   verb->add_option("--because", options->because, "The reason, for the log")->type_name("TEXT");
   verb->add_option("--below", options->below, "With counter: the lowest that is still given out")
       ->type_name("N");
-  verb->add_option("--authority", options->authority, "With counter: which authority's product")
-      ->type_name("HEX");
+  verb->add_option("--authority", options->authority,
+                   "With counter: whose product, a .pub or its digest in hex")
+      ->type_name("AUTHORITY");
   verb->add_flag("--end", options->end, "Take the revocation back");
-  verb->footer(common_codes());
+  verb->footer(
+      broker_help("sealpack broker revoke device C0C1C2 --because \"stolen\" --dir D\n"
+                  "sealpack broker revoke counter acme/ranker --below 41 --dir D\n"
+                  "sealpack broker revoke device C0C1C2 --end --dir D",
+                  "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+                  {{ErrorCode::kUsage, "wrong command line, or no product of that name"},
+                   {ErrorCode::kRefused,
+                    "nothing of that name is revoked or runs, or a floor would be lowered"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return revoke(*options, terminal); };
   });
@@ -278,7 +324,13 @@ void add_broker_licence(CLI::App& group, cli::Job& job) {
       ->allow_extra_args(false)
       ->take_all();
   verb->add_flag("--remove", options->remove, "No limits");
-  verb->footer(common_codes());
+  verb->footer(broker_help(
+      "sealpack broker licence acme/ranker --instances 20 --lease 3600 --not-after 2027-06-30 "
+      "--dir D",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+      {{ErrorCode::kUsage,
+        "wrong command line, limits that contradict each other, or no product of that name"},
+       {ErrorCode::kRefused, "others may read the folder, or there is no licence to remove"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return licence(*options, terminal); };
   });
@@ -292,7 +344,13 @@ void add_broker_policy(CLI::App& group, cli::Job& job) {
   verb->add_option("FILE", options->file, "A policy, as for build --policy");
   add_folder_option(*verb, options->folder);
   verb->add_flag("--remove", options->remove, "The release's policy alone");
-  verb->footer(common_codes());
+  verb->footer(broker_help(
+      "sealpack broker policy acme/ranker stricter.toml --dir D",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+      {{ErrorCode::kUsage, "wrong command line, or no product of that name"},
+       {ErrorCode::kMalformed, "the policy or broker.toml breaks the rules of its format"},
+       {ErrorCode::kRefused,
+        "the policy ignores what must not be ignored, or there is none to remove"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return set_policy(*options, terminal); };
   });
@@ -301,16 +359,35 @@ void add_broker_policy(CLI::App& group, cli::Job& job) {
 void add_broker_enrol(CLI::App& group, cli::Job& job) {
   auto options = std::make_shared<EnrolOptions>();
   CLI::App* verb = group.add_subcommand("enrol", "Believe the attestation key of a TPM");
-  verb->add_option("AK", options->key, "Its public key, PEM or DER")->required();
+  CLI::Option* key = verb->add_option("AK", options->key, "Its public key, PEM or DER");
   add_folder_option(*verb, options->folder);
   verb->add_option("--ak-name", options->ak_name, "Its name, as the TPM computes it (000b…)")
       ->type_name("HEX");
   verb->add_option("--ek-name", options->ek_name,
                    "Name of the endorsement key that it was activated under")
       ->type_name("HEX");
+  CLI::Option* proof =
+      verb->add_option("--proof", options->proof,
+                       "Instead of key and names: what `provision install` wrote on the device")
+          ->type_name("FILE")
+          ->excludes(key);
+  CLI::Option* record =
+      verb->add_option("--record", options->record, "And what `provision answer` wrote of it")
+          ->type_name("FILE")
+          ->needs(proof);
+  proof->needs(record);
   verb->add_option("--name", options->name, "Text for people");
   verb->add_flag("--remove", options->remove, "Believe it no longer");
-  verb->footer(common_codes());
+  verb->footer(broker_help(
+      "sealpack broker enrol --proof dev.proof --record dev.record --name \"rack 4\" --dir D\n"
+      "sealpack broker enrol AK.pub --ak-name 000b… --ek-name 000b… --dir D\n"
+      "sealpack broker enrol AK.pub --remove --dir D",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
+      {{ErrorCode::kUsage, "wrong command line, or no name of a key"},
+       {ErrorCode::kMalformed,
+        "a file is not what it should be: a public key, a proof, a record, broker.toml"},
+       {ErrorCode::kNotAuthentic, "the proof is not the one that the record expects"},
+       {ErrorCode::kRefused, "others may read the folder, or the key is not enrolled"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return enrol(*options, terminal); };
   });

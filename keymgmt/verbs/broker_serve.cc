@@ -60,21 +60,31 @@ Status serve(const Options& options, cli::Terminal& terminal) {
   how.report = [&](const Error& error) {
     events.write(Level::kError, "store", {{"message", error.message()}});
   };
-  const auto service = TRY(Service::create(folder.store, TRY(folder.keys()), std::move(how)));
+  const KeyReport report = [&](const std::string& message) {
+    events.write(Level::kError, "key", {{"message", message}});
+  };
+  const auto service = TRY(Service::create(folder.store, TRY(folder.keys(report)), std::move(how)));
 
-  if (!TRY(folder.state())->reconciled) {
+  const auto state = TRY(folder.state());
+  if (const auto reason = check_clock(unix_time(), state->last_time)) {
+    terminal.warning(reason->text +
+                     ": nothing is released until the clock is right, or until `sealpack broker "
+                     "reconcile --clock`");
+  }
+  if (!state->reconciled) {
     terminal.warning(
         "the store was restored: nothing is released until `sealpack broker reconcile`");
   }
 
   ServerContent content;
-  content.log = log_queries(folder.store, TRY(folder.log_signer()));
+  content.log = log_queries(folder.store, TRY(folder.log_signer(report)));
   content.keys = [keys = std::make_shared<KeysAnswer>(folder, options.lab)] { return keys->get(); };
   ServerOptions server;
   server.listen = options.listen.value_or(folder.config.listen);
   server.admin = options.admin.value_or(folder.config.admin);
   server.certificate = folder.config.path(folder.config.certificate);
   server.key = folder.config.path(folder.config.key);
+  server.public_log = folder.config.public_log;
   server.threads = folder.config.threads;
   server.limits = folder.config.limits;
   server.gauges = [&service] { return gauges(*service); };
@@ -101,11 +111,21 @@ void add_broker_serve(CLI::App& group, cli::Job& job) {
                    "ADDRESS:PORT for /metrics instead of that of broker.toml; \"\": none");
   verb->add_flag("--lab", options->lab,
                  "Believe SIMULATED evidence under roots that a release names: for laboratories");
-  verb->footer(cli::exit_codes(
-      {{ErrorCode::kUsage, "wrong command line or address"},
-       {ErrorCode::kIo, "the port is taken, or a file or database cannot be reached"},
+  verb->footer(broker_help(
+      "sealpack broker serve --dir D",
+      "DIR/broker.toml, DIR/store.db or the database that broker.toml names; the keys; tls.crt, "
+      "tls.key;\n"
+      "endorsements and roots.toml where broker.toml names them",
+      {{ErrorCode::kUsage,
+        "wrong command line or address, or a key wants a passphrase that nobody gives"},
+       {ErrorCode::kIo, "the port is taken, or a file, database or TPM cannot be reached"},
        {ErrorCode::kMalformed, "broker.toml, the certificate or a key breaks its format"},
-       {ErrorCode::kRefused, "others may read the folder or a key, or the store is another's"}}));
+       {ErrorCode::kUnsupported, "the store is of a newer version, or a key of another type"},
+       {ErrorCode::kRefused,
+        "others may read the folder or a key, or the store does not list a key"},
+       {ErrorCode::kNotAuthentic, "a key is in another TPM than the one that answers"},
+       {ErrorCode::kKeyUnavailable,
+        "a passphrase or PIN is wrong, or a token or its key is not there"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return serve(*options, terminal); };
   });
