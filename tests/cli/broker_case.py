@@ -22,17 +22,17 @@ tee = "simulated"
 measurement = { accept = ["%s"] }
 root = { accept = ["%s"] }
 """
-TRY_AGAIN = 15
 
 
 class Server:
-    """`sealpack broker serve` on ports of its own."""
+    """`sealpack broker serve`, on ports of its own unless they are given."""
 
-    def __init__(self, folder, *more):
-        self.log = open(folder / "serve.log", "w+", encoding="utf-8")
+    def __init__(self, folder, *more, broker="broker", listen="127.0.0.1:0", admin="127.0.0.1:0",
+                 log="serve.log"):
+        self.log = open(folder / log, "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [TOOL, "broker", "serve", "--dir", "broker", "--listen", "127.0.0.1:0",
-             "--admin", "127.0.0.1:0", "--lab", *more],
+            [TOOL, "broker", "serve", "--dir", broker, "--listen", listen, "--admin", admin or "",
+             "--lab", *more],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
         deadline = time.monotonic() + 60
         self.port = None
@@ -52,6 +52,17 @@ class Server:
     def events(self):
         return [json.loads(line) for line in self.text().splitlines(True)
                 if line.startswith("{") and line.endswith("\n")]
+
+    def wait_for(self, name, count=1):
+        """Until there were so many events of this name; gives the last one."""
+        deadline = time.monotonic() + 60
+        while True:
+            found = [event for event in self.events() if event["event"] == name]
+            if len(found) >= count:
+                return found[-1]
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no event {name}: {self.text()}")
+            time.sleep(0.02)
 
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
@@ -107,8 +118,8 @@ class BrokerCase(RunCase):
         self.servers = []
         self.addCleanup(lambda: [server.stop(signal.SIGKILL) for server in self.servers])
 
-    def serve(self, *more):
-        server = Server(self.folder, *more)
+    def serve(self, *more, **options):
+        server = Server(self.folder, *more, **options)
         self.servers.append(server)
         return server
 

@@ -8,11 +8,13 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 
-from broker_case import TRY_AGAIN, BrokerCase
+from broker_case import BrokerCase
 from run_case import read_npy
-from sealpack_case import KEY_UNAVAILABLE, MALFORMED, NOT_AUTHENTIC, OK, REFUSED, TOOL, USAGE
+from sealpack_case import (KEY_UNAVAILABLE, MALFORMED, NOT_AUTHENTIC, OK, REFUSED, TOOL, TRY_AGAIN,
+                           USAGE)
 
 
 class BrokerFolder(BrokerCase):
@@ -270,7 +272,7 @@ class BrokerReleases(BrokerCase):
         entries = self.broker("log show", "--json").json()
         self.assertIn("files", [entry.get("transport") for entry in entries])
 
-    def test_the_server_tells_its_log_to_everybody(self):
+    def test_the_server_tells_its_log_to_the_operator(self):
         server = self.serve()
         self.succeed(*self.asking(server))
         context = ssl.create_default_context(cafile=str(self.folder / "broker/tls.crt"))
@@ -281,18 +283,27 @@ class BrokerReleases(BrokerCase):
 
         keys = json.loads(get("/v1/keys"))
         self.assertTrue(keys["lab"])
-        (self.folder / "kept").write_text(get("/v1/log/checkpoint"))
+        with self.assertRaises(urllib.error.HTTPError) as hidden:
+            get("/v1/log/checkpoint")
+        self.assertEqual(hidden.exception.code, 404)
+        hidden.exception.close()
+
+        def get_as_operator(path):
+            url = f"http://127.0.0.1:{server.admin_port}{path}"
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return answer.read().decode()
+
+        (self.folder / "kept").write_text(get_as_operator("/v1/log/checkpoint"))
         self.broker("log verify", "--checkpoint", "kept", "--log-key", "broker/log.pub")
         size = int((self.folder / "kept").read_text().splitlines()[1])
-        entries = json.loads(get(f"/v1/log/entries?start=0&end={size}"))["entries"]
+        path = f"/v1/log/entries?start=0&end={size}"
+        entries = json.loads(get_as_operator(path))["entries"]
         self.assertEqual(len(entries), size)
         for path in (f"/v1/log/inclusion?index=1&size={size}",
                      f"/v1/log/consistency?first=1&second={size}"):
-            self.assertIn("proof", json.loads(get(path)))
+            self.assertIn("proof", json.loads(get_as_operator(path)))
         self.assertEqual(get("/healthz"), "ok\n")
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.admin_port}/metrics",
-                                    timeout=20) as answer:
-            self.assertIn("sealpack_broker_grants 1", answer.read().decode())
+        self.assertIn("sealpack_broker_grants 1", get_as_operator("/metrics"))
 
     def test_a_new_certificate_is_taken_without_a_stop(self):
         server = self.serve()

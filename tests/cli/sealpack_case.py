@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the command line share: the tool, a folder, keys and a small model."""
 
+import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -12,7 +14,8 @@ import unittest
 
 TOOL = os.environ["SEALPACK"]
 
-OK, USAGE, IO, MALFORMED, NOT_AUTHENTIC, REFUSED, KEY_UNAVAILABLE = 0, 2, 3, 10, 12, 13, 14
+OK, USAGE, IO, MALFORMED, UNSUPPORTED, NOT_AUTHENTIC = 0, 2, 3, 10, 11, 12
+REFUSED, KEY_UNAVAILABLE, TRY_AGAIN, LIMIT = 13, 14, 15, 16
 
 ATTESTED_POLICY = """
 [[environment]]
@@ -36,6 +39,24 @@ def safetensors(tensors):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + data
+
+
+GROUPS = {"attest", "broker", "policy", "provision"}
+DEEPER = {"log", "measure"}
+
+
+@functools.cache
+def documented_codes(verb):
+    """The exit codes that the help of a verb lists."""
+    done = subprocess.run([TOOL, *verb, "--help"], capture_output=True, text=True, timeout=60)
+    _, _, codes = done.stdout.partition("Exit status:\n")
+    return {int(code) for code in re.findall(r"(?m)^  (\d+) ", codes)}
+
+
+def verb_of(arguments):
+    depth = 1 + (arguments[:1] and arguments[0] in GROUPS)
+    depth += depth == 2 and len(arguments) > 1 and arguments[1] in DEEPER
+    return tuple(map(str, arguments[:depth]))
 
 
 class Run:
@@ -86,7 +107,13 @@ class SealpackCase(unittest.TestCase):
         return Run(done)
 
     def run_tool(self, *arguments):
-        return self.run_in(self.folder, *arguments)
+        run = self.run_in(self.folder, *arguments)
+        # A verb that cannot be found has no help.
+        known = documented_codes(verb_of(arguments))
+        if known and run.status > 0:
+            self.assertIn(run.status, known,
+                          f"the help of {verb_of(arguments)} does not say so: {run.err}")
+        return run
 
     def succeed(self, *arguments):
         run = self.run_tool(*arguments)

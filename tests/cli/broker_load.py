@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many TEEs at once, and what the broker's log says of them (tests/keymgmt/broker/broker_clients.cc)."""
+
+import json
+import os
+import ssl
+import subprocess
+import urllib.request
+
+CLIENTS = os.environ.get("BROKER_CLIENTS")
+PAGE = 256
+
+
+class Load:
+    """Asks from now on until `finish`."""
+
+    def __init__(self, case, url, clients=4):
+        release = case.broker("list", "--json").json()["releases"][0]
+        digests = [release[name].removeprefix("sha256:")
+                   for name in ("authority", "content", "release")]
+        self.process = subprocess.Popen(
+            [CLIENTS, url, "broker/tls.crt", "broker/grants.pub", *digests, "sim.key",
+             case.measurement, str(clients)],
+            cwd=case.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        case.addCleanup(self.process.wait)
+        case.addCleanup(self.process.kill)
+
+    def finish(self):
+        """[(hash of the nonce, what came of the request, and of the same request again)]"""
+        lines, _ = self.process.communicate(timeout=120)
+        if self.process.returncode != 0:
+            raise AssertionError(f"broker_clients ended with {self.process.returncode}")
+        return [tuple(line.split()) for line in lines.splitlines()]
+
+
+def outcomes(asked):
+    return [outcome for _, *both in asked for outcome in both]
+
+
+class LogReader:
+    """The log as everybody may read it, over HTTPS."""
+
+    def __init__(self, folder, url):
+        self.url = url
+        self.context = ssl.create_default_context(cafile=str(folder / "broker/tls.crt"))
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, context=self.context, timeout=30) as answer:
+            return answer.read().decode()
+
+    def entries(self):
+        """All entries, serialized."""
+        size = int(self.get("/v1/log/checkpoint").splitlines()[1])
+        found = []
+        while len(found) < size:
+            page = json.loads(self.get(f"/v1/log/entries?start={len(found)}"
+                                       f"&end={min(size, len(found) + PAGE)}"))["entries"]
+            found += map(bytes.fromhex, page)
+        return found
+
+
+def check_against_log(case, asked, entries):
+    """Every key that a client has is in the log, once; no challenge was answered twice."""
+    kinds = [entry["kind"] for entry in
+             case.broker("log show", "--json", "--count", "1000000").json()]
+    case.assertEqual(len(kinds), len(entries))
+    for nonce, *both in asked:
+        case.assertLessEqual(both.count("grant"), 1, "one challenge brought two keys")
+        places = [index for index, entry in enumerate(entries) if bytes.fromhex(nonce) in entry]
+        case.assertLessEqual(len(places), 1, "one challenge was answered twice")
+        if "grant" in both:
+            case.assertEqual([kinds[index] for index in places], ["grant"], "a key is not in the log")
+    case.broker("log verify")
