@@ -114,7 +114,7 @@ class BrokerByFiles final : public KeyProvider {
     TRY(broker::store_message_file(request, asked, message, Overwrite::kRefuse));
     terminal_.note("waiting for " + printable(answer.string()) +
                    ": at the broker, run: sealpack broker answer " + request.filename().string() +
-                   " --out " + answer.filename().string());
+                   " --out " + answer.filename().string() + " --dir BROKER");
     const broker::MessageFile file = TRY(await(answer));
     if (file.kind == broker::FileKind::kRefusal) {
       return broker::to_error(TRY(broker::parse_refusal(file.message)));
