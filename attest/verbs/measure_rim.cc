@@ -21,6 +21,7 @@ using rim::ManifestKind;
 using rim::ReferenceManifest;
 
 constexpr std::string_view kAlone = "nvidia-gpu";
+constexpr const char* kOfDecoder = "measurement35";
 constexpr const char* kEachHasARule = "each active measurement has a rule of its own";
 
 struct Options {
@@ -185,6 +186,11 @@ Status measure_rim(const Options& options, cli::Terminal& terminal) {
                   to_string(manifests[0].kind == ManifestKind::kDriver ? ManifestKind::kVbios
                                                                        : ManifestKind::kDriver) +
                   " measures has no rule: give its manifest too");
+  }
+  if (std::any_of(rules.begin(), rules.end(),
+                  [&](const Rule& rule) { return rule.claim == prefix + kOfDecoder; })) {
+    terminal.note(prefix + kOfDecoder + " holds for GPUs with " + prefix +
+                  "nvdec 'enabled' alone: others need an environment without it");
   }
   if (options.endorsements.empty()) {
     terminal.note("whether a signer was revoked is not known: --endorsements says");

@@ -87,6 +87,7 @@ class Manifests(SealpackCase):
         (self.folder / "root.pem").write_bytes(self.root.pem())
         (self.folder / "roots.toml").write_text('nvidia_rim = ["root.pem"]\n')
         self.put("driver.swidtag", "580.95.05", {7: ["07" * 48, "a7" * 48]})
+        self.put("decoder.swidtag", "580.95.05", {35: ["35" * 48]})
         self.put("vbios.swidtag", "96.00.5E.00.01", {0: ["00" * 48], 9: ["09" * 48]})
 
     def put(self, name, version, measurements):
@@ -114,6 +115,10 @@ class Manifests(SealpackCase):
         result = self.succeed(*self.measure("driver.swidtag", "--json")).json()
         self.assertEqual(result["accept"]["measurement07"], ["07" * 48, "a7" * 48])
         self.assertEqual(result["manifests"][0]["kind"], "driver")
+
+    def test_says_which_measurement_is_the_video_decoders(self):
+        self.assertIn("gpu_nvdec 'enabled'", self.succeed(*self.measure("decoder.swidtag", "--tee", "tdx")).err)
+        self.assertNotIn("nvdec", self.succeed(*self.measure("driver.swidtag")).err)
 
     def test_reads_what_the_service_answers(self):
         xml = (self.folder / "driver.swidtag").read_bytes()
