@@ -134,7 +134,7 @@ class Revocations(RuleCase):
                 (("counter", "acme/clothes"), USAGE, "--below"),
                 (("counter", "nothing", "--below", "5"), USAGE, "no release of product"),
                 (("counter", "acme/clothes", "--below", "5", "--authority", "ab"), USAGE,
-                 "no release of product"),
+                 "--authority: a digest has 32 bytes, not 1"),
                 (("counter", "acme/clothes", "--below", "5", "--end"), USAGE, "never lowered"),
                 (("lease", "aa"), USAGE, "16 bytes, not 1"),
                 (("lease", "aa" * 16), REFUSED, "no running instance"),
