@@ -191,6 +191,14 @@ class RealEvidence(AttestCase):
             self.fail_with(REFUSED, "accepts what it was to refuse", "policy", "test", "made.toml", "--evidence",
                            evidence, *proof, "--expect", "refuse")
 
+    def test_an_event_log_comes_with_the_memory_set_aside_for_it(self):
+        quote, log = VECTORS / "tdx/gotdx-ccel-cos-113-tdx-quote.dat", VECTORS / "tdx/gotdx-ccel-ccel_data.dat"
+        self.assertEqual(log.stat().st_size, 256 << 10)
+        for name, content in (("tee", b"tdx"), ("quote", quote.read_bytes()), ("event-log", log.read_bytes())):
+            self.put(f"items/{name}", content)
+        for arguments in ((quote, "--item", f"event-log={log}"), ("items",)):
+            self.assertIn("\n  event 42 ", self.succeed("attest", "show", *arguments).out)
+
     def test_collateral_that_expired_proves_nothing(self):
         self.put("p.toml", self.lab.policy(MEASUREMENT))
         self.fail_with(NOT_AUTHENTIC, "reason: ", "attest", "verify", *self.phala[:-1], "2026-07-01T00:00:00Z",
