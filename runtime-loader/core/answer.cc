@@ -67,10 +67,10 @@ Error not_finite() {
   return {ErrorCode::kRefused, "the model computed a value that is not a finite number"};
 }
 
-// The largest exponent with 10^exponent <= value, which is positive.
+// The largest exponent with 10^exponent <= value, which is 1 or more.
 int decimal_exponent(double value) {
-  int exponent = static_cast<int>(std::floor(std::log10(value)));
-  if (std::pow(10.0, exponent + 1) <= value) ++exponent;
+  int exponent = 0;
+  while (std::pow(10.0, exponent + 1) <= value) ++exponent;
   return exponent;
 }
 
