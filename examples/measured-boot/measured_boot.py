@@ -72,15 +72,12 @@ def free_port():
 class Broker:
     """A broker on this host, as the machine's network shows it."""
 
-    def __init__(self, vendor, attestation_key):
+    def __init__(self, vendor):
         self.vendor, self.port = vendor, free_port()
-        self.attestation_key = attestation_key
         vendor.run("broker", "init", "--dir", "broker", "--listen", f"127.0.0.1:{self.port}",
                    "--name", "10.0.2.2", "--name", "127.0.0.1")
-        folder = vendor.folder / "broker"
-        (folder / "roots.toml").write_text(f'tpm_attestation_keys = ["{attestation_key}"]\n')
-        config = folder / "broker.toml"
-        config.write_text('roots = "roots.toml"\n' + config.read_text())
+        vendor.run("broker", "enrol", "--proof", "dev.proof", "--record", "dev.record", "--dir",
+                   "broker", "--name", "the machine")
         self.process = None
 
     def serve(self, bundle):
@@ -119,12 +116,10 @@ class Device:
         self.on_tpm("enrol", "--out", "dev.request")
         name = json.loads(self.vendor.run("provision", "show", "dev.request", "--json"))["device"]
         self.vendor.sign("answer", "dev.request", "--key", "product.key", "--ek-name", name,
-                         "--out", "dev.answer", "--record", "dev.record")
+                         "--floor", "0", "--minimum-policy", "0", "--out", "dev.answer", "--record", "dev.record")
         self.on_tpm("install", "dev.answer", "--key", "device.tpmkey", "--grantor", "grantor.pub",
                     "--proof", "dev.proof")
-        accepted = self.vendor.run("provision", "accept", "dev.proof", "--record", "dev.record",
-                                   "--json")
-        return json.loads(accepted)["attestation_key"]
+        self.vendor.run("provision", "accept", "dev.proof", "--record", "dev.record")
 
     def install_policy(self, pcrs):
         (self.vendor.folder / "golden.pcrs").write_text(pcrs)
@@ -173,8 +168,8 @@ def demonstrate(tool, kernel, work):
     vendor = Vendor(tool, work)
     device = Device(vendor, kernel, work)
     (work / "x.npy").write_bytes(image())
-    attestation_key = device.enrol()
-    broker = Broker(vendor, attestation_key)
+    device.enrol()
+    broker = Broker(vendor)
     trust = {"etc/vendor.pub": (work / "vendor.pub").read_bytes(),
              "etc/grants.pub": (work / "broker" / "grants.pub").read_bytes()}
     good = machine.initramfs(tool, kernel, work, trust)
