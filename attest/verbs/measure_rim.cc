@@ -12,6 +12,7 @@
 #include "attest/verbs/measured.h"
 #include "attest/verbs/proving.h"
 #include "formats/base/utc_text.h"
+#include "formats/cli/help.h"
 #include "formats/files/file_source.h"
 
 namespace sealpack::attest {
@@ -216,13 +217,15 @@ void add_measure_rim(CLI::App& group, cli::Job& job) {
                    "Time to judge by, RFC 3339 or Unix seconds (host clock)");
   verb->add_option("--endorsements", options->endorsements,
                    "Folder or file of OCSP responses and lists: they must cover all signers");
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage,
-                                 "wrong command line, or manifests that do not "
-                                 "belong together"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "no manifest"},
-                                {ErrorCode::kUnsupported, "another signature, product or kind"},
-                                {ErrorCode::kNotAuthentic, "not proven to be NVIDIA's"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest measure nvidia-rim driver.swidtag vbios.swidtag",
+      "prints lines for a policy, a list of accepted values for each measurement",
+      {{ErrorCode::kUsage, "wrong command line, or manifests that do not belong together"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "no manifest"},
+       {ErrorCode::kUnsupported, "another signature, product or kind"},
+       {ErrorCode::kNotAuthentic, "not proven to be NVIDIA's"},
+       {ErrorCode::kLimit, "a file is too large"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_rim(*options, terminal); };
   });
