@@ -135,7 +135,8 @@ class Replicas(BrokerCase):
         text = path.read_text()
         for limit in ("requests_per_second", "request_burst"):
             text = re.sub(rf"(?m)^{limit} = .*$", f"{limit} = 100000", text)
-        path.write_text(text)
+        # The log is read through the balancer, as an auditor would.
+        path.write_text(text.replace("public_log = false", "public_log = true"))
         measurement = self.measure(self.succeed)
         (self.folder / "sim.toml").write_text(
             (self.folder / "sim.toml").read_text().replace(type(self).measurement, measurement))
