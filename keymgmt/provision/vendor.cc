@@ -2,6 +2,7 @@
 #include "keymgmt/provision/vendor.h"
 
 #include <algorithm>
+#include <array>
 
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/provision/key_policy.h"
@@ -14,6 +15,16 @@ namespace {
 // says is not needed here (EK Credential Profile, section 3.2.9).
 constexpr std::string_view kJudgedHere[] = {"2.5.29.17"};
 
+// Makers certify other keys of their TPMs as well. A certificate that says what for must say that
+// it is for an endorsement key (tcg-kp-EKCertificate, 2.23.133.8.1); older ones say nothing.
+bool may_endorse(const x509::Certificate& certificate) {
+  constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
+  constexpr std::array<std::uint8_t, 7> kEndorses{0x06, 0x05, 0x67, 0x81, 0x05, 0x08, 0x01};
+  const auto usage = certificate.extension(kExtendedKeyUsage);
+  return !usage || std::search(usage->begin(), usage->end(), kEndorses.begin(), kEndorses.end()) !=
+                       usage->end();
+}
+
 std::vector<Reason> judge_certificate(const EnrolRequest& request, const DeviceTrust& trust) {
   std::vector<Reason> reasons;
   const auto leaf = x509::Certificate::parse_der(request.endorsement_certificate);
@@ -25,6 +36,10 @@ std::vector<Reason> judge_certificate(const EnrolRequest& request, const DeviceT
   if (!key.ok() || leaf->spki() != *key) {
     reasons.push_back({"provision.ek-certificate",
                        "the certificate is for another key than the endorsement key"});
+  }
+  if (!may_endorse(*leaf)) {
+    reasons.push_back(
+        {"provision.ek-certificate", "the certificate is for another use than an endorsement key"});
   }
   // The TPM's own certificates of its maker only fill the gap up to a root that is given.
   std::vector<x509::Certificate> pool = trust.pool;
@@ -90,10 +105,6 @@ std::vector<Reason> judge_counters(const EnrolRequest& request) {
     }
   }
   return reasons;
-}
-
-bool never_counted(const Counters& counters) {
-  return counters.policy_value == 1 && counters.floor_value == 2;
 }
 
 std::vector<Reason> judge_device(const EnrolRequest& request, const DeviceTrust& trust) {

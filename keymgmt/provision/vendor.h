@@ -27,10 +27,6 @@ std::vector<Reason> judge_device(const EnrolRequest& request, const DeviceTrust&
 // "provision.counter": the attestation key of the request does not state these values. Were it not
 // a key of that TPM, no answer to the request would be of use there.
 std::vector<Reason> judge_counters(const EnrolRequest& request);
-// Whether these are the first two counters of a TPM's life. If not, the device may have been
-// enrolled before, and what was confirmed or raised then is to be said again with the new key.
-bool never_counted(const Counters& counters);
-
 struct Enrolment {
   SignedStatement answer;
   EnrolRecord record;

@@ -7,8 +7,8 @@
 #include "formats/cli/json_output.h"
 #include "keymgmt/keystore/armored_file.h"
 #include "keymgmt/keystore/key_file.h"
-#include "keymgmt/verbs/provision.h"
 #include "keymgmt/provision/passwords.h"
+#include "keymgmt/verbs/provision.h"
 
 namespace sealpack::provision {
 namespace {
@@ -18,8 +18,8 @@ using tpm::Tpm;
 
 struct DeviceOptions {
   std::string tcti;
-  std::string key;
   PasswordFiles passwords{"", "", true};
+  std::string key;
   std::string out;
   std::string ek = "auto";
   std::string index = "0x01805ea1";
@@ -142,14 +142,6 @@ Status status(const DeviceOptions& options, cli::Terminal& terminal) {
   return done();
 }
 
-Status install_key(const DeviceOptions& options, const SignedStatement& answer,
-                   cli::Terminal& terminal) {
-  if (options.grantor.empty() || options.proof.empty()) {
-    return Error(ErrorCode::kUsage,
-                 "an answer needs --grantor, whom to believe, and --proof, "
-                 "where the vendor's proof goes");
-  }
-  const auto grantor = TRY(keystore::load_public_key(options.grantor, keystore::Role::kGrantor));
 // The TPM that an answer is for, by whichever of its endorsement keys.
 Result<OpenTpm> open_device_of(const DeviceOptions& options, const tpm::Name& device) {
   std::optional<Error> failure;
@@ -177,6 +169,14 @@ Status end_replaced_key(Tpm& tpm, const tpm::KeyBlob& before, const tpm::KeyBlob
   return done();
 }
 
+Status install_key(const DeviceOptions& options, const SignedStatement& answer,
+                   cli::Terminal& terminal) {
+  if (options.grantor.empty() || options.proof.empty()) {
+    return Error(ErrorCode::kUsage,
+                 "an answer needs --grantor, whom to believe, and --proof, "
+                 "where the vendor's proof goes");
+  }
+  const auto grantor = TRY(keystore::load_public_key(options.grantor, keystore::Role::kGrantor));
   if (grantor.role != keystore::Role::kGrantor) {
     return Error(ErrorCode::kUsage, printable(options.grantor) + " is no key of role grantor");
   }
@@ -271,14 +271,6 @@ void add_tpm(CLI::App& verb, DeviceOptions& options) {
   verb.add_option("--tpm", options.tcti,
                   "The TPM: device:/dev/tpmrm0 (default), tabrmd, swtpm:path=SOCKET")
       ->type_name("TCTI");
-}
-void add_key(CLI::App& verb, DeviceOptions& options) {
-  verb.add_option("--key", options.key, "The device's key; policies and floors lie beside it")
-      ->type_name("KEY.tpmkey")
-      ->required();
-}
-void add_out(CLI::App& verb, DeviceOptions& options) {
-  verb.add_option("--out", options.out, "The request, for the vendor")->required();
   verb.add_option("--owner-password-file", options.passwords.owner,
                   "First line: the password of the TPM's owner hierarchy, where it has one; asked "
                   "for otherwise")
@@ -294,6 +286,14 @@ std::vector<std::string> endorsement_names() {
     names.emplace_back(profile.name);
   }
   return names;
+}
+void add_key(CLI::App& verb, DeviceOptions& options) {
+  verb.add_option("--key", options.key, "The device's key; policies and floors lie beside it")
+      ->type_name("KEY.tpmkey")
+      ->required();
+}
+void add_out(CLI::App& verb, DeviceOptions& options) {
+  verb.add_option("--out", options.out, "The request, for the vendor")->required();
   verb.add_flag("--force", options.force, "Replace files that are there");
 }
 void add_enrolling(CLI::App& verb, DeviceOptions& options) {

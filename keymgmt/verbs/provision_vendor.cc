@@ -33,9 +33,9 @@ struct VendorOptions {
   std::vector<std::string> pcrs;
   std::string index = "0x01805ea1";
   std::uint32_t number = 0;
-  std::optional<std::uint32_t> minimum;
+  std::uint32_t minimum = 0;
   std::uint32_t cap = 15;
-  std::optional<std::uint64_t> floor;
+  std::uint64_t floor = 0;
   std::string certificate;
   bool force = false;
 };
@@ -122,20 +122,8 @@ Status check_device(const VendorOptions& options, const EnrolRequest& request,
 }
 
 std::vector<FloorTable::Entry> floors_of(const VendorOptions& options, const Scope& scope) {
-  if (options.floor.value_or(0) == 0) return {};
-  return {{scope, {*options.floor, std::nullopt}}};
-}
-
-// Enrolling again starts without what was confirmed and raised before. Only a TPM that proves that
-// it never counted has no such past.
-Status check_past(const VendorOptions& options, const EnrolRequest& request) {
-  if (never_counted(request.counters) || (options.floor && options.minimum)) return done();
-  return Error(ErrorCode::kUsage,
-               "the device's TPM has counted before: it may have been enrolled, and confirmed boot "
-               "policies and releases that the new key knows nothing of")
-      .with_hint(
-          "say --floor N and --minimum-policy N: the lowest release and boot policy that are good "
-          "today; 0 where all are");
+  if (options.floor == 0) return {};
+  return {{scope, {options.floor, std::nullopt}}};
 }
 
 Status answer(const VendorOptions& options, cli::Terminal& terminal) {
@@ -145,7 +133,6 @@ Status answer(const VendorOptions& options, cli::Terminal& terminal) {
   }
   TRY(check_device(options, request, terminal));
   const Scope scope = TRY(scope_of(options));
-  TRY(check_past(options, request));
   const auto grantor = TRY(open_grantor(options));
   const keystore::LoadedPrivateKey key =
       TRY(with_passphrases(options, [&](keystore::PassphraseSource& source) {
@@ -153,7 +140,7 @@ Status answer(const VendorOptions& options, cli::Terminal& terminal) {
       }));
   const Enrolment enrolment =
       TRY(answer_request(request, {scope, key.key, *grantor, floors_of(options, scope),
-                                   options.minimum.value_or(0), options.cap}));
+                                   options.minimum, options.cap}));
   TRY(keystore::store_armored(options.record, kRecordLabel, serialize(enrolment.record), 0600,
                               overwrite_of(options)));
   TRY(keystore::store_armored(options.out, kAnswerLabel, serialize_signed(enrolment.answer), 0644,
@@ -205,13 +192,13 @@ Status policy(const VendorOptions& options, cli::Terminal& terminal) {
 
 Status floors(const VendorOptions& options, cli::Terminal& terminal) {
   const EnrolRequest request = TRY(load_request(options.file));
-  const Scope scope = TRY(scope_of(options));
-  const auto grantor = TRY(open_grantor(options));
   std::vector<Reason> reasons = judge_counters(request);
   if (!reasons.empty()) {
     terminal.give_reasons(std::move(reasons));
     return Error(ErrorCode::kRefused, "the device does not prove where its counters stand");
   }
+  const Scope scope = TRY(scope_of(options));
+  const auto grantor = TRY(open_grantor(options));
   const SignedStatement statement = TRY(sign_floors(request, floors_of(options, scope), *grantor));
   TRY(keystore::store_armored(options.out, kFloorsLabel, serialize_signed(statement), 0644,
                               overwrite_of(options)));
@@ -322,12 +309,20 @@ void add_answer(CLI::App& verb, VendorOptions& options) {
   verb.add_option("--ek-crl", options.revocation_lists, "Their revocation lists, DER");
   verb.add_option("--ek-name", options.ek_names,
                   "A device that you vouch for, by the name that `enrol` prints");
+  verb.add_option("--ek-certificate", options.certificate,
+                  "DER: the TPM's certificate, where its maker gives it out and the TPM has none");
+  verb.add_option("--cap", options.cap,
+                  "PCR that is extended when the key was used; as in policies")
+      ->capture_default_str();
   verb.add_option("--at", options.at, "Judge certificates at this time instead of now");
-  verb.add_option("--floor", options.floor, "Lowest counter of a release that it may open");
-  verb.add_option(
-      "--minimum-policy", options.minimum,
-      "Lowest number of a boot policy that may ever serve; needed, as --floor, unless the "
-      "TPM is new");
+  // No defaults: a device that is enrolled again forgets what it confirmed, and no TPM says whether
+  // it is.
+  verb.add_option("--floor", options.floor,
+                  "Lowest counter of a release that it may open: what is good today; 0: all are")
+      ->required();
+  verb.add_option("--minimum-policy", options.minimum,
+                  "Lowest number of a boot policy that may ever serve, likewise; 0: all may")
+      ->required();
 }
 
 }  // namespace
@@ -338,11 +333,6 @@ void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
     CLI::App* verb = provision.add_subcommand(name, text);
     verb->footer(
         cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or another kind of file"},
-  verb.add_option("--ek-certificate", options.certificate,
-                  "DER: the TPM's certificate, where its maker gives it out and the TPM has none");
-  verb.add_option("--cap", options.cap,
-                  "PCR that is extended when the key was used; as in policies")
-      ->capture_default_str();
                          {ErrorCode::kIo, "a file cannot be read or written"},
                          {ErrorCode::kMalformed, "a file breaks the rules of its format"},
                          {ErrorCode::kNotAuthentic, "a proof does not hold"},

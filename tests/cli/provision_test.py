@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sealpack provision`: a vendor and a device with a TPM, from enrolment to a model that runs offline."""
 
+import base64
+import os
+import pathlib
 import shutil
+import signal
+import subprocess
+import textwrap
+import time
 import unittest
 
 from run_case import RunCase, read_npy
-from sealpack_case import IO, NOT_AUTHENTIC, OK, REFUSED, USAGE
+from sealpack_case import IO, NOT_AUTHENTIC, OK, REFUSED, TOOL, UNSUPPORTED, USAGE
 from software_tpm import PROGRAM, SoftwareTpm
 
 POLICY = """
@@ -53,11 +60,12 @@ class Provision(RunCase):
         return self.fail_with(status, pattern, "provision", verb, *arguments,
                               "--tpm", (tpm or self.tpm).tcti)
 
-    def enrol(self, *arguments, verb="enrol"):
-        self.device(verb, "--out", "dev.request", "--force")
+    def enrol(self, *arguments, verb="enrol", request=(), floor=0, minimum=0):
+        self.device(verb, "--out", "dev.request", "--force", *request)
         name = self.succeed("provision", "show", "dev.request", "--json").json()["device"]
         self.vendor("answer", "dev.request", "--key", "product.key", "--ek-name", name,
-                    "--out", "dev.answer", "--record", "dev.record", *arguments)
+                    "--out", "dev.answer", "--record", "dev.record", "--floor", floor,
+                    "--minimum-policy", minimum, *arguments)
         self.device("install", "dev.answer", "--key", "dev.tpmkey", "--grantor", "grantor.pub",
                     "--proof", "dev.proof", "--force")
 
@@ -146,16 +154,156 @@ class Provision(RunCase):
         self.device_fails(USAGE, "never", "revoke", "--key", "dev.tpmkey")
         self.device("revoke", "--key", "dev.tpmkey", "--irrevocably")
         self.fail_with(REFUSED, "epoch", *self.run_arguments())
-        self.enrol("--minimum-policy", 1, verb="re-enrol")
+        self.enrol(minimum=1, verb="re-enrol")
         self.device("install", "boot-1", "--key", "dev.tpmkey")
         self.tpm.restart()
         self.succeed(*self.run_arguments())
+
+    def test_enrolling_again_says_what_was_good_before(self):
+        self.ready()
+        self.succeed(*self.run_arguments("new.seal", "--confirm"))
+        self.device("re-enrol", "--out", "dev.request", "--force")
+        answer = ("provision", "answer", "dev.request", "--key", "product.key", "--grantor",
+                  "grantor.key", "--authority", "vendor.pub", "--product", "camera", "--out", "a",
+                  "--record", "r")
+        self.fail_with(USAGE, "--floor|--minimum-policy", *answer, "--floor", 6)
+        self.fail_with(USAGE, "--floor|--minimum-policy", *answer, "--minimum-policy", 1)
+        self.enrol(floor=6, minimum=1)
+        self.device("install", "boot-1", "--key", "dev.tpmkey")
+        self.tpm.restart()
+        self.fail_with(REFUSED, "older|counter|rolled", *self.run_arguments("old.seal"))
+
+    def test_a_key_whose_place_another_takes_is_ended(self):
+        self.ready()
+        for name in ("dev.tpmkey", "dev.tpmkey.floors", "dev.tpmkey.policy"):
+            shutil.copy(self.folder / name, self.folder / name.replace("dev", "old"))
+        golden = (self.folder / "golden").read_text()
+        self.enrol(request=("--index", "0x01805eb1", "--floor-index", "0x01805eb2"))
+        (self.folder / "golden").write_text(golden)
+        arguments = [str(argument) for argument in self.run_arguments()]
+        arguments[arguments.index("dev.tpmkey")] = "old.tpmkey"
+        self.fail_with(REFUSED, "epoch", *arguments)
+
+    def test_however_a_run_fails_the_key_is_not_used_in_this_boot(self):
+        self.ready()
+        for arguments in (self.run_arguments("none.seal"),
+                          [str(a).replace("x.npy", "none.npy") for a in self.run_arguments()]):
+            self.assertNotEqual(self.run_tool(*arguments).status, OK)
+            self.fail_with(REFUSED, "PCR 15", *self.run_arguments())
+            self.tpm.restart()
+            self.succeed(*self.run_arguments())
+            self.tpm.restart()
+
+    def test_a_run_that_is_killed_leaves_no_key_behind(self):
+        self.ready()
+        os.mkfifo(self.folder / "pipe.npy")
+        arguments = [str(a).replace("x.npy", "pipe.npy") for a in self.run_arguments()]
+        process = subprocess.Popen([TOOL, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        deadline = time.monotonic() + 60
+        while not children.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(int(children.read_text()), signal.SIGKILL)
+        self.assertEqual(process.wait(60), -signal.SIGKILL)
+        self.fail_with(REFUSED, "PCR 15", *self.run_arguments())
+
+    def test_passwords_of_the_tpm_come_from_files(self):
+        for name, hierarchy in (("owner", 0x40000001), ("endorsement", 0x4000000b)):
+            self.assertEqual(self.tpm.set_password(hierarchy, name.encode() + b" secret"), 0)
+            path = self.folder / f"{name}.password"
+            path.write_text(f"{name} secret\n")
+            path.chmod(0o600)
+        self.device_fails(USAGE, "terminal", "enrol", "--out", "dev.request")
+        files = ("--endorsement-password-file", "endorsement.password")
+        self.device_fails(USAGE, "terminal", "enrol", "--out", "dev.request", *files)
+        self.device("enrol", "--out", "dev.request", *files, "--owner-password-file",
+                    "owner.password")
+        name = self.succeed("provision", "show", "dev.request", "--json").json()["device"]
+        self.vendor("answer", "dev.request", "--key", "product.key", "--ek-name", name, "--out",
+                    "dev.answer", "--record", "dev.record", "--floor", 0, "--minimum-policy", 0)
+        self.device("install", "dev.answer", "--key", "dev.tpmkey", "--grantor", "grantor.pub",
+                    "--proof", "dev.proof", *files)
+        (self.folder / "golden").write_text(self.device("pcrs", "--pcr", "4,9", *files).out)
+        self.vendor("policy", "--number", 1, "--pcrs", "golden", "--out", "boot-1")
+        self.device("install", "boot-1", "--key", "dev.tpmkey", *files)
+        self.fail_with(REFUSED, "has a password", *self.run_arguments())
+        self.tpm.restart()
+        self.succeed(*self.run_arguments(), "--tpm-password-file", "endorsement.password")
+        (self.folder / "owner.password").chmod(0o644)
+        self.device_fails(REFUSED, "open to other users", "enrol", "--out", "again", *files,
+                          "--index", "0x01805ec1", "--owner-password-file", "owner.password")
+
+    def test_a_grantor_in_a_tpm_and_a_product_key_in_a_file(self):
+        vendor = self.make_tpm("vendor")
+        self.succeed("keygen", "grantor", "--tpm", vendor.tcti, "--out", "hard")
+        hard = f"tpm:hard.tpmkey?tcti={vendor.tcti}"
+        self.device("enrol", "--out", "dev.request")
+        name = self.succeed("provision", "show", "dev.request", "--json").json()["device"]
+        self.vendor("answer", "dev.request", "--key", "product.key", "--ek-name", name, "--out",
+                    "dev.answer", "--record", "dev.record", "--floor", 0, "--minimum-policy", 0,
+                    grantor=hard)
+        self.device("install", "dev.answer", "--key", "dev.tpmkey", "--grantor", "hard.pub",
+                    "--proof", "dev.proof")
+        (self.folder / "golden").write_text(self.device("pcrs", "--pcr", "4,9").out)
+        self.vendor("policy", "--number", 1, "--pcrs", "golden", "--out", "boot-1", grantor=hard)
+        self.device("install", "boot-1", "--key", "dev.tpmkey")
+        self.fail_with(USAGE, "not with --key", *self.run_arguments(), "--key", "product.key")
+        self.succeed(*self.run_arguments())
+
+    def test_other_caps_hold_where_key_and_policy_agree(self):
+        self.enrol("--cap", 14)
+        self.device_fails(REFUSED, "the key PCR 14", "install", self.boot_policy(1), "--key",
+                          "dev.tpmkey")
+        self.vendor("policy", "--number", 1, "--pcrs", "golden", "--cap", 14, "--out", "boot-1")
+        self.device("install", "boot-1", "--key", "dev.tpmkey")
+        self.succeed(*self.run_arguments())
+        self.fail_with(REFUSED, "PCR 14", *self.run_arguments())
+
+    def test_counters_that_the_tpm_does_not_state_get_no_answer(self):
+        self.ready()
+        self.device("status", "--key", "dev.tpmkey", "--out", "dev.request", "--force")
+        text = (self.folder / "dev.request").read_text()
+        content = bytearray(base64.b64decode("".join(text.splitlines()[1:-1])))
+        at = content.index(bytes.fromhex("ff5443478014")) + 100
+        content[at] ^= 1
+        body = textwrap.fill(base64.b64encode(content).decode(), 64)
+        (self.folder / "dev.request").write_text(
+            "\n".join([text.splitlines()[0], body, text.splitlines()[-1], ""]))
+        run = self.fail_with(REFUSED, "provision.counter", "provision", "floors", "dev.request",
+                             "--floor", 1, "--out", "f", "--grantor", "grantor.key", "--authority",
+                             "vendor.pub", "--product", "camera")
+        self.assertIn("not signed", run.err)
+
+    def test_quotes_are_collected_with_the_kernels_log(self):
+        kernel = self.folder / "tpm0"
+        kernel.mkdir()
+        (kernel / "binary_bios_measurements").write_bytes(b"what the firmware measured")
+        collect = ("attest", "collect", "--tee", "tpm", "--tcti", self.tpm.tcti, "--pcrs", "0,7",
+                   "--report-data", "5e" * 32)
+        made = self.succeed(*collect, "--out", "e.bin", "--event-log", "--source", "tpm0", "--json")
+        self.assertEqual([item["kind"] for item in made.json()["items"]],
+                         ["tpm-quote", "tpm-signature", "tpm-pcrs", "ak-public", "event-log"])
+        self.assertIn(b"what the firmware measured", (self.folder / "e.bin").read_bytes())
+        made = self.succeed(*collect, "--out", "f.bin", "--json")
+        self.assertEqual(len(made.json()["items"]), 4)
+        self.fail_with(USAGE, "nothing but the event log", *collect, "--out", "g", "--source", "tpm0")
+        self.fail_with(USAGE, "are needed", *collect)
+        azure = [argument.replace("tpm", "azure-tdx") if argument == "tpm" else argument
+                 for argument in collect]
+        self.fail_with(UNSUPPORTED, "0x01400001", *azure, "--out", "g")
+        self.fail_with(UNSUPPORTED, "0x01400001", "attest", "collect", "--tee", "azure-tdx", "--tcti",
+                       self.tpm.tcti, "--td-report", "td.bin")
+        self.fail_with(USAGE, "go with azure", *collect, "--out", "g", "--td-quote", "x")
+        self.fail_with(USAGE, "no way to a TPM", "attest", "collect", "--tee", "tpm", "--tcti",
+                       "libevil.so", "--pcrs", "0", "--report-data", "00", "--out", "g")
 
     def test_only_known_tpms_get_keys(self):
         self.device("enrol", "--out", "dev.request")
         run = self.fail_with(REFUSED, "provision.unknown-tpm", "provision", "answer", "dev.request",
                              "--key", "product.key", "--grantor", "grantor.key", "--authority",
-                             "vendor.pub", "--product", "camera", "--out", "a", "--record", "r")
+                             "vendor.pub", "--product", "camera", "--out", "a", "--record", "r",
+                             "--floor", 0, "--minimum-policy", 0)
         self.assertIn("--ek-root", run.err)
 
     def test_answers_and_policies_of_others_are_refused(self):

@@ -3,6 +3,8 @@
 
 import pathlib
 import shutil
+import socket
+import struct
 import subprocess
 import time
 
@@ -48,3 +50,16 @@ class SoftwareTpm:
         """Power off and on: PCRs are zero, what was in NV memory stays."""
         self.stop()
         self.start()
+
+    def command(self, code, handle, parameters, password=b""):
+        """What the owner of a TPM does to it, with the password of the handle; the response code."""
+        area = struct.pack(">IHBH", 0x40000009, 0, 1, len(password)) + password
+        body = struct.pack(">II", handle, len(area)) + area + parameters
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self.folder / "tpm"))
+            line.sendall(struct.pack(">HII", 0x8002, 10 + len(body), code) + body)
+            return struct.unpack(">I", line.recv(4096)[6:10])[0]
+
+    def set_password(self, hierarchy, password):
+        """Of the owner (0x40000001) or endorsement (0x4000000b) hierarchy."""
+        return self.command(0x129, hierarchy, struct.pack(">H", len(password)) + password)

@@ -79,6 +79,18 @@ TEST_F(JudgeDevice, RefusesTheCertificateOfAnotherKey) {
   EXPECT_THAT(codes(), HasSubstr("provision.ek-certificate"));
 }
 
+TEST_F(JudgeDevice, RefusesACertificateForAnotherUse) {
+  const auto usage = [](const char* hex) {
+    return testing::MintExtension{"2.5.29.37", false, from_hex(hex).value()};
+  };
+  leaf_.extensions.push_back(usage("300706056781050801"));
+  certify();
+  EXPECT_EQ(codes(), "");
+  leaf_.extensions.back() = usage("300706056781050803");  // a key for quotes
+  certify();
+  EXPECT_EQ(codes(), "provision.ek-certificate ");
+}
+
 TEST_F(JudgeDevice, RefusesARootThatOnlyHasTheName) {
   const MintKey impostor = MintKey::generate(MintKeyType::kP256);
   request_.endorsement_certificate = mint(leaf_, key_, &root_name_, impostor);
@@ -131,20 +143,6 @@ TEST_F(JudgeDevice, RefusesCountersThatTheTpmDoesNotState) {
   request_ = good;
   request_.attestation = SampleMessages::make_request().attestation;
   EXPECT_EQ(codes(), "provision.counter provision.counter ");
-}
-
-TEST(NeverCounted, IsATpmWhoseFirstCountersTheseAre) {
-  Counters counters;
-  counters.policy_value = 1;
-  counters.floor_value = 2;
-  EXPECT_TRUE(never_counted(counters));
-  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{0x100}}) {
-    counters.policy_value = value;
-    EXPECT_FALSE(never_counted(counters));
-  }
-  counters.policy_value = 1;
-  counters.floor_value = 3;
-  EXPECT_FALSE(never_counted(counters));
 }
 
 TEST(AnswerRequest, NeedsAnEpochThatJustBegan) {
