@@ -8,6 +8,7 @@
 #include "attest/files/text_encodings.h"
 #include "attest/verbs/collect_gpu_verb.h"
 #include "attest/verbs/verbs.h"
+#include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
 #include "formats/files/file_source.h"
 #include "formats/files/output_file.h"
@@ -176,12 +177,18 @@ void add_attest_collect(CLI::App& group, cli::Job& job) {
                    "azure-tdx: write the TDREPORT to FILE for Azure's service, and nothing else");
   add_gpu_options(*verb, options->gpu);
   verb->add_flag("--force", options->force, "Replace the file");
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or a TEE that is not collected"},
-                       {ErrorCode::kIo, "a device or file cannot be read or written"},
-                       {ErrorCode::kUnsupported, "this machine has nothing to ask"},
-                       {ErrorCode::kRefused, "the recording is for something else"},
-                       {ErrorCode::kTryAgain, "the platform stayed busy"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest collect --tee sev-snp --report-data 00ff --out evidence.bin\n"
+      "sealpack attest collect --tee tpm --nonce 00ff --pcrs 0,1,7 --out evidence.bin",
+      "the platform's devices: configfs-tsm, /dev/attestation, /dev/nsm, a TPM",
+      {{ErrorCode::kUsage, "wrong command line, or a TEE that is not collected"},
+       {ErrorCode::kIo, "a device or file cannot be read or written"},
+       {ErrorCode::kMalformed, "an answer or a file is not what it should be"},
+       {ErrorCode::kUnsupported, "this machine has nothing to ask"},
+       {ErrorCode::kNotAuthentic, "it is another TPM than the one that was named"},
+       {ErrorCode::kRefused, "the recording is for something else"},
+       {ErrorCode::kTryAgain, "the platform stayed busy"},
+       {ErrorCode::kLimit, "a file or an answer is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return collect_evidence(*options, terminal); };
   });

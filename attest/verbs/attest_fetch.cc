@@ -5,6 +5,7 @@
 #include "attest/fetch/fetch.h"
 #include "attest/files/evidence_file.h"
 #include "attest/verbs/verbs.h"
+#include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
 #include "formats/files/output_folder.h"
 
@@ -63,7 +64,7 @@ Status fetch_endorsements(const Options& options, cli::Terminal& terminal) {
 void add_attest_fetch(CLI::App& group, cli::Job& job) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = group.add_subcommand(
-      "fetch", "Get what proves a report from AMD or Intel; the one verb that uses the network");
+      "fetch", "Get what proves a report from AMD, Intel or NVIDIA; the one verb that uses the network");
   verb->add_option("EVIDENCE", options->evidence, "File or folder, in any form that is known")
       ->required();
   verb->add_option("--out", options->out, "DIR: the folder of endorsements to make")->required();
@@ -78,12 +79,15 @@ void add_attest_fetch(CLI::App& group, cli::Job& job) {
   verb->add_option("--longest-wait", options->longest_wait,
                    "Seconds to wait in all where the service asks to come later (300)")
       ->check(CLI::Range(0U, 86400U));
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or nothing to fetch for this TEE"},
-                       {ErrorCode::kIo, "no answer, another answer than 200, or DIR is taken"},
-                       {ErrorCode::kMalformed, "evidence or an answer is not what it should be"},
-                       {ErrorCode::kTryAgain, "the service asks to come later"},
-                       {ErrorCode::kLimit, "an answer is too large"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest fetch evidence/ --out endorsements",
+      "makes DIR with certificates, revocation lists and TCB infos, a file each",
+      {{ErrorCode::kUsage, "wrong command line, or nothing to fetch for this TEE"},
+       {ErrorCode::kIo, "no answer, another answer than 200, or DIR is taken"},
+       {ErrorCode::kMalformed, "evidence or an answer is not what it should be"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kTryAgain, "the service asks to come later"},
+       {ErrorCode::kLimit, "an answer is too large"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return fetch_endorsements(*options, terminal); };
   });

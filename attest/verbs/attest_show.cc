@@ -6,6 +6,7 @@
 #include "attest/verbs/evidence_fields.h"
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
+#include "formats/cli/help.h"
 
 namespace sealpack::attest {
 namespace {
@@ -88,9 +89,13 @@ void add_attest_show(CLI::App& group, cli::Job& job) {
       "show", "Every field of evidence, unverified; with endorsements or roots what is proven too");
   add_evidence_argument(*verb, *options);
   add_proving_options(*verb, *options);
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "no evidence in any form that is known"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest show evidence.bin --json", "",
+      {{ErrorCode::kUsage, "wrong command line"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "no evidence in any form that is known"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return show(*options, terminal); };
   });

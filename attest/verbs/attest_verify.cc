@@ -6,6 +6,7 @@
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
 #include "formats/base/utc_text.h"
+#include "formats/cli/help.h"
 
 namespace sealpack::attest {
 namespace {
@@ -61,12 +62,17 @@ void add_attest_verify(CLI::App& group, cli::Job& job) {
   add_evidence_argument(*verb, options->proving);
   add_proving_options(*verb, options->proving);
   verb->add_option("--policy", options->policy, "P.toml: what is accepted")->required();
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, roots or policy"},
-                       {ErrorCode::kIo, "a file cannot be read"},
-                       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
-                       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
-                       {ErrorCode::kRefused, "genuine, but the policy refuses it"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest verify evidence.bin --endorsements endorsements/ --policy "
+      "policy.toml --json",
+      "",
+      {{ErrorCode::kUsage, "wrong command line, roots or policy"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
+       {ErrorCode::kRefused, "genuine, but the policy refuses it"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return verify_evidence(*options, terminal); };
   });

@@ -5,6 +5,7 @@
 #include "attest/measure/sigstruct.h"
 #include "attest/measure/snp/launch_digest.h"
 #include "attest/verbs/measured.h"
+#include "formats/cli/help.h"
 #include "formats/files/file_source.h"
 
 namespace sealpack::attest {
@@ -93,10 +94,14 @@ void add_measure_sgx(CLI::App& group, cli::Job& job) {
   CLI::App* verb =
       group.add_subcommand("sgx", "MRENCLAVE and MRSIGNER of an enclave's signature (SIGSTRUCT)");
   verb->add_option("SIGSTRUCT", *path, "The .sig file of the signing tool")->required();
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
-                                {ErrorCode::kIo, "the file cannot be read"},
-                                {ErrorCode::kMalformed, "no SIGSTRUCT"},
-                                {ErrorCode::kNotAuthentic, "its signature does not hold"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest measure sgx enclave.sig", "",
+      {{ErrorCode::kUsage, "wrong command line"},
+       {ErrorCode::kIo, "the file cannot be read"},
+       {ErrorCode::kMalformed, "no SIGSTRUCT"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "its signature does not hold"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([path, &job] {
     job = [path](cli::Terminal& terminal) { return measure_sgx(*path, terminal); };
   });
@@ -116,10 +121,15 @@ void add_measure_snp(CLI::App& group, cli::Job& job) {
                    "Of another -cpu: FAMILY,MODEL,STEPPING, as lscpu shows them in the guest")
       ->delimiter(',');
   verb->add_option("--features", options->features, "SEV_FEATURES of the host's kernel (1)");
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or no such processor"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "no firmware image"},
-                                {ErrorCode::kUnsupported, "firmware that does not do this"}}));
+  verb->footer(
+      cli::help_footer("sealpack attest measure snp --firmware OVMF.fd --kernel vmlinuz --initrd "
+                       "initrd.img --append 'console=ttyS0' --vcpus 4 --cpu EPYC-Milan-v2",
+                       "",
+                       {{ErrorCode::kUsage, "wrong command line, or no such processor"},
+                        {ErrorCode::kIo, "a file cannot be read"},
+                        {ErrorCode::kMalformed, "no firmware image"},
+                        {ErrorCode::kUnsupported, "firmware that does not do this"},
+                        {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_snp(*options, terminal); };
   });

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "attest/verbs/measured.h"
+#include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
 #include "keymgmt/keystore/key_file.h"
 #include "runtime-loader/tee/process/process_backend.h"
@@ -110,9 +111,13 @@ void add_measure_launch(CLI::App& group, cli::Job& job) {
   CLI::App* verb = group.add_subcommand(
       "launch", "Digest of a launch configuration: what HOST_DATA or MRCONFIGID must hold");
   add_launch_options(*verb, *options);
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, trust or key"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "a key or trust file breaks its format"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest measure launch --trust vendor.pub --broker-key grants.pub", "",
+      {{ErrorCode::kUsage, "wrong command line, trust or key"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "a key or trust file breaks its format"},
+       {ErrorCode::kUnsupported, "a key or trust file of another type or version"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_launch(*options, terminal); };
   });
@@ -125,11 +130,15 @@ void add_measure_process(CLI::App& group, cli::Job& job) {
   add_launch_options(*verb, options->launch);
   verb->add_option("--tee-memory", options->cap,
                    "Secure bytes it is confined to, as 512MiB, or none");
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, trust or key"},
-                       {ErrorCode::kIo, "a file cannot be read, or the program cannot be started"},
-                       {ErrorCode::kMalformed, "a key or trust file breaks its format"},
-                       {ErrorCode::kLimit, "the memory does not hold the program itself"}}));
+  verb->footer(cli::help_footer(
+      "sealpack attest measure process --trust vendor.pub --broker-key grants.pub --tee-memory "
+      "16MiB",
+      "",
+      {{ErrorCode::kUsage, "wrong command line, trust or key"},
+       {ErrorCode::kIo, "a file cannot be read, or the program cannot be started"},
+       {ErrorCode::kMalformed, "a key or trust file breaks its format"},
+       {ErrorCode::kUnsupported, "a key or trust file of another type or version"},
+       {ErrorCode::kLimit, "the memory does not hold the program itself"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_process(*options, terminal); };
   });

@@ -4,6 +4,7 @@
 
 #include "attest/measure/pcr/predict.h"
 #include "attest/verbs/measured.h"
+#include "formats/cli/help.h"
 #include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::attest {
@@ -54,10 +55,12 @@ void add_measure_pcr(CLI::App& group, cli::Job& job) {
   verb->add_option("--pcrs", options->pcrs, "Those that will be quoted, as 4,9; all predicted ones")
       ->delimiter(',')
       ->check(CLI::Range(0U, 23U));
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or PCRs not described"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "the description, a kernel or a log"},
-                                {ErrorCode::kUnsupported, "a kernel or log that is too old"}}));
+  verb->footer(cli::help_footer("sealpack attest measure pcr boot.toml", "",
+                                {{ErrorCode::kUsage, "wrong command line, or PCRs not described"},
+                                 {ErrorCode::kIo, "a file cannot be read"},
+                                 {ErrorCode::kMalformed, "the description, a kernel or a log"},
+                                 {ErrorCode::kUnsupported, "a kernel or log that is too old"},
+                                 {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return measure_pcr(*options, terminal); };
   });

@@ -9,6 +9,7 @@
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
 #include "formats/base/utc_text.h"
+#include "formats/cli/help.h"
 #include "formats/files/output_file.h"
 
 namespace sealpack::attest {
@@ -100,11 +101,16 @@ void add_policy_init(CLI::App& group, cli::Job& job) {
   verb->add_option("--out", options->out, "P.toml: the file to write")->required();
   verb->add_flag("--force", options->force, "Replace the file");
   add_proving_options(*verb, options->proving);
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
-                       {ErrorCode::kIo, "a file cannot be read or written"},
-                       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
-                       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"}}));
+  verb->footer(cli::help_footer(
+      "sealpack policy init --from evidence/ --endorsements endorsements/ --out "
+      "policy.toml\nsealpack policy init --tee sev-snp --out policy.toml",
+      "",
+      {{ErrorCode::kUsage, "wrong command line"},
+       {ErrorCode::kIo, "a file cannot be read or written"},
+       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return init(*options, terminal); };
   });

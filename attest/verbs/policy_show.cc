@@ -5,6 +5,7 @@
 #include "attest/policy/policy_file.h"
 #include "attest/policy/relaxations.h"
 #include "attest/verbs/verbs.h"
+#include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
 #include "formats/files/file_source.h"
 #include "unpacker/verbs/opening.h"
@@ -96,11 +97,15 @@ void add_policy_show(CLI::App& group, cli::Job& job) {
       "show", "Say in lines for people whom a policy lets in, and what it relaxes");
   verb->add_option("POLICY", options->path, "P.toml, or a bundle")->required();
   unpacker::add_trust_options(*verb, options->trust, unpacker::TrustNeed::kOptional);
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line"},
-                                {ErrorCode::kIo, "a file cannot be read"},
-                                {ErrorCode::kMalformed, "neither a policy nor a bundle"},
-                                {ErrorCode::kNotAuthentic, "the bundle is not what it should be"},
-                                {ErrorCode::kRefused, "the trust refuses the bundle"}}));
+  verb->footer(cli::help_footer(
+      "sealpack policy show policy.toml\nsealpack policy show model.seal", "",
+      {{ErrorCode::kUsage, "wrong command line"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "neither a policy nor a bundle"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "the bundle is not what it should be"},
+       {ErrorCode::kRefused, "the trust refuses the bundle"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return show(*options, terminal); };
   });
@@ -111,9 +116,13 @@ void add_policy_check(CLI::App& group, cli::Job& job) {
   CLI::App* verb =
       group.add_subcommand("check", "Whether a policy file can be used; names what it relaxes");
   verb->add_option("POLICY", *path, "P.toml")->required();
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "it accepts nobody, or is silent on a claim"},
-                                {ErrorCode::kIo, "the file cannot be read"},
-                                {ErrorCode::kMalformed, "not of the schema"}}));
+  verb->footer(cli::help_footer(
+      "sealpack policy check policy.toml", "",
+      {{ErrorCode::kUsage, "it accepts nobody, or is silent on a claim"},
+       {ErrorCode::kIo, "the file cannot be read"},
+       {ErrorCode::kMalformed, "not of the schema"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback(
       [path, &job] { job = [path](cli::Terminal& terminal) { return check(*path, terminal); }; });
 }

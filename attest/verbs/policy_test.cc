@@ -5,6 +5,7 @@
 #include "attest/policy/policy_file.h"
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
+#include "formats/cli/help.h"
 
 namespace sealpack::attest {
 namespace {
@@ -56,12 +57,17 @@ void add_policy_test(CLI::App& group, cli::Job& job) {
   verb->add_option("--expect", options->expect, "accept (as without it) or refuse")
       ->check(CLI::IsMember({"accept", "refuse"}));
   add_proving_options(*verb, options->proving);
-  verb->footer(
-      cli::exit_codes({{ErrorCode::kUsage, "wrong command line, roots or policy"},
-                       {ErrorCode::kIo, "a file cannot be read"},
-                       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
-                       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
-                       {ErrorCode::kRefused, "the policy does not do what is expected"}}));
+  verb->footer(cli::help_footer(
+      "sealpack policy test policy.toml --evidence evidence/debug --endorsements endorsements/ "
+      "--expect refuse",
+      "",
+      {{ErrorCode::kUsage, "wrong command line, roots or policy"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
+       {ErrorCode::kRefused, "the policy does not do what is expected"},
+       {ErrorCode::kLimit, "a file is larger than it may be"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return try_policy(*options, terminal); };
   });
