@@ -4,6 +4,7 @@
 #include <memory>
 #include <ostream>
 
+#include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
 #include "keymgmt/keystore/armored_file.h"
 #include "keymgmt/keystore/key_file.h"
@@ -95,6 +96,13 @@ Status enrol(const DeviceOptions& options, Epoch epoch, cli::Terminal& terminal)
         .with_hint("`sealpack provision re-enrol` ends the keys it has and starts anew");
   }
   return write_request(options, request, terminal);
+}
+
+Status enrol_first(const DeviceOptions& options, cli::Terminal& terminal) {
+  return enrol(options, Epoch::kKeep, terminal);
+}
+Status enrol_again(const DeviceOptions& options, cli::Terminal& terminal) {
+  return enrol(options, Epoch::kNew, terminal);
 }
 
 Status status(const DeviceOptions& options, cli::Terminal& terminal) {
@@ -309,42 +317,45 @@ void add_enrolling(CLI::App& verb, DeviceOptions& options) {
       ->capture_default_str();
 }
 
-const std::string& footer() {
-  static const std::string text = cli::exit_codes(
-      {{ErrorCode::kUsage, "wrong command line, or a file of another kind"},
-       {ErrorCode::kIo, "the TPM does not answer, or a file cannot be read or written"},
-       {ErrorCode::kMalformed, "a file breaks the rules of its format"},
-       {ErrorCode::kNotAuthentic, "a signature does not hold, or it is another TPM"},
-       {ErrorCode::kRefused, "for another device or epoch, rolled back, or not what booted"},
-       {ErrorCode::kKeyUnavailable, "the TPM does not take the key"},
-       {ErrorCode::kTryAgain, "the TPM is busy"}});
-  return text;
+// Every verb here talks to the TPM and reads the same files.
+std::string help(const char* example, const char* files) {
+  constexpr cli::ExitCode kCodes[] = {
+      {ErrorCode::kUsage, "wrong command line, or a file of another kind"},
+      {ErrorCode::kIo, "the TPM does not answer, or a file cannot be read or written"},
+      {ErrorCode::kMalformed, "a file breaks the rules of its format"},
+      {ErrorCode::kUnsupported, "the TPM lacks an algorithm, or a file is of a newer version"},
+      {ErrorCode::kNotAuthentic, "a signature does not hold, or it is another TPM"},
+      {ErrorCode::kRefused, "for another device or epoch, rolled back, or not what booted"},
+      {ErrorCode::kKeyUnavailable, "the TPM does not take the key"},
+      {ErrorCode::kTryAgain, "the TPM is busy, or in its lockout"},
+      {ErrorCode::kLimit, "a file is larger than it may be"}};
+  return cli::help_footer(example, files, kCodes);
 }
 
 }  // namespace
 
 void add_device_verbs(CLI::App& provision, cli::Job& job) {
   auto options = std::make_shared<DeviceOptions>();
-  const auto add = [&](const char* name, const char* text, auto run) {
+  const auto add = [&](const char* name, const char* text, const char* example, const char* files,
+                       auto run) {
     CLI::App* verb = provision.add_subcommand(name, text);
-    verb->footer(footer());
+    verb->footer(help(example, files));
     verb->callback([options, run, &job] {
       job = [options, run](cli::Terminal& terminal) { return run(*options, terminal); };
     });
     return verb;
   };
   add_enrolling(*add("enrol", "On the device: ask a vendor for a key",
-                     [](const DeviceOptions& given, cli::Terminal& terminal) {
-                       return enrol(given, Epoch::kKeep, terminal);
-                     }),
+                     "sealpack provision enrol --out device.request", "", enrol_first),
                 *options);
   add_enrolling(*add("re-enrol", "On the device: end the keys it has and ask for a new one",
-                     [](const DeviceOptions& given, cli::Terminal& terminal) {
-                       return enrol(given, Epoch::kNew, terminal);
-                     }),
+                     "sealpack provision re-enrol --out device.request", "", enrol_again),
                 *options);
   CLI::App* verb =
-      add("install", "On the device: take an answer, a boot policy or floors", install);
+      add("install", "On the device: take an answer, a boot policy or floors",
+          "sealpack provision install device.answer --key device.tpmkey --grantor grantor.pub "
+          "--proof device.proof\nsealpack provision install boot-2 --key device.tpmkey",
+          "KEY, KEY.policy (the boot policies), KEY.floors (counters of releases)", install);
   verb->add_option("FILE", options->file, "From the vendor")->required();
   add_key(*verb, *options);
   add_tpm(*verb, *options);
@@ -353,22 +364,27 @@ void add_device_verbs(CLI::App& provision, cli::Job& job) {
   verb->add_option("--proof", options->proof, "Where the proof for the vendor goes");
   verb->add_flag("--force", options->force, "Replace a key that is there");
 
-  verb = add("confirm", "On the device: earlier boot policies never serve again", confirm);
+  verb = add("confirm", "On the device: earlier boot policies never serve again",
+             "sealpack provision confirm --key device.tpmkey", "KEY, KEY.policy", confirm);
   add_key(*verb, *options);
   add_tpm(*verb, *options);
 
-  verb = add("revoke", "On the device: end the key for good", revoke);
+  verb = add("revoke", "On the device: end the key for good",
+             "sealpack provision revoke --key device.tpmkey --irrevocably", "KEY", revoke);
   add_key(*verb, *options);
   add_tpm(*verb, *options);
   verb->add_flag("--irrevocably", options->irrevocably, "There is no way back");
 
-  verb = add("status", "On the device: the key, its policies and this boot", status);
+  verb = add("status", "On the device: the key, its policies and this boot",
+             "sealpack provision status --key device.tpmkey --json", "KEY, KEY.policy, KEY.floors",
+             status);
   add_key(*verb, *options);
   add_tpm(*verb, *options);
   verb->add_option("--out", options->out, "Write a request for new floors instead");
   verb->add_flag("--force", options->force, "Replace a request that is there");
 
-  verb = add("pcrs", "On the device: what was measured, for boot policies", pcrs);
+  verb = add("pcrs", "On the device: what was measured, for boot policies",
+             "sealpack provision pcrs --pcr 4,9,11 > golden.pcrs", "", pcrs);
   add_tpm(*verb, *options);
   verb->add_option("--pcr", options->pcrs, "Which PCRs, such as 4,9,11")->capture_default_str();
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <ostream>
 
+#include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
 #include "formats/files/file_source.h"
 #include "keymgmt/crypto/sha256.h"
@@ -168,6 +169,7 @@ Status accept(const VendorOptions& options, cli::Terminal& terminal) {
   terminal.out() << "device           " << to_hex(record.device) << "\nattestation key  "
                  << cli::json_digest(attestation) << "\nrecipient        "
                  << cli::json_digest(record.recipient) << '\n';
+  terminal.note("a broker takes proof and record too: sealpack broker enrol --proof … --record …");
   return done();
 }
 
@@ -282,6 +284,19 @@ Status show(const VendorOptions& options, cli::Terminal& terminal) {
   return done();
 }
 
+std::string help(const char* example, const char* files) {
+  constexpr cli::ExitCode kCodes[] = {
+      {ErrorCode::kUsage, "wrong command line, or another kind of file or key"},
+      {ErrorCode::kIo, "a file cannot be read or written, or a TPM not be reached"},
+      {ErrorCode::kMalformed, "a file breaks the rules of its format"},
+      {ErrorCode::kUnsupported, "a key of a type that TPMs cannot verify, or a newer file"},
+      {ErrorCode::kNotAuthentic, "a proof does not hold"},
+      {ErrorCode::kRefused, "the TPM is not one to give keys to, or others may read a key"},
+      {ErrorCode::kKeyUnavailable, "a passphrase or PIN is wrong, or a token is not there"},
+      {ErrorCode::kLimit, "a file is larger than it may be"}};
+  return cli::help_footer(example, files, kCodes);
+}
+
 void add_signing(CLI::App& verb, VendorOptions& options) {
   verb.add_option("--grantor", options.grantor,
                   "Signing key of role grantor and type p256, which TPMs can verify")
@@ -329,26 +344,32 @@ void add_answer(CLI::App& verb, VendorOptions& options) {
 
 void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
   auto options = std::make_shared<VendorOptions>();
-  const auto add = [&](const char* name, const char* text, auto run) {
+  const auto add = [&](const char* name, const char* text, const char* example, const char* files,
+                       auto run) {
     CLI::App* verb = provision.add_subcommand(name, text);
-    verb->footer(
-        cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or another kind of file"},
-                         {ErrorCode::kIo, "a file cannot be read or written"},
-                         {ErrorCode::kMalformed, "a file breaks the rules of its format"},
-                         {ErrorCode::kNotAuthentic, "a proof does not hold"},
-                         {ErrorCode::kRefused, "the TPM is not one to give keys to"}}));
+    verb->footer(help(example, files));
     verb->callback([options, run, &job] {
       job = [options, run](cli::Terminal& terminal) { return run(*options, terminal); };
     });
     return verb;
   };
-  add_answer(*add("answer", "For the vendor: wrap a key for one device", answer), *options);
+  add_answer(
+      *add("answer", "For the vendor: wrap a key for one device",
+           "sealpack provision answer device.request --key product.key --grantor grantor.key "
+           "--authority vendor.pub --product camera --ek-root makers.pem --out device.answer "
+           "--record device.record --floor 0 --minimum-policy 0",
+           "", answer),
+      *options);
 
-  CLI::App* verb = add("accept", "For the vendor: check a device's proof", accept);
+  CLI::App* verb = add("accept", "For the vendor: check a device's proof",
+                       "sealpack provision accept device.proof --record device.record", "", accept);
   verb->add_option("PROOF", options->file, "From the device")->required();
   verb->add_option("--record", options->record, "Of the answer")->required();
 
-  verb = add("policy", "For the vendor: sign which machines may use the key", policy);
+  verb = add("policy", "For the vendor: sign which machines may use the key",
+             "sealpack provision policy --number 2 --pcrs golden.pcrs --grantor grantor.key "
+             "--authority vendor.pub --product camera --out boot-2",
+             "", policy);
   add_signing(*verb, *options);
   verb->add_option("--number", options->number, "1 to 240, higher for every new firmware")
       ->required();
@@ -360,13 +381,16 @@ void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
   verb->add_option("--index", options->index, "NV index of the policy counter")
       ->capture_default_str();
 
-  verb = add("floors", "For the vendor: set a device's floor anew", floors);
+  verb = add("floors", "For the vendor: set a device's floor anew",
+             "sealpack provision floors device.request --floor 5 --grantor grantor.key --authority "
+             "vendor.pub --product camera --out device.floors",
+             "", floors);
   verb->add_option("REQUEST", options->file, "From `status --out` on the device")->required();
   add_signing(*verb, *options);
   verb->add_option("--floor", options->floor, "Lowest counter of a release that it may open")
       ->required();
 
-  verb = add("show", "What a file says", show);
+  verb = add("show", "What a file says", "sealpack provision show device.request --json", "", show);
   verb->add_option("FILE", options->file, "Request, answer, boot policy or floors")->required();
 }
 
