@@ -12,9 +12,13 @@
 // information model has them, signed with an XML signature.
 namespace sealpack::rim {
 
-inline constexpr std::size_t kMaxXmlSize = 1U << 20U;
+// NVIDIA's have 20 KiB; libxml2 takes the square of an element's attributes.
+inline constexpr std::size_t kMaxXmlSize = 256U << 10U;
 inline constexpr unsigned kMaxXmlDepth = 16;        // elements inside each other
 inline constexpr std::size_t kMaxXmlNodes = 20000;  // elements, attributes and texts
+// In all elements together; NVIDIA's have 6. Canonicalising takes their number times that of the
+// elements.
+inline constexpr std::size_t kMaxXmlNamespaces = 16;
 
 // Accepted values of one measurement. Without any: this manifest says nothing of that index.
 struct GoldenMeasurement {
@@ -45,7 +49,8 @@ struct ManifestRules {
 };
 
 // What is read is what was signed: the signature is verified over the whole document, by the first
-// of its certificates, whose chain leads to a root. kMalformed; kLimit; kUnsupported for another
+// of its certificates, once its chain leads to a root: nobody else has documents canonicalised.
+// kMalformed; kLimit; kUnsupported for another
 // form of signature, another product, a supplement or a patch; kNotAuthentic with all reasons
 // ("chain.…", "rim.signature", "rim.leaf").
 Result<ReferenceManifest> verify_manifest(Bytes xml, const ManifestRules& rules,

@@ -23,19 +23,27 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+struct XmlCount {
+  std::size_t nodes = 0;
+  std::size_t namespaces = 0;  // declarations
+};
+
 // Counted and bounded before anything else walks it; attributes hold text alone, since there are no
 // entities to refer to.
-Status check_nodes(const xmlNode* node, unsigned depth, std::size_t& count) {
+Status check_nodes(const xmlNode* node, unsigned depth, XmlCount& count) {
   if (depth > kMaxXmlDepth) return malformed_xml("elements inside more than 16 others");
   for (; node != nullptr; node = node->next) {
-    if (++count > kMaxXmlNodes) return malformed_xml("more than 20000 elements and texts");
+    if (++count.nodes > kMaxXmlNodes) return malformed_xml("more than 20000 elements and texts");
     if (node->type == XML_TEXT_NODE) continue;
     if (node->type != XML_ELEMENT_NODE) {
       return malformed_xml("something other than elements and characters (a comment, for example)");
     }
+    for (const xmlNs* one = node->nsDef; one != nullptr; one = one->next) {
+      if (++count.namespaces > kMaxXmlNamespaces) return malformed_xml("more than 16 namespaces");
+    }
     for (const xmlAttr* one = node->properties; one != nullptr; one = one->next) {
       const xmlNode* value = one->children;
-      if (++count > kMaxXmlNodes) return malformed_xml("more than 20000 elements and texts");
+      if (++count.nodes > kMaxXmlNodes) return malformed_xml("more than 20000 elements and texts");
       if (value == nullptr) continue;
       if (value->type != XML_TEXT_NODE || value->next != nullptr) {
         return malformed_xml("an attribute that is not plain text");
@@ -82,7 +90,7 @@ Result<XmlDocument> parse_xml(Bytes text) {
   if (root == nullptr || document->children != root || root->next != nullptr) {
     return malformed_xml("something beside its one element");
   }
-  std::size_t count = 0;
+  XmlCount count;
   TRY(check_nodes(root, 1, count));
   return document;
 }

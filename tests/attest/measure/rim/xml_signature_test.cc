@@ -52,6 +52,16 @@ TEST_F(Manifest, RefusesASignatureByACertificateThatIsNotItsFirst) {
   expect_reason("rim.signature");
 }
 
+// Whose chain leads nowhere has no document canonicalised: nothing is said of the signature.
+TEST_F(Manifest, IsNotLookedAtUntilItsSignersChainLeadsToARoot) {
+  std::string text = maker.text();
+  maker.root_key = MintKey::generate(MintKeyType::kP384);
+  for (const std::string& one : {text, with(text, "5E.00.01", "5E.00.02")}) {
+    EXPECT_THAT(read(one), Fails(ErrorCode::kNotAuthentic));
+    EXPECT_THAT(reasons, HasOnlyReason("chain.root"));
+  }
+}
+
 // Signature wrapping: the signed document is kept where nobody looks, another stands in its place.
 TEST_F(Manifest, RefusesASignedDocumentInsideAnother) {
   const std::string genuine = maker.text();
@@ -179,6 +189,22 @@ TEST_F(Manifest, IsBounded) {
   std::string many = "<a>";
   for (std::size_t i = 0; i < kMaxXmlNodes; ++i) many += "<b/>";
   EXPECT_THAT(read(many + "</a>"), FailsWith(ErrorCode::kMalformed, HasSubstr("20000")));
+  // Namespaces of one element or of many: without a bound, 23 KB of them took seconds.
+  const auto declared = [](std::size_t i) { return " xmlns:n" + std::to_string(i) + "=\"urn:u\""; };
+  std::string wide = "<a", apart = "<a>";
+  for (std::size_t i = 0; i <= kMaxXmlNamespaces; ++i) {
+    wide += declared(i);
+    apart += "<b" + declared(i) + "/>";
+  }
+  EXPECT_THAT(read(wide + "/>"), FailsWith(ErrorCode::kMalformed, HasSubstr("16 namespaces")));
+  EXPECT_THAT(read(apart + "</a>"), FailsWith(ErrorCode::kMalformed, HasSubstr("16 namespaces")));
+  const std::size_t own = 4;  // of the manifest and its signature
+  for (std::size_t i = own; i < kMaxXmlNamespaces; ++i) {
+    maker.meta += "<r:Entity" + declared(i) + "></r:Entity>\n";
+  }
+  EXPECT_THAT(run(), Succeeds());
+  maker.meta += "<r:Entity" + declared(kMaxXmlNamespaces) + "></r:Entity>\n";
+  EXPECT_THAT(run(), FailsWith(ErrorCode::kMalformed, HasSubstr("16 namespaces")));
   for (const char* text : {"", "x", "<a>", "<a/><b/>", "<SoftwareIdentity/>"}) {
     EXPECT_THAT(read(text), Fails(ErrorCode::kMalformed)) << text;
   }
@@ -192,7 +218,7 @@ TEST_F(Manifest, SaysTheSameOrNothingWithAnyByteFlipped) {
   const std::string text = maker.text();
   const std::size_t begin = text.find("<ds:X509Data>");
   const std::size_t end = text.find("</ds:X509Data>");
-  for (std::size_t i = 0; i < text.size(); i += i > begin && i < end ? 8 : 1) {
+  for (std::size_t i = 0; i<text.size(); i += i> begin && i < end ? 8 : 1) {
     std::string flipped = text;
     flipped[i] = static_cast<char>(flipped[i] ^ 0x01);
     const auto manifest = read(flipped);
