@@ -369,10 +369,12 @@ Status measure(const RunOptions& options, const unpacker::LoadedTrust& trust,
 
 Status run(RunOptions options, cli::Terminal& terminal) {
   const Instant start = std::chrono::steady_clock::now();
-  TRY(check_model_file(options));
+  // Says more of a model that is not sealed than options that are missing for a bundle.
+  if (options.vm.key.empty()) TRY(check_model_file(options));
   TRY(check_options(options, terminal.json()));
-  TRY(check_files(options));
+  // Before anything that the host has a hand in, files and their names too, can fail.
   auto supervisor = TRY(supervise(options));
+  TRY(check_files(options));
   if (options.tee == "none") return run_clear(options, terminal);
   const unpacker::LoadedTrust trust = TRY(unpacker::load_trust_options(options.trust));
   if (options.measure) return measure(options, trust, terminal);

@@ -42,8 +42,17 @@ tpm::PcrMask mask_of(const std::vector<unsigned>& pcrs) {
 
 Result<std::optional<tee::Supervisor>> supervise(const RunOptions& options) {
   if (options.vm.key.empty()) return std::optional<tee::Supervisor>();
-  return std::optional(
-      TRY(tee::Supervisor::begin([tcti = options.vm.tcti] { return provision::cap_any(tcti); })));
+  const auto cap = [tcti = options.vm.tcti] { return provision::cap_any(tcti); };
+  auto supervisor = tee::Supervisor::begin(cap);
+  if (!supervisor.ok()) {
+    if (const Status capped = cap(); !capped.ok()) {
+      return std::move(supervisor)
+          .take_error()
+          .within("not capped either (" + capped.error().message() + "), stop this machine");
+    }
+    return supervisor.error();
+  }
+  return std::optional(*std::move(supervisor));
 }
 
 Result<std::unique_ptr<VmWorld>> VmWorld::open(const RunOptions& options,

@@ -96,6 +96,13 @@ class Provision(RunCase):
         self.succeed(*self.arguments("--force"))  # the same network, with a key in hand
         self.assertEqual(read_npy((self.folder / "y.npy").read_bytes()), offline)
 
+    def test_a_host_that_spoils_the_files_of_a_run_ends_the_boot_for_the_key(self):
+        self.ready()
+        (self.folder / "y.npy").symlink_to("x.npy")
+        self.fail_with(USAGE, "y.npy", *self.run_arguments())
+        (self.folder / "y.npy").unlink()
+        self.fail_with(REFUSED, "PCR 15", *self.run_arguments())
+
     def test_a_changed_machine_is_refused_and_told_why(self):
         self.ready()
         self.tpm.restart()

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "formats/files/file_source.h"
@@ -16,20 +17,29 @@
 namespace sealpack::tee {
 namespace {
 
-// Those by which others end a process, and the one that says that ours ended.
+// All but those that stop a process and let it go on: others end it, one says that ours ended.
 sigset_t watched_signals() {
   sigset_t set;
-  ::sigemptyset(&set);
-  for (const int number : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM}) ::sigaddset(&set, number);
+  ::sigfillset(&set);
+  for (const int number : {SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU}) ::sigdelset(&set, number);
   return set;
 }
 
-// The status of the child when it ended; signals that come meanwhile are for it.
-int wait_for(pid_t child, const sigset_t& watched) {
+// Whoever started this process may have chosen not to hear of children, and then nobody does.
+void hear_of_children() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  (void)::sigaction(SIGCHLD, &action, nullptr);
+}
+
+// The status of the child when it ended; signals that come meanwhile are for it. Nothing is known
+// of a child that somebody else waited for.
+std::optional<int> wait_for(pid_t child, const sigset_t& watched) {
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
-    if (ended == child || (ended < 0 && errno != EINTR)) return status;
+    if (ended == child) return status;
+    if (ended < 0 && errno != EINTR) return std::nullopt;
     const int number = ::sigwaitinfo(&watched, nullptr);
     if (number > 0 && number != SIGCHLD) (void)::kill(child, number);
   }
@@ -43,7 +53,10 @@ bool says_settled(int line) {
   }
 }
 
-[[noreturn]] void end_as(int status) {
+[[noreturn]] void end_as(std::optional<int> known) {
+  constexpr int kByUnknown = 255;
+  if (!known) ::_exit(kByUnknown);
+  const int status = *known;
   if (WIFSIGNALED(status)) {
     const rlimit no_core{0, 0};
     (void)::setrlimit(RLIMIT_CORE, &no_core);
@@ -53,7 +66,6 @@ bool says_settled(int line) {
     (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
     (void)::raise(WTERMSIG(status));
   }
-  constexpr int kByUnknown = 255;
   ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : kByUnknown);
 }
 
@@ -69,6 +81,7 @@ Result<Supervisor> Supervisor::begin(const std::function<Status()>& otherwise) {
   int line[2];
   if (::pipe2(line, O_CLOEXEC) != 0) return io_error("cannot make a pipe", errno);
   const sigset_t watched = watched_signals();
+  hear_of_children();
   sigset_t before;
   (void)::sigprocmask(SIG_BLOCK, &watched, &before);
   const pid_t child = ::fork();
@@ -85,7 +98,7 @@ Result<Supervisor> Supervisor::begin(const std::function<Status()>& otherwise) {
     return Supervisor(line[1]);
   }
   ::close(line[1]);
-  const int status = wait_for(child, watched);
+  const std::optional<int> status = wait_for(child, watched);
   if (!says_settled(line[0])) {
     const Status did = otherwise();
     if (!did.ok()) report(did.error());

@@ -20,13 +20,16 @@ struct Outcome {
 };
 
 // A process that begins to be supervised, and then does `work`.
-Outcome supervise(const std::function<void(Supervisor&)>& work, bool fails = false) {
+Outcome supervise(
+    const std::function<void(Supervisor&)>& work, bool fails = false,
+    const std::function<void()>& before = [] {}) {
   int told[2];
   EXPECT_EQ(::pipe(told), 0);
   const pid_t process = ::fork();
   if (process == 0) {
     const rlimit no_core{0, 0};
     (void)::setrlimit(RLIMIT_CORE, &no_core);
+    before();
     auto supervisor = Supervisor::begin([&]() -> Status {
       (void)!::write(told[1], &kDone, 1);
       return fails ? Status(Error(ErrorCode::kIo, "it does not answer")) : done();
@@ -78,6 +81,24 @@ TEST(Supervisor, PassesSignalsOn) {
   EXPECT_TRUE(WIFSIGNALED(out.status));
   EXPECT_EQ(WTERMSIG(out.status), SIGTERM);
   EXPECT_TRUE(out.done);
+}
+
+TEST(Supervisor, ActsForAStarterThatWantsToHearOfNoChild) {
+  const auto deaf = [] { (void)::signal(SIGCHLD, SIG_IGN); };
+  const Outcome out = supervise([](Supervisor&) { ::_exit(13); }, false, deaf);
+  EXPECT_EQ(WEXITSTATUS(out.status), 13);
+  EXPECT_TRUE(out.done);
+}
+
+TEST(Supervisor, OutlivesEverySignalThatCanBeOutlived) {
+  for (const int number : {SIGUSR1, SIGALRM, SIGPIPE, SIGVTALRM, SIGXCPU, SIGRTMIN}) {
+    const Outcome out = supervise([number](Supervisor&) {
+      (void)::kill(::getppid(), number);
+      ::pause();
+    });
+    EXPECT_TRUE(out.done) << number;
+    EXPECT_EQ(WTERMSIG(out.status), number);
+  }
 }
 
 TEST(Supervisor, SaysWhenItCannotAct) {
