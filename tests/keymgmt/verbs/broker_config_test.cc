@@ -54,7 +54,11 @@ TEST(BrokerConfigurations, KeepPathsInTheirFolderAndOtherKeysAsTheyAre) {
   config.folder = "/srv/b";
   EXPECT_EQ(config.key_ref("broker.key"), "/srv/b/broker.key");
   EXPECT_EQ(config.key_ref("/etc/k.key"), "/etc/k.key");
-  for (const char* ref : {"pkcs11:token=x", "tpm:0x81000001", "exec:/bin/kms"}) {
+  // A TPM's key is a file too, which only that TPM opens.
+  EXPECT_EQ(config.key_ref("tpm:hard.tpmkey"), "tpm:/srv/b/hard.tpmkey");
+  EXPECT_EQ(config.key_ref("tpm:hard.tpmkey?tcti=device:/dev/tpmrm0"),
+            "tpm:/srv/b/hard.tpmkey?tcti=device:/dev/tpmrm0");
+  for (const char* ref : {"pkcs11:token=x", "tpm:/etc/k.tpmkey", "exec:/bin/kms"}) {
     EXPECT_EQ(config.key_ref(ref), ref);
   }
   EXPECT_EQ(config.store_uri(), "sqlite:/srv/b/store.db");
