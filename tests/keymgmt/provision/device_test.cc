@@ -5,6 +5,7 @@
 
 #include "keymgmt/provision/key_policy.h"
 #include "tests/keymgmt/provision/enrolled_device.h"
+#include "tests/keymgmt/tpm/tpm_command.h"
 
 namespace sealpack::provision {
 namespace {
@@ -98,6 +99,21 @@ TEST_F(ProvisionTest, EndorsementKeysOfAllKindsServe) {
     ASSERT_THAT(again, Succeeds());
     EXPECT_EQ(*again, installed->key);
   }
+}
+
+TEST_F(ProvisionTest, ADamagedChainInATpmStandsInNobodysWay) {
+  testing::SoftwareTpm machine;
+  const ByteVector cut = {0x30, 0x82, 0x03, 0x80, 1, 2, 3};
+  ASSERT_EQ(testing::tpm_code(machine.command(
+                testing::tpm_nv_define(0x01c00100, testing::kNvOwnerWrites, cut.size()))),
+            0U);
+  ASSERT_EQ(testing::tpm_code(machine.command(testing::tpm_nv_write(0x01c00100, cut))), 0U);
+  const auto tpm = tpm::Tpm::open({machine.tcti(), tpm::EndorsementKind::kP256, std::nullopt});
+  ASSERT_THAT(tpm, Succeeds());
+  ASSERT_FALSE((*tpm)->endorsement_chain().ok());
+  const auto made = make_request(**tpm, tpm::EndorsementKind::kP256, {}, Epoch::kKeep);
+  ASSERT_THAT(made, Succeeds());
+  EXPECT_TRUE(made->chain.empty());
 }
 
 // A TPM as it leaves its maker, who certified keys of the high range.
