@@ -116,7 +116,8 @@ class Device:
         self.on_tpm("enrol", "--out", "dev.request")
         name = json.loads(self.vendor.run("provision", "show", "dev.request", "--json"))["device"]
         self.vendor.sign("answer", "dev.request", "--key", "product.key", "--ek-name", name,
-                         "--floor", "0", "--minimum-policy", "0", "--out", "dev.answer", "--record", "dev.record")
+                         "--floor", "0", "--minimum-policy", "0", "--out", "dev.answer",
+                         "--record", "dev.record")
         self.on_tpm("install", "dev.answer", "--key", "device.tpmkey", "--grantor", "grantor.pub",
                     "--proof", "dev.proof")
         self.vendor.run("provision", "accept", "dev.proof", "--record", "dev.record")
