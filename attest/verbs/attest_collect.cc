@@ -178,8 +178,9 @@ void add_attest_collect(CLI::App& group, cli::Job& job) {
   add_gpu_options(*verb, options->gpu);
   verb->add_flag("--force", options->force, "Replace the file");
   verb->footer(cli::help_footer(
-      "sealpack attest collect --tee sev-snp --report-data 00ff --out evidence.bin\n"
-      "sealpack attest collect --tee tpm --nonce 00ff --pcrs 0,1,7 --out evidence.bin",
+      "sealpack attest collect --tee sev-snp --report-data $(openssl rand -hex 64) --out evidence\n"
+      "sealpack attest collect --tee tpm --nonce $(openssl rand -hex 32) --pcrs 0,1,7 --out "
+      "evidence",
       "the platform's devices: configfs-tsm, /dev/attestation, /dev/nsm, a TPM",
       {{ErrorCode::kUsage, "wrong command line, or a TEE that is not collected"},
        {ErrorCode::kIo, "a device or file cannot be read or written"},
