@@ -12,10 +12,12 @@
 namespace sealpack::broker {
 
 // Seconds. Between what is logged and now: replicas differ, and nobody's broker stands still so
-// long. While one runs: less than what is kept of a nonce after its challenge ended.
+// long. While one runs: less than what is kept of a nonce after its challenge ended, in all.
 inline constexpr std::uint64_t kClockBehind = 60;
 inline constexpr std::uint64_t kClockAhead = 30 * 24 * 3600;
 inline constexpr std::uint64_t kClockJump = 10 * 60;
+// One second in so many, on top while one runs: 500 ppm, as fast as Linux slews a clock.
+inline constexpr std::uint64_t kClockDrift = 2000;
 
 inline constexpr const char* kClockReason = "broker.clock";
 
@@ -25,21 +27,21 @@ std::optional<Reason> check_clock(std::uint64_t now, std::uint64_t logged);
 // Seconds since this machine started, also while it slept.
 std::uint64_t seconds_since_boot();
 
-// The clock of one process, against what the store logged at first, then against a clock that
-// nobody sets. For several threads.
+// The clock of one process: the first time is believed against what the store logged, all others
+// against that one and a clock that nobody sets. Steps add up, however small. For several threads.
 class ClockGuard {
  public:
   std::optional<Reason> check(const State& state, std::uint64_t now, std::uint64_t uptime);
 
  private:
-  // The last that was believed.
+  // The first that was believed.
   struct Moment {
     std::uint64_t now = 0;
     std::uint64_t uptime = 0;
     std::uint64_t confirmed = 0;  // State::clock_confirmed
   };
   std::mutex mutex_;
-  std::optional<Moment> believed_;
+  std::optional<Moment> anchor_;
 };
 
 }  // namespace sealpack::broker

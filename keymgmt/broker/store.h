@@ -83,7 +83,8 @@ struct Reconcile {
   std::vector<EndKey> ended_keys;  // of those that it lists then
 };
 // The operator's word that the clock is right now, whatever the log says. Challenges of before are
-// void; where leases were forgotten that may still run, new instances wait as after a restore.
+// void; where leases were forgotten that may still run, new instances wait as after a restore, and
+// no longer than from now on where a restore was made in what is the future now.
 struct ConfirmClock {};
 using Change = std::variant<PutVendor, RemoveVendor, AddRelease, RaiseFloor, Revoke, EndRevocation,
                             PutLicence, RemoveLicence, PutPolicy, EnrolTpm, RemoveTpm, AddKey,
@@ -129,6 +130,11 @@ struct LogHead {
   std::uint64_t size = 0;
   Digest root;
 };
+
+// Whether a restore believes the clock: where it lies before what the backup logged, leases that
+// were lost would count as over too early, so it is refused; kConfirmed is the operator's word that
+// it is right all the same (the backup has times in the future), as by ConfirmClock.
+enum class RestoreClock { kChecked, kConfirmed };
 
 // For several threads and, where the database allows, several processes.
 class Store {
@@ -176,9 +182,10 @@ class Store {
   // the database. It has no challenge key. kIo where the file is there.
   virtual Status backup(const std::filesystem::path& file) = 0;
   // A new store out of a backup: of the next epoch, with a random id of its own, not reconciled,
-  // with a new challenge key.
+  // with a new challenge key. kRefused where there is a store, and for a clock that is behind.
   static Result<std::shared_ptr<Store>> restore(const std::filesystem::path& file,
-                                                const std::string& uri, std::uint64_t now);
+                                                const std::string& uri, std::uint64_t now,
+                                                RestoreClock clock = RestoreClock::kChecked);
 };
 
 }  // namespace sealpack::broker

@@ -13,6 +13,7 @@ namespace {
 struct BackupOptions {
   std::string folder;
   std::string file;
+  bool clock = false;  // restore
 };
 
 Status backup(const BackupOptions& options, cli::Terminal& terminal) {
@@ -30,7 +31,9 @@ Status backup(const BackupOptions& options, cli::Terminal& terminal) {
 
 Status restore(const BackupOptions& options, cli::Terminal& terminal) {
   const BrokerConfig config = TRY(load_broker_config(options.folder));
-  const auto store = TRY(Store::restore(options.file, config.store_uri(), unix_time()));
+  const auto store =
+      TRY(Store::restore(options.file, config.store_uri(), unix_time(),
+                         options.clock ? RestoreClock::kConfirmed : RestoreClock::kChecked));
   const auto state = TRY(store->state());
   if (terminal.json()) {
     cli::print_json(terminal, {{"epoch", state->epoch}, {"reconciled", state->reconciled}});
@@ -68,12 +71,17 @@ void add_broker_restore(CLI::App& group, cli::Job& job) {
       "Make a store out of a backup, in a new epoch; nothing is released before reconcile");
   verb->add_option("BACKUP", options->file, "What backup wrote")->required();
   add_folder_option(*verb, options->folder);
+  verb->add_flag("--clock", options->clock,
+                 "Your word that the clock of this machine is right, where the backup has times in "
+                 "the future");
   verb->footer(
       broker_help("sealpack broker restore /backup/store-2026-11-20.db --dir D",
                   "DIR/broker.toml, DIR/store.db or the database that broker.toml names",
                   {{ErrorCode::kMalformed, "this is no backup, or broker.toml is broken"},
                    {ErrorCode::kUnsupported, "the backup is of a newer version"},
-                   {ErrorCode::kRefused, "there is a store already: move it away first"}}));
+                   {ErrorCode::kRefused,
+                    "there is a store already: move it away first; or the clock lies before what "
+                    "the backup logged"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return restore(*options, terminal); };
   });

@@ -192,7 +192,8 @@ class Changer {
     // Challenges made by a wrong clock may live for years, and what was forgotten of them is gone.
     TRY(database_.run("DELETE FROM challenge_key"));
     TRY(insert_challenge_key(database_));
-    if (head_.forgotten > now_) head_.restored_at = now_;
+    // A restore, too, that was made in the future was made by now.
+    if (head_.forgotten > now_ || head_.restored_at > now_) head_.restored_at = now_;
     head_.forgotten = 0;
     head_.last_time = now_;
     head_.clock_confirmed = head_.generation + 1;

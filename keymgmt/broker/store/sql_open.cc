@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores are made, opened, copied and restored.
+#include "formats/base/utc_text.h"
+#include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/store/postgres_database.h"
 #include "keymgmt/broker/store/record_bytes.h"
 #include "keymgmt/broker/store/schema.h"
@@ -136,14 +138,23 @@ Status copy_tables(Database& from, Database& to) {
 }
 
 // What makes a copy a store of the next epoch.
-Status open_epoch(Database& database, std::uint64_t now) {
+Status open_epoch(Database& database, std::uint64_t now, RestoreClock clock) {
   HeadRow head = TRY(read_head(database));
   ++head.generation;
   ++head.epoch;
   head.epoch_id = crypto::random_array<sizeof(EpochId)>();
+  if (clock == RestoreClock::kConfirmed) {
+    head.last_time = now;
+    head.clock_confirmed = head.generation;
+  } else if (now + kClockBehind < head.last_time) {
+    return Error(ErrorCode::kRefused, "the clock says " + utc_text(now) +
+                                          ", the backup has entries up to " +
+                                          utc_text(head.last_time))
+        .with_hint("put the clock right; where it is right, and was wrong then: --clock");
+  }
   head.last_time = std::max(head.last_time, now);
   head.reconciled = false;
-  head.restored_at = now;
+  head.restored_at = head.last_time;
   head.forgotten = 0;  // no challenge of before is taken anyway
   TRY(insert_challenge_key(database));
   return append_opened(database, head, now,
@@ -186,7 +197,8 @@ Result<std::shared_ptr<Store>> Store::open(const std::string& uri) {
 }
 
 Result<std::shared_ptr<Store>> Store::restore(const std::filesystem::path& file,
-                                              const std::string& uri, std::uint64_t now) {
+                                              const std::string& uri, std::uint64_t now,
+                                              RestoreClock clock) {
   const auto place = TRY(internal::parse_uri(uri));
   auto backup = TRY(internal::open_sqlite(file));
   if (TRY(internal::sqlite_file_kind(*backup)) != internal::FileKind::kBackup) {
@@ -198,7 +210,7 @@ Result<std::shared_ptr<Store>> Store::restore(const std::filesystem::path& file,
         auto transaction = TRY(internal::Transaction::begin(*backup, internal::Access::kRead));
         TRY(internal::copy_tables(*backup, database));
         TRY(transaction.commit());
-        return internal::open_epoch(database, now);
+        return internal::open_epoch(database, now, clock);
       }));
   return internal::open_at(place);
 }

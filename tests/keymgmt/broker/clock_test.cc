@@ -53,6 +53,36 @@ TEST(ClockGuards, NoticeAClockThatIsSet) {
   EXPECT_FALSE(after(kNow, kUp - 1));  // threads in another order
 }
 
+// Each step is less than what is noticed, and they are noticed together.
+TEST(ClockGuards, NoticeManySmallSteps) {
+  for (const bool ahead : {true, false}) {
+    const std::uint64_t step = ahead ? kClockJump / 2 : kClockBehind / 2;
+    const auto at = [&](std::uint64_t steps) {
+      return ahead ? kNow + steps * step : kNow - steps * step;
+    };
+    ClockGuard guard;
+    for (const std::uint64_t steps : {0U, 1U, 2U}) {
+      EXPECT_EQ(guard.check(logged_at(kNow), at(steps), kUp), std::nullopt) << steps;
+    }
+    for (const std::uint64_t steps : {3U, 4U, 5U}) {
+      EXPECT_TRUE(guard.check(logged_at(kNow), at(steps), kUp)) << steps;
+    }
+  }
+}
+
+// Two clocks of one machine that are never set may still go at two rates.
+TEST(ClockGuards, GrowOlderWithTheirMachine) {
+  constexpr std::uint64_t kYear = 365 * 24 * 3600;
+  constexpr std::uint64_t kDrift = kYear / kClockDrift;
+  ClockGuard guard;
+  EXPECT_EQ(guard.check(logged_at(kNow), kNow, kUp), std::nullopt);
+  const std::uint64_t later = kNow + kYear;
+  EXPECT_EQ(guard.check(logged_at(kNow), later + kDrift + kClockJump, kUp + kYear), std::nullopt);
+  EXPECT_TRUE(guard.check(logged_at(kNow), later + kDrift + kClockJump + 1, kUp + kYear));
+  EXPECT_EQ(guard.check(logged_at(kNow), later - kDrift - kClockBehind, kUp + kYear), std::nullopt);
+  EXPECT_TRUE(guard.check(logged_at(kNow), later - kDrift - kClockBehind - 1, kUp + kYear));
+}
+
 // A machine that starts without its time and gets it later needs nobody.
 TEST(ClockGuards, BelieveAClockThatWasPutRight) {
   ClockGuard guard;

@@ -2,6 +2,7 @@
 // The log of a store, its checkpoints and its backups.
 #include <sys/stat.h>
 
+#include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/log.h"
 #include "keymgmt/broker/merkle.h"
 #include "keymgmt/broker/store/postgres_database.h"
@@ -138,6 +139,48 @@ TEST_F(KeptLogs, TakeChallengesOfTheNewEpochWhateverWasForgotten) {
   ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
   setting_->store = Store::restore(folder_ / "backup", new_uri(), kNow).value();
   EXPECT_EQ(code_of(decision(1)), "");
+}
+
+// Leases that were lost would count as over before they are.
+TEST_F(KeptLogs, AreNotRestoredByAClockThatLiesBehindThem) {
+  Decision late = decision(1, kNow + 1000);
+  late.entry.time = kNow + 900;
+  EXPECT_EQ(code_of(late), "");
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const std::string place = new_uri();
+  EXPECT_THAT(Store::restore(folder_ / "backup", place, kNow + 900 - kClockBehind - 1),
+              FailsWith(ErrorCode::kRefused, HasSubstr("clock")));
+  // Replicas differ a little: then what the backup says is the later.
+  const auto restored = Store::restore(folder_ / "backup", place, kNow + 900 - kClockBehind);
+  ASSERT_THAT(restored, Succeeds());
+  EXPECT_EQ((*restored)->state().value()->restored_at, kNow + 900);
+}
+
+TEST_F(KeptLogs, AreRestoredByAClockThatAnOperatorConfirms) {
+  Decision future = decision(1, kNow + 1000);
+  future.entry.time = kNow + 900;
+  EXPECT_EQ(code_of(future), "");
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const auto restored =
+      Store::restore(folder_ / "backup", new_uri(), kNow, RestoreClock::kConfirmed);
+  ASSERT_THAT(restored, Succeeds());
+  const auto state = (*restored)->state().value();
+  EXPECT_EQ(state->restored_at, kNow);
+  EXPECT_EQ(state->last_time, kNow);
+  EXPECT_EQ(state->clock_confirmed, state->generation);
+}
+
+// The clock was years ahead at the restore: nobody waits until then.
+TEST_F(KeptLogs, WaitForNoLeasesOfTheFutureOnceTheClockIsConfirmed) {
+  constexpr std::uint64_t kYears = 100000000;
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const auto restored = Store::restore(folder_ / "backup", new_uri(), kNow + kYears).value();
+  EXPECT_EQ(restored->state().value()->restored_at, kNow + kYears);
+  ASSERT_THAT(restored->apply(ConfirmClock{}, kNow + 5), Succeeds());
+  EXPECT_EQ(restored->state().value()->restored_at, kNow + 5);
+  // One of the past stays where it was.
+  ASSERT_THAT(restored->apply(ConfirmClock{}, kNow + 50), Succeeds());
+  EXPECT_EQ(restored->state().value()->restored_at, kNow + 5);
 }
 
 TEST_F(KeptLogs, AreReconciledOnce) {
