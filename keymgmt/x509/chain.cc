@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t kMaxLists = 128;
 // Bounds on work for certificates that somebody else supplies: of one name, at each step up.
 constexpr std::size_t kMaxCandidates = 64;
+// Likewise, for OCSP responses: those whose signature is looked at. One is enough where it is good.
+constexpr std::size_t kMaxVerifiedOfOne = 16;
+constexpr std::size_t kMaxVerified = 32;
 
 using crypto::internal::QuietErrors;
 
@@ -241,33 +244,71 @@ class Walk {
   bool ask_responses(const Certificate& certificate, const Certificate& issuer, Standing& standing,
                      std::string& unproven) {
     bool answered = false;
+    std::size_t verified = 0;
     for (const OcspResponse& response : rules_.ocsp_responses) {
       const std::vector<OcspAnswer> answers = response.answers_about(certificate, issuer);
-      if (answers.empty()) continue;
-      answered = true;
-      const Status authentic = response.verify_responder(issuer, rules_.now, lists_);
-      if (!authentic.ok()) {
-        unproven = authentic.error().message();
+      answered = answered || !answers.empty();
+      if (!could_change(answers, standing)) continue;
+      if (++verified > kMaxVerifiedOfOne || ++verified_ > kMaxVerified) {
+        add("chain.ocsp-responses", "more than " + std::to_string(kMaxVerifiedOfOne) +
+                                        " OCSP responses about " + name_of(certificate) +
+                                        " would have to be verified, or more than " +
+                                        std::to_string(kMaxVerified) + " about its chain");
+        break;
+      }
+      const auto responder = response.verify_responder(issuer, lists_);
+      if (!responder.ok()) {
+        unproven = responder.error().message();
         continue;
       }
-      for (const OcspAnswer& answer : answers) take_answer(certificate, answer, standing);
+      for (const OcspAnswer& answer : answers) {
+        take_answer(certificate, response, answer, *responder, standing, unproven);
+      }
     }
     return answered;
   }
 
-  void take_answer(const Certificate& certificate, const OcspAnswer& answer, Standing& standing) {
+  // Whether it matters who gave these answers: a good one beside another that counts does not, and
+  // neither does one that is not current.
+  bool could_change(const std::vector<OcspAnswer>& answers, Standing& standing) const {
+    bool could = false;
+    for (const OcspAnswer& answer : answers) {
+      const bool good = answer.status == OcspStatus::kGood;
+      if (good && !answer.is_current(rules_.now)) standing.stale = true;
+      could = could || answer.status == OcspStatus::kRevoked ||
+              answer.status == OcspStatus::kOnHold ||
+              (good && answer.is_current(rules_.now) && !standing.current);
+    }
+    return could;
+  }
+
+  void take_answer(const Certificate& certificate, const OcspResponse& response,
+                   const OcspAnswer& answer, const OcspResponder& responder, Standing& standing,
+                   std::string& unproven) {
+    const bool valid_now = responder.is_valid(rules_.now);
+    // What is revoked stays so, though nobody renews the certificate of who said it.
+    const bool valid_then =
+        responder.is_valid(answer.this_update) || responder.is_valid(response.produced_at());
     switch (answer.status) {
       case OcspStatus::kGood:
-        return standing.take(answer.is_current(rules_.now));
+        if (!valid_now) unproven = "the certificate of the responder is not valid now";
+        if (valid_now) standing.take(answer.is_current(rules_.now));
+        return;
       case OcspStatus::kRevoked:
-        return add("chain.revoked",
-                   "a responder of its issuer says that " + name_of(certificate) + " is revoked");
       case OcspStatus::kOnHold:
-        return add("chain.on-hold",
-                   "a responder of its issuer says that " + name_of(certificate) + " is on hold");
+        if (valid_now || valid_then) return add_revoked(certificate, answer.status);
+        unproven = "the certificate of the responder was not valid when it answered";
+        return;
       case OcspStatus::kUnknown:
         return;
     }
+  }
+
+  void add_revoked(const Certificate& certificate, OcspStatus status) {
+    const bool on_hold = status == OcspStatus::kOnHold;
+    add(on_hold ? "chain.on-hold" : "chain.revoked", "a responder of its issuer says that " +
+                                                         name_of(certificate) +
+                                                         (on_hold ? " is on hold" : " is revoked"));
   }
 
   std::span<const Certificate> pool_;
@@ -275,6 +316,7 @@ class Walk {
   std::vector<Reason>& reasons_;
   std::size_t before_;
   std::vector<RevocationList> lists_;
+  std::size_t verified_ = 0;  // OCSP responses
 };
 
 }  // namespace

@@ -28,7 +28,9 @@ struct ChainRules {
   // An answer counts as a list of the issuer does: by the issuer or a responder that it appointed,
   // thisUpdate <= now < nextUpdate, both there, good. Of what was supplied about a certificate of
   // the chain one answer must count, required or not; one that says revoked or on hold refuses it,
-  // whatever others say and whenever it said so.
+  // whatever others say and whenever it said so: its responder's certificate may have expired
+  // since. At most 16 responses about one certificate are verified, and 32 of a chain; more refuse
+  // it.
   std::span<const OcspResponse> ocsp_responses = {};
   // Critical extensions that the caller judges itself, as dotted OIDs.
   std::span<const std::string_view> judged_by_caller = {};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/x509/certificate_state.h"
@@ -142,11 +143,10 @@ bool has_unknown_critical_extension(const X509* x509) {
   return false;
 }
 
-// A certificate by the issuer that says its key gives such answers.
-bool is_delegated(const Certificate& responder, const Certificate& issuer, std::uint64_t now) {
+// A certificate by the issuer that says its key gives such answers. What costs little comes first.
+bool is_delegated(const Certificate& responder, const Certificate& issuer) {
   X509* x509 = CertificateAccess::x509(responder);
   if (responder.issuer_name() != issuer.subject_name()) return false;
-  if (now < responder.not_before() || now > responder.not_after()) return false;
   const std::uint32_t flags = X509_get_extension_flags(x509);
   if ((flags & EXFLAG_XKUSAGE) == 0 || (X509_get_extended_key_usage(x509) & XKU_OCSP_SIGN) == 0 ||
       !responder.may_sign()) {
@@ -161,8 +161,14 @@ bool is_delegated(const Certificate& responder, const Certificate& issuer, std::
 
 }  // namespace
 
+bool OcspResponder::is_valid(std::uint64_t at) const {
+  return std::any_of(periods.begin(), periods.end(),
+                     [&](const Period& period) { return period.from <= at && at <= period.until; });
+}
+
 struct OcspResponse::State {
   BasicPtr basic;
+  std::uint64_t produced_at = 0;
   Digest digest;
   std::vector<Single> singles;
   std::vector<ByteVector> serials;
@@ -182,6 +188,9 @@ Result<OcspResponse> OcspResponse::parse_der(Bytes der) {
   if (has_unknown_critical(basic, OCSP_BASICRESP_get_ext_count, OCSP_BASICRESP_get_ext)) {
     return Error(ErrorCode::kUnsupported, "OCSP response: it has a critical extension");
   }
+  const auto produced_at = unix_seconds(OCSP_resp_get0_produced_at(basic));
+  if (!produced_at) return malformed("its times are none");
+  state->produced_at = *produced_at;
   const int count = OCSP_resp_count(basic);
   if (count < 1 || static_cast<std::size_t>(count) > kMaxOcspAnswers) {
     return malformed(std::to_string(count) + " answers, 1 to 64 are read");
@@ -212,6 +221,9 @@ Result<OcspResponse> OcspResponse::parse_der(Bytes der) {
 const Digest& OcspResponse::digest() const {
   return state_->digest;
 }
+std::uint64_t OcspResponse::produced_at() const {
+  return state_->produced_at;
+}
 const std::vector<ByteVector>& OcspResponse::serials() const {
   return state_->serials;
 }
@@ -221,40 +233,51 @@ std::vector<OcspAnswer> OcspResponse::answers_about(const Certificate& certifica
   const QuietErrors quiet;
   X509* subject = CertificateAccess::x509(certificate);
   X509* by = CertificateAccess::x509(issuer);
+  const ByteVector serial = certificate.serial();
+  std::map<int, CertIdPtr> ids;  // hashed once, however many answers there are
   std::vector<OcspAnswer> answers;
-  for (const Single& single : state_->singles) {
+  for (std::size_t i = 0; i < state_->singles.size(); ++i) {
+    const Single& single = state_->singles[i];
+    if (state_->serials[i] != serial) continue;
     ASN1_OBJECT* hash = nullptr;
     OCSP_id_get0_info(nullptr, &hash, nullptr, nullptr, const_cast<OCSP_CERTID*>(single.id));
     const EVP_MD* algorithm = EVP_get_digestbyobj(hash);
     if (algorithm == nullptr) continue;
-    const CertIdPtr id(OCSP_cert_to_id(algorithm, subject, by));
+    CertIdPtr& id = ids[EVP_MD_get_type(algorithm)];
+    if (!id) id.reset(OCSP_cert_to_id(algorithm, subject, by));
     if (id && OCSP_id_cmp(id.get(), single.id) == 0) answers.push_back(single.answer);
   }
   return answers;
 }
 
-Status OcspResponse::verify_responder(const Certificate& issuer, std::uint64_t now,
-                                      std::span<const RevocationList> lists) const {
+Result<OcspResponder> OcspResponse::verify_responder(const Certificate& issuer,
+                                                     std::span<const RevocationList> lists) const {
   const QuietErrors quiet;
   const OCSP_BASICRESP* basic = state_->basic.get();
-  const auto signed_by = [&](const Certificate& certificate) {
-    X509* x509 = CertificateAccess::x509(certificate);
-    return is_responder(basic, x509) && is_signed_by(basic, x509);
+  const auto is_named = [&](const Certificate& certificate) {
+    return is_responder(basic, CertificateAccess::x509(certificate));
   };
-  if (issuer.may_sign() && signed_by(issuer)) return done();
+  const auto signed_by = [&](const Certificate& certificate) {
+    return is_signed_by(basic, CertificateAccess::x509(certificate));
+  };
+  if (issuer.may_sign() && is_named(issuer) && signed_by(issuer)) return OcspResponder{{{}}};
   const auto is_revoked = [&](const Certificate& responder) {
     return std::any_of(lists.begin(), lists.end(), [&](const RevocationList& list) {
       return list.is_by(issuer) && list.names(responder);
     });
   };
+  OcspResponder found;
   for (const Certificate& responder : state_->certificates) {
-    if (signed_by(responder) && is_delegated(responder, issuer, now) && !is_revoked(responder)) {
-      return done();
+    // A key that the sender chose must not cost anything: is_delegated comes before signed_by.
+    if (is_named(responder) && is_delegated(responder, issuer) && !is_revoked(responder) &&
+        signed_by(responder)) {
+      found.periods.push_back({responder.not_before(), responder.not_after()});
     }
   }
-  return Error(ErrorCode::kNotAuthentic,
-               "OCSP response: not signed by " + printable(issuer.subject_common_name()) +
-                   " or by a responder that it appointed and that is valid now");
+  if (!found.periods.empty()) return found;
+  return Error(ErrorCode::kNotAuthentic, "OCSP response: not signed by " +
+                                             printable(issuer.subject_common_name()) +
+                                             " or by a responder that it appointed");
 }
 
 std::vector<std::uint64_t> OcspResponse::boundaries() const {

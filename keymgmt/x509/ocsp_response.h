@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +28,17 @@ struct OcspAnswer {
   }
 };
 
+// When who signed a response could: the validity of each certificate that shows it. The issuer's
+// own, which its chain judges, is any time.
+struct OcspResponder {
+  struct Period {
+    std::uint64_t from = 0;
+    std::uint64_t until = std::numeric_limits<std::uint64_t>::max();  // still in it
+  };
+  std::vector<Period> periods;
+  bool is_valid(std::uint64_t at) const;
+};
+
 // A parsed OCSP response (RFC 6960); nothing about it is proven. Copies share it, threads may.
 class OcspResponse {
  public:
@@ -36,7 +48,8 @@ class OcspResponse {
   // response here is as good for whoever did not ask for it); kLimit for more than 64 KiB.
   static Result<OcspResponse> parse_der(Bytes der);
 
-  const Digest& digest() const;  // SHA-256 of the DER
+  const Digest& digest() const;       // SHA-256 of the DER
+  std::uint64_t produced_at() const;  // Unix seconds
   // Of the certificates it is about, as Certificate::serial.
   const std::vector<ByteVector>& serials() const;
   // Answers about this certificate of this issuer; who gives them is not looked at.
@@ -44,13 +57,14 @@ class OcspResponse {
                                         const Certificate& issuer) const;
 
   // The issuer itself may give answers about what it issued (if its key may sign), and whoever has
-  // a certificate by it, in the response, for id-kp-OCSPSigning: valid at `now`, its key may sign,
-  // no critical extension that is not understood, named by none of the issuer's lists among
-  // `lists`. kNotAuthentic unless one of them is named as responder and signed, with a strong
-  // algorithm. Whether a responder's certificate was revoked is not asked of another responder
-  // (RFC 6960 section 4.2.2.2.1 leaves that to the issuer, who limits its life).
-  Status verify_responder(const Certificate& issuer, std::uint64_t now,
-                          std::span<const RevocationList> lists) const;
+  // a certificate by it, in the response, for id-kp-OCSPSigning: its key may sign, no critical
+  // extension that is not understood, named by none of the issuer's lists among `lists`. When it is
+  // valid is for the caller. kNotAuthentic unless one of them is named as responder and signed,
+  // with a strong algorithm; no key is used that the issuer did not certify. Whether a responder's
+  // certificate was revoked is not asked of another responder (RFC 6960 section 4.2.2.2.1 leaves
+  // that to the issuer, who limits its life).
+  Result<OcspResponder> verify_responder(const Certificate& issuer,
+                                         std::span<const RevocationList> lists) const;
 
   // Times at which what it proves may change: beginning and end of answers and certificates.
   std::vector<std::uint64_t> boundaries() const;

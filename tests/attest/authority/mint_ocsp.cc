@@ -94,6 +94,11 @@ ByteVector mint_ocsp(const MintOcsp& what, Bytes certificate, Bytes issuer, Byte
   const BasicPtr basic(OCSP_BASICRESP_new());
   for (std::size_t i = 0; i < what.copies; ++i) add_answer(what, id.get(), basic.get());
   add_extensions(what, basic.get());
+  // There is no function that sets it.
+  require(ASN1_GENERALIZEDTIME_set(
+              const_cast<ASN1_GENERALIZEDTIME*>(OCSP_resp_get0_produced_at(basic.get())),
+              static_cast<std::time_t>(what.produced_at.value_or(what.this_update))) != nullptr,
+          "not a time");
   const unsigned long flags = (what.named_by_key ? OCSP_RESPID_KEY : 0UL) |
                               (what.with_certificate ? 0UL : OCSP_NOCERTS) | OCSP_NOTIME;
   const std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());

@@ -12,6 +12,7 @@ struct MintOcsp {
   MintOcspStatus status = MintOcspStatus::kGood;
   std::uint64_t this_update = 1700000000;
   std::optional<std::uint64_t> next_update = 2000000000;
+  std::optional<std::uint64_t> produced_at = {};                   // `this_update` if not stated
   crypto::HashAlgorithm id_hash = crypto::HashAlgorithm::kSha384;  // SHA-256 or SHA-384
   crypto::HashAlgorithm hash = crypto::HashAlgorithm::kSha384;     // of the signature
   bool named_by_key = true;        // the responder; by its name otherwise

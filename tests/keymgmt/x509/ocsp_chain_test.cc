@@ -265,6 +265,96 @@ TEST_F(WrongResponder, WhoseCertificateExpiredOrHasNotBegun) {
   middle_responder.what.not_after = 2000000000;
   expect_wrong();
 }
+// Appointed for a month, asked a year later: what it said of a revoked certificate stays said.
+class FormerResponder : public OcspChain {
+ protected:
+  static constexpr std::uint64_t kYesterday = kNow - 86400;
+  FormerResponder() { middle_responder.what.not_after = kYesterday; }
+  // `what` by the former responder, then a good answer by the issuer.
+  bool run_beside_a_good_one(const MintOcsp& what) {
+    middle.what.may_sign = true;
+    mint_all();
+    responses.clear();
+    add_about_middle({});
+    add_about_device(what);
+    responses.push_back(parsed(mint_ocsp({}, device.der, middle.der, middle.der, middle.key)));
+    return run();
+  }
+};
+
+TEST_F(FormerResponder, IsBelievedWhereItSaidRevokedOrOnHold) {
+  for (const auto& [status, code] : {std::pair{MintOcspStatus::kRevoked, "chain.revoked"},
+                                     std::pair{MintOcspStatus::kOnHold, "chain.on-hold"}}) {
+    EXPECT_FALSE(run_beside_a_good_one({.status = status, .this_update = kYesterday}));
+    EXPECT_THAT(reasons, HasOnlyReason(code));
+    EXPECT_FALSE(run_beside_a_good_one(
+        {.status = status, .this_update = kYesterday - 10, .next_update = kYesterday}));
+    EXPECT_THAT(reasons, HasOnlyReason(code));
+  }
+}
+TEST_F(FormerResponder, IsNotBelievedWhereItSaysGood) {
+  answer.this_update = kYesterday;
+  EXPECT_FALSE(run_with());
+  EXPECT_THAT(reasons, testing::HasReason("chain.ocsp-responder"));
+  EXPECT_TRUE(run_beside_a_good_one({.this_update = kYesterday})) << text_of(reasons);
+}
+TEST_F(FormerResponder, IsNotBelievedWhereItWasNotAppointedWhenItAnswered) {
+  EXPECT_TRUE(run_beside_a_good_one({.status = MintOcspStatus::kRevoked,
+                                     .this_update = kYesterday + 1,
+                                     .produced_at = kYesterday + 1}))
+      << text_of(reasons);
+  EXPECT_FALSE(run_beside_a_good_one({.status = MintOcspStatus::kRevoked,
+                                      .this_update = kYesterday + 1,
+                                      .produced_at = kYesterday}))
+      << "answered before it expired, about later";
+}
+
+class ManyResponses : public OcspChain {
+ protected:
+  // Answers about the device by the device itself, which nobody appointed.
+  void add_by_nobody(std::size_t count, MintOcsp what = {}) {
+    for (std::size_t i = 0; i < count; ++i) {
+      ++what.this_update;
+      responses.push_back(parsed(mint_ocsp(what, device.der, middle.der, device.der, device.key)));
+    }
+  }
+};
+
+TEST_F(ManyResponses, AreVerifiedUntilOneIsGood) {
+  EXPECT_TRUE(run_with());
+  add_by_nobody(100);
+  EXPECT_TRUE(run()) << text_of(reasons);
+}
+TEST_F(ManyResponses, ThatAreStaleAreNotVerified) {
+  mint_all();
+  add_by_nobody(100, {.next_update = kNow});
+  add_about_middle({});
+  EXPECT_FALSE(run());
+  EXPECT_THAT(reasons, HasOnlyReason("chain.revocation-stale"));
+  add_about_device({});
+  EXPECT_TRUE(run()) << text_of(reasons);
+}
+TEST_F(ManyResponses, RefuseTheChainBeyond16AboutOneCertificate) {
+  mint_all();
+  add_about_middle({});
+  add_by_nobody(15);
+  add_about_device({});
+  EXPECT_TRUE(run()) << text_of(reasons);
+  responses.clear();
+  add_about_middle({});
+  add_by_nobody(16);
+  add_about_device({});
+  EXPECT_FALSE(run());
+  EXPECT_THAT(reasons, testing::HasReason("chain.ocsp-responses"));
+}
+TEST_F(ManyResponses, DoNotHideOneThatSaysRevoked) {
+  EXPECT_TRUE(run_with());
+  add_by_nobody(16, {.status = MintOcspStatus::kRevoked});
+  add_about_device({.status = MintOcspStatus::kRevoked});
+  EXPECT_FALSE(run());
+  EXPECT_THAT(reasons, HasOnlyReason("chain.ocsp-responses"));
+}
+
 TEST_F(WrongResponder, WhoseCertificateSaysSomethingCriticalThatIsNotUnderstood) {
   middle_responder.what.extensions.push_back({"1.3.6.1.4.1.55555.1", true, {0x05, 0x00}});
   expect_wrong();
