@@ -19,6 +19,8 @@ Verdict verify_tdx_and_log(const VerifyInput& input) {
 constexpr std::string_view kBesideGpu[] = {"azure-sev-snp", "azure-tdx", "sev-snp", "tdx"};
 
 // What the GPU beside the TEE proves, added to what the TEE does; one that fails refuses both.
+// Where the TEE fails, nobody looks at the GPU: its chain and its answers cost more than most
+// evidence.
 Verdict with_gpu(Verdict verdict, const VerifyInput& input) {
   const std::string& tee = input.evidence.tee;
   if (std::find(std::begin(kBesideGpu), std::end(kBesideGpu), tee) == std::end(kBesideGpu)) {
@@ -30,9 +32,13 @@ Verdict with_gpu(Verdict verdict, const VerifyInput& input) {
   if (input.report_data && !input.gpu_nonce) {
     verdict.reasons.push_back({"evidence.gpu-nonce", "there is a GPU, and no nonce to ask it for"});
   }
+  if (!verdict.claims || !verdict.reasons.empty()) {
+    verdict.claims.reset();
+    return verdict;
+  }
   Verdict gpu = verify_gpu_beside(input);
   verdict.reasons.insert(verdict.reasons.end(), gpu.reasons.begin(), gpu.reasons.end());
-  if (!gpu.claims || !verdict.claims || !verdict.reasons.empty()) {
+  if (!gpu.claims || !verdict.reasons.empty()) {
     verdict.claims.reset();
     return verdict;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <set>
 
 #include "attest/verify/binding.h"
 #include "attest/verify/chain_cache.h"
@@ -127,6 +128,10 @@ class GpuVerifier {
     read_board(*report);
     read_decoder(*report);
     read_measurements(*report);
+    // Of a genuine report alone: it may have every list read.
+    if (chain && reasons_.empty() && !is_revocation_known(*chain)) {
+      claims_.add_flag("revocation_unchecked", true);
+    }
   }
 
   std::optional<std::vector<x509::Certificate>> verify_certificates(Bytes pem) {
@@ -137,49 +142,54 @@ class GpuVerifier {
     }
     const x509::Certificate leaf = pool->front();
     reasons_.insert(reasons_.end(), ocsp_.unreadable().begin(), ocsp_.unreadable().end());
-    const std::vector<x509::OcspResponse> responses = ocsp_.about(*pool);
+    responses_ = ocsp_.about(*pool);
+    // That nothing is known is a claim, not a reason.
+    return verify_chain(leaf, *pool, rules(x509::Revocation::kNone), input_.cache, reasons_);
+  }
+
+  x509::ChainRules rules(x509::Revocation revocation) const {
     x509::ChainRules rules;
     rules.now = input_.now;
     rules.roots = input_.roots.nvidia;
-    rules.revocation = x509::Revocation::kNone;  // that nothing is known is a claim, not a reason
+    rules.revocation = revocation;
     rules.revocation_lists = input_.endorsements.revocation_lists;
-    rules.ocsp_responses = responses;
-    auto chain = verify_chain(leaf, *pool, rules, input_.cache, reasons_);
-    if (chain && !is_revocation_known(*chain, rules))
-      claims_.add_flag("revocation_unchecked", true);
-    return chain;
+    rules.ocsp_responses = responses_;
+    return rules;
   }
 
   // Whether answers or lists prove of all certificates below the root that they are not revoked.
   // The first is the exception: the chip certifies it itself and answers for nobody; who revokes
   // the chip revokes its boot ROM, the second.
-  bool is_revocation_known(const std::vector<x509::Certificate>& chain, x509::ChainRules rules) {
-    bool all_answered = true;
+  bool is_revocation_known(const std::vector<x509::Certificate>& chain) {
+    std::vector<ByteVector> unanswered;  // issuers, by name
     for (std::size_t i = 1; i + 1 < chain.size(); ++i) {
-      if (is_answered(chain[i], chain[i + 1], rules)) continue;
-      all_answered = false;
-      if (!has_list(chain[i + 1])) return false;
+      if (!is_answered(chain[i], chain[i + 1])) unanswered.push_back(chain[i + 1].subject_name());
     }
-    if (all_answered) return true;  // verify_chain found them good
-    rules.revocation = x509::Revocation::kAuthorities;
-    return verify_chain(chain.front(), chain, rules, input_.cache, reasons_).has_value();
+    if (unanswered.empty()) return true;  // verify_chain found them good
+    const std::set<ByteVector> listed = issuers_of_lists();
+    const auto has_list = [&](const ByteVector& name) { return listed.contains(name); };
+    // Whether such a list counts, verify_chain says.
+    return std::all_of(unanswered.begin(), unanswered.end(), has_list) &&
+           verify_chain(chain.front(), chain, rules(x509::Revocation::kAuthorities), input_.cache,
+                        reasons_)
+               .has_value();
   }
 
-  static bool is_answered(const x509::Certificate& certificate, const x509::Certificate& issuer,
-                          const x509::ChainRules& rules) {
-    return std::any_of(rules.ocsp_responses.begin(), rules.ocsp_responses.end(),
+  bool is_answered(const x509::Certificate& certificate, const x509::Certificate& issuer) const {
+    return std::any_of(responses_.begin(), responses_.end(),
                        [&](const x509::OcspResponse& response) {
                          return !response.answers_about(certificate, issuer).empty();
                        });
   }
 
-  // Of that name: whether it counts, verify_chain says.
-  bool has_list(const x509::Certificate& issuer) const {
-    const auto& lists = input_.endorsements.revocation_lists;
-    return std::any_of(lists.begin(), lists.end(), [&](const ByteVector& der) {
+  // Each list is read once, however many links ask.
+  std::set<ByteVector> issuers_of_lists() const {
+    std::set<ByteVector> names;
+    for (const ByteVector& der : input_.endorsements.revocation_lists) {
       const auto list = x509::RevocationList::parse_der(der);
-      return list.ok() && list->issuer_name() == issuer.subject_name();
-    });
+      if (list.ok()) names.insert(list->issuer_name());
+    }
+    return names;
   }
 
   void judge_signature(const x509::Certificate& leaf, Bytes request, const SpdmReport& report) {
@@ -298,6 +308,7 @@ class GpuVerifier {
   const VerifyInput& input_;
   const std::optional<ByteVector>& expected_nonce_;
   SuppliedOcsp ocsp_;
+  std::vector<x509::OcspResponse> responses_;  // about the chain
   std::vector<Reason> reasons_;
   Claims claims_{"nvidia-gpu", {}, {}};
 };

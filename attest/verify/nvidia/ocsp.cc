@@ -5,18 +5,31 @@
 
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/read_endorsements.h"
+#include "attest/verify/recent.h"
+#include "keymgmt/crypto/sha256.h"
 
 namespace sealpack::attest {
 namespace {
 
+// All responses together where they are the same as before, else one by one: a response that a
+// request adds does not have those of the broker read again.
 struct Memory : ChainCache::Memory {
+  static constexpr std::size_t kCapacity = 16384;
   ReadEndorsements<OcspIndex> indices;
+  Recent<x509::OcspResponse> responses{kCapacity};
 };
 
-OcspIndex read(const Endorsements& endorsements) {
+Result<x509::OcspResponse> parse(Bytes der, Memory* memory) {
+  if (memory != nullptr) {
+    if (auto known = memory->responses.find(crypto::sha256(der))) return std::move(*known);
+  }
+  return x509::OcspResponse::parse_der(der);
+}
+
+OcspIndex read(const Endorsements& endorsements, Memory* memory) {
   OcspIndex index;
   for (const ByteVector& der : endorsements.ocsp_responses) {
-    const auto response = x509::OcspResponse::parse_der(der);
+    const auto response = parse(der, memory);
     if (!response.ok()) {
       index.unreadable.push_back({"nvidia.ocsp-response", response.error().message()});
       continue;
@@ -31,9 +44,10 @@ OcspIndex read(const Endorsements& endorsements) {
 }  // namespace
 
 SuppliedOcsp::SuppliedOcsp(const VerifyInput& input) : input_(input) {
-  if (input.cache != nullptr) index_ = input.cache->memory<Memory>().indices.find(input);
+  Memory* memory = input.cache != nullptr ? &input.cache->memory<Memory>() : nullptr;
+  if (memory != nullptr) index_ = memory->indices.find(input);
   known_ = index_ != nullptr;
-  if (!known_) index_ = std::make_shared<const OcspIndex>(read(input.endorsements));
+  if (!known_) index_ = std::make_shared<const OcspIndex>(read(input.endorsements, memory));
 }
 
 std::vector<x509::OcspResponse> SuppliedOcsp::about(
@@ -54,7 +68,11 @@ std::vector<x509::OcspResponse> SuppliedOcsp::about(
 
 void SuppliedOcsp::remember() const {
   if (known_ || input_.cache == nullptr) return;
-  input_.cache->memory<Memory>().indices.remember(input_, index_);
+  Memory& memory = input_.cache->memory<Memory>();
+  memory.indices.remember(input_, index_);
+  for (const auto& [serial, response] : index_->by_serial) {
+    memory.responses.put(response.digest(), response);
+  }
 }
 
 }  // namespace sealpack::attest

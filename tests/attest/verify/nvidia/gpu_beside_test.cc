@@ -124,6 +124,17 @@ TEST_F(GpuBeside, RefusesTheGpuWithATeeThatFails) {
   EXPECT_FALSE(verdict.claims);
 }
 
+TEST_F(GpuBeside, IsNotLookedAtWhereTheTeeFails) {
+  evidence.items[2].bytes[100] ^= 1;
+  evidence.items[0].bytes[0x90] ^= 1;
+  endorsements.ocsp_responses = {{1, 2, 3}};
+  const Verdict verdict = run();
+  EXPECT_FALSE(verdict.accepted());
+  for (const Reason& reason : verdict.reasons) {
+    EXPECT_FALSE(reason.code.starts_with("nvidia.")) << reason.code;
+  }
+}
+
 TEST_F(GpuBeside, RefusesOnlySomeOfItsItems) {
   for (std::size_t i = 1; i < 4; ++i) {
     const Evidence whole = evidence;

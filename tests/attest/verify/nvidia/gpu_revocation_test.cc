@@ -173,6 +173,20 @@ TEST_F(GpuRevocation, IsJudgedTheSameWithAMemory) {
   EXPECT_TRUE(is_unchecked());
 }
 
+// The answers of requests that were accepted are found again one by one, whatever is added.
+TEST_F(GpuRevocation, IsJudgedTheSameWithAMemoryAndAnAnswerMore) {
+  ChainCache remembered;
+  cache = &remembered;
+  supply({about_boot_rom(), about_provisioner(), about_identity()});
+  EXPECT_FALSE(is_unchecked());
+  endorsements.ocsp_responses.push_back(about_boot_rom({.this_update = now}));
+  EXPECT_FALSE(is_unchecked());
+  endorsements.ocsp_responses.push_back(about_boot_rom({.status = MintOcspStatus::kOnHold}));
+  EXPECT_THAT(run(), Refused("chain.on-hold"));
+  endorsements.ocsp_responses.back() = {1, 2, 3};
+  EXPECT_THAT(run(), Refused("nvidia.ocsp-response"));
+}
+
 TEST_F(GpuRevocation, ThatIsUncheckedNeedsAPolicyThatIgnoresIt) {
   std::string text =
       "[[environment]]\ntee = \"nvidia-gpu\"\n[environment.claims]\n"
