@@ -23,6 +23,10 @@ constexpr std::string_view kFleeting[] = {"gpu_nonce", "module_id", "report_id",
 // Numbers that only grow, besides those that say it by their names.
 constexpr std::string_view kGrowing[] = {"clock", "reset_count"};
 
+// A quote of version 4 does not say what service TDs there are: nothing is claimed, for no rule.
+constexpr std::string_view kNeverEmpty =
+    "the rule refuses evidence that does not say it, which otherwise passes";
+
 template <std::size_t N>
 bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
@@ -93,6 +97,7 @@ class Draft {
     });
     if (values.empty() || !possible) {
       if (claim.mandatory) add_unknown(claim, values.empty());
+      if (!claim.mandatory && claim.never_empty) add_unsaid(claim);
     } else if (claim.bad_news) {
       add_bad_news(claim, values);
     } else if (!add_careless(claim, values)) {
@@ -118,6 +123,13 @@ class Draft {
             what + std::string(claim.name) +
                 ", which needs a rule: state what is accepted, or why anything is",
             std::string(kIgnore));
+  }
+
+  void add_unsaid(const ClaimName& claim) {
+    const policy::CarefulValues* careful = policy::find_careful_values(claim.name);
+    if (careful == nullptr) return;
+    more_ += "# (the sample does not say it; " + std::string(kNeverEmpty) + ")\n# " +
+             std::string(claim.name) + " = { accept = [" + std::string(careful->values) + "] }\n";
   }
 
   void add_bad_news(const ClaimName& claim, const Values& values) {
@@ -186,6 +198,7 @@ std::string empty_comment(const ClaimName& claim) {
     out += "; required for " + std::string(claim.mandatory_where.value);
   }
   if (claim.mandatory_with_gpu) out += "; required with a GPU";
+  if (claim.never_empty) out += "; " + std::string(kNeverEmpty);
   return out + "\n";
 }
 

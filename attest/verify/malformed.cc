@@ -6,8 +6,8 @@
 namespace sealpack::attest {
 namespace {
 
-// Not here: what a genuine TEE of another time may say (bits that are not known), and what is
-// wrong with endorsements.
+// Not here: what a genuine TEE of another time may say (bits, versions, algorithms and bodies that
+// are not known yet), and what is wrong with endorsements.
 constexpr std::string_view kMalformed[] = {"azure.report",
                                            "azure.report-type",
                                            "azure.var-data",
@@ -20,12 +20,10 @@ constexpr std::string_view kMalformed[] = {"azure.report",
                                            "dcap.certification-data",
                                            "dcap.quote-malformed",
                                            "dcap.quote-tee",
-                                           "dcap.quote-unsupported",
                                            "eventlog.malformed",
                                            "evidence.gpu",
                                            "evidence.item-missing",
                                            "evidence.item-unknown",
-                                           "nitro.algorithm",
                                            "nitro.certificate",
                                            "nitro.malformed",
                                            "nvidia.certificates",
@@ -35,9 +33,9 @@ constexpr std::string_view kMalformed[] = {"azure.report",
                                            "simulated.report",
                                            "snp.algorithm",
                                            "snp.certificates",
+                                           "snp.malformed",
                                            "snp.reserved",
                                            "snp.size",
-                                           "snp.version",
                                            "tpm.ak-public",
                                            "tpm.magic",
                                            "tpm.pcrs",

@@ -114,9 +114,9 @@ class Verify(AttestCase):
         garbage = bytes(200)
         quote = {"tpm_quote": garbage, "tpm_signature": garbage, "tpm_pcrs": garbage}
         for code, tee, items in (("dcap.quote-malformed", "sgx", {"quote": b"\x03\0\x02\0" + bytes(100)}),
-                                 ("dcap.quote-unsupported", "tdx", {"quote": garbage}),
+                                 ("dcap.quote-malformed", "tdx", {"quote": garbage}),
                                  ("evidence.item-missing", "tdx", {"report": b"x"}),
-                                 ("snp.version", "sev-snp", {"report": bytes(1184)}),
+                                 ("snp.malformed", "sev-snp", {"report": bytes(1184)}),
                                  ("snp.size", "sev-snp", {"report": garbage}),
                                  ("tpm.ak-public", "tpm", {**quote, "ak_public": garbage}),
                                  ("azure.report", "azure-sev-snp", {"hcl_report": garbage, **quote}),
@@ -128,6 +128,12 @@ class Verify(AttestCase):
                                  ("simulated.report", "simulated", {"report": garbage})):
             self.put("e.bin", envelope(tee, **items))
             self.fail_with(MALFORMED, f"reason: ({code}): ", "attest", "verify", "e.bin", "--policy", "policy.toml")
+
+    def test_refuses_what_newer_hardware_may_say_as_not_proven(self):
+        for code, tee, items in (("dcap.quote-unsupported", "tdx", {"quote": b"\x06\0\x02\0" + bytes(100)}),
+                                 ("snp.version", "sev-snp", {"report": b"\x06" + bytes(1183)})):
+            self.put("e.bin", envelope(tee, **items))
+            self.fail_with(NOT_AUTHENTIC, f"{code}: ", "attest", "verify", "e.bin", "--policy", "policy.toml")
 
     def test_refuses_a_tee_that_it_does_not_know(self):
         self.put("e.bin", envelope("quantum", report=b"x"))

@@ -49,7 +49,11 @@ struct Header {
 Result<Header> read_header(ByteReader& in) {
   Header header{};
   header.version = TRY(in.u16("version"));
-  if (header.version < 3 || header.version > 5) {
+  // Intel counts by ones; beyond this, and before the first, it is no number of a version.
+  if (header.version < 3 || header.version > 255) {
+    return in.malformed("version " + std::to_string(header.version) + ", which no quote has");
+  }
+  if (header.version > 5) {
     return unsupported("version " + std::to_string(header.version) + ", known are 3 to 5");
   }
   const std::uint16_t key_type = TRY(in.u16("attestation key type"));

@@ -51,13 +51,13 @@ struct TdReport {
   };
   // What its extension adds: where the TD comes from, and which service TDs are bound now.
   struct Extension {
-    std::uint8_t vm_id = 0;  // of a partitioned TD; 0: none, or its first
+    std::uint8_t vm_id = 0;  // 0: the TD itself (of a partitioned one: its L1); else an L2 VM in it
     Array<32> td_id{};       // chosen anew at each launch
     Array<48> device_info{};
     Array<48> initial_service_td{};
     Array<8> initial_service_td_attributes{};
     Array<16> initial_cpu_svn{};
-    Array<16> initial_tee_tcb_svn{};
+    Array<16> initial_tee_tcb_svn{};  // where the TD was made; zero: not stated
     Array<12> initial_fmspc{};
     Array<48> current_service_td{};
     Array<8> current_service_td_attributes{};
@@ -104,8 +104,8 @@ struct Quote {
 };
 
 // Versions 3, 4 and 5 with an ECDSA P-256 attestation key. Behind the signature data only zeros may
-// follow: platforms hand out buffers of a fixed size. kMalformed; kUnsupported for other versions,
-// kinds of keys, TEEs and bodies; kLimit.
+// follow: platforms hand out buffers of a fixed size. kMalformed; kUnsupported for newer versions
+// and other kinds of keys, TEEs and bodies; kLimit.
 Result<Quote> parse_quote(Bytes bytes);
 
 }  // namespace sealpack::attest::dcap

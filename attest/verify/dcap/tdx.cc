@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <set>
 
 #include "attest/verify/binding.h"
@@ -45,6 +46,24 @@ void check_reserved(const dcap::TdReport& report, std::vector<Reason>& reasons) 
                                          " have bits that are not known"});
 }
 
+// MRTD and the RTMRs are the TD's: of an L2 VM inside a partitioned TD nothing is measured, and who
+// asks from one is not what the measurements say.
+void check_vm(const dcap::TdReport& report, std::vector<Reason>& reasons) {
+  if (!report.extension || report.extension->vm_id == 0) return;
+  reasons.push_back({"tdx.l2-vm", "the report is of L2 VM " +
+                                      std::to_string(report.extension->vm_id) +
+                                      " in a partitioned TD, which no measurement is about"});
+}
+
+// The module's version, then its security version. Of a TD that came from elsewhere the lower one
+// of where it began and where it runs: what is broken at the start stays broken.
+std::uint64_t tee_tcb_svn_of(const dcap::TdReport& report) {
+  const auto number = [](const dcap::Array<16>& svn) { return 256U * svn[1] + svn[0]; };
+  const std::uint64_t runs = number(report.tee_tcb_svn);
+  if (!report.extension || report.extension->initial_tee_tcb_svn == dcap::Array<16>{}) return runs;
+  return std::min<std::uint64_t>(runs, number(report.extension->initial_tee_tcb_svn));
+}
+
 // Each service TD that was bound when the TD was made or is now: with the extension MRSERVICETD may
 // be that of the start alone, and one that was bound since can do as much to the TD.
 void add_service_tds(const dcap::TdReport& report, Claims& claims) {
@@ -79,7 +98,7 @@ Claims claims_of(const dcap::VerifiedQuote& verified) {
   }
   claims.add_flag("sept_ve_disable", (attributes & kSeptVeDisable) != 0);
   claims.add_bytes("td_attributes", report.td_attributes);
-  claims.add_number("tee_tcb_svn", 256U * report.tee_tcb_svn[1] + report.tee_tcb_svn[0]);
+  claims.add_number("tee_tcb_svn", tee_tcb_svn_of(report));
   claims.add_bytes("xfam", report.xfam);
   dcap::add_platform_claims(verified, claims);
   claims.sort();
@@ -93,6 +112,7 @@ Verdict verify_tdx_quote(Bytes quote, const VerifyInput& input) {
   const auto verified = dcap::verify_quote(quote, dcap::Tee::kTdx, input, verdict.reasons);
   if (!verified) return verdict;
   check_reserved(*verified->quote.td, verdict.reasons);
+  check_vm(*verified->quote.td, verdict.reasons);
   if (verdict.reasons.empty()) verdict.claims = claims_of(*verified);
   return verdict;
 }

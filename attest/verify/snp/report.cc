@@ -11,6 +11,7 @@ constexpr std::uint32_t kOldestVersion = 2;
 constexpr std::uint32_t kVersionWithCpuid = 3;
 constexpr std::uint32_t kVersionWithMitigations = 5;
 constexpr std::uint32_t kNewestVersion = 5;
+constexpr std::uint32_t kLargestVersion = 255;
 constexpr std::uint32_t kEcdsaP384Sha384 = 1;
 constexpr unsigned kPolicyMustBeOne = 17;
 constexpr unsigned kPolicyFirstReserved = 26;
@@ -136,7 +137,12 @@ std::optional<Report> parse_report(Bytes bytes, std::vector<Reason>& reasons) {
   Fields in(bytes, reasons);
   Report report;
   report.version = in.u32(0x000);
-  if (report.version < kOldestVersion || report.version > kNewestVersion) {
+  // AMD counts by ones; beyond this, and before the first, it is no number of a version.
+  if (report.version < kOldestVersion || report.version > kLargestVersion) {
+    in.add("snp.malformed", "version " + std::to_string(report.version) + ", which no report has");
+    return std::nullopt;
+  }
+  if (report.version > kNewestVersion) {
     in.add("snp.version", "version " + std::to_string(report.version) + ", 2 to 5 are known");
     return std::nullopt;  // nothing else has a known place
   }

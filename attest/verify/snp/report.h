@@ -68,10 +68,10 @@ struct Report {
   bool is_chip_id_masked() const;
 };
 
-// Reads a report of exactly its size and adds what is wrong with it: snp.size, snp.version,
-// snp.signing-key, snp.algorithm, snp.reserved (bits and bytes that are not as specified),
-// snp.signature (where it is not encoded as specified). nullopt for the first three, after which
-// nothing more can be said.
+// Reads a report of exactly its size and adds what is wrong with it: snp.size, snp.malformed,
+// snp.version (newer than those known), snp.signing-key, snp.algorithm, snp.reserved (bits and
+// bytes that are not as specified), snp.signature (where it is not encoded as specified). nullopt
+// for the first four, after which nothing more can be said.
 std::optional<Report> parse_report(Bytes bytes, std::vector<Reason>& reasons);
 
 }  // namespace sealpack::attest::snp

@@ -181,6 +181,8 @@ TEST(PolicyDraft, OfNothingHasToBeFilledIn) {
   ASSERT_THAT(text, Succeeds());
   EXPECT_THAT(*text, HasSubstr("sept_ve_disable = { accept = [true] }"));
   EXPECT_THAT(*text, HasSubstr("# service_td = { ignore = \"\" }"));
+  EXPECT_THAT(*text, HasSubstr("# mr_servicetd = { accept = [\"" + std::string(96, '0') + "\"] }"));
+  EXPECT_THAT(*text, HasSubstr("the rule refuses evidence that does not say it"));
   EXPECT_THAT(*text, HasSubstr("# xfam = { require_bits = \"\", allow_bits = \"\" }"));
   EXPECT_THAT(empty_environment("quantum"), FailsWith(ErrorCode::kUsage, HasSubstr("'quantum'")));
 }

@@ -175,6 +175,31 @@ TEST(DcapQuote, ClaimsEveryServiceTdOfAnExtendedReport) {
   EXPECT_EQ(service_tds(MintDcap(Kind::kTdx5)), Bound{0});
 }
 
+// Its measurements are those of the TD around it.
+TEST(DcapQuote, RefusesAnL2VmOfAPartitionedTd) {
+  MintDcap platform(Kind::kTdx5Extended);
+  EXPECT_THAT(verdict_of(platform), Accepted());
+  for (const unsigned vm : {1U, 2U, 255U}) {
+    platform.body[648] = static_cast<std::uint8_t>(vm);
+    EXPECT_THAT(verdict_of(platform), Refused("tdx.l2-vm")) << vm;
+  }
+}
+
+// A TD that was moved here from an older module meets no floor that the older one does not.
+TEST(DcapQuote, ClaimsTheLowerModuleOfWhereATdBeganAndWhereItRuns) {
+  const auto claimed = [](std::uint8_t svn, std::uint8_t version) {
+    MintDcap platform(Kind::kTdx5Extended);
+    platform.body[801] = svn;
+    platform.body[802] = version;
+    return hex_of(verdict_of(platform), "tee_tcb_svn");
+  };
+  EXPECT_EQ(claimed(0, 0), "0000000000000106") << "not stated";
+  EXPECT_EQ(claimed(6, 1), "0000000000000106");
+  EXPECT_EQ(claimed(5, 1), "0000000000000105");
+  EXPECT_EQ(claimed(9, 0), "0000000000000009");
+  EXPECT_EQ(claimed(0, 2), "0000000000000106") << "it began on a newer one";
+}
+
 TEST(DcapQuote, RefusesReservedBitsOfAnEnclave) {
   for (const std::size_t at : {49U, 55U}) {
     MintDcap platform(Kind::kSgx3);

@@ -151,10 +151,13 @@ TEST(SnpReport, RefusesAnyOtherSize) {
 }
 
 TEST(SnpReport, RefusesVersionsThatAreNotKnown) {
-  for (const std::uint32_t version : {0U, 1U, 6U, 0x103U, 0xFFFFFFFFU}) {
+  for (const auto& [version, code] :
+       {std::pair{0U, "snp.malformed"}, std::pair{1U, "snp.malformed"},
+        std::pair{6U, "snp.version"}, std::pair{255U, "snp.version"},
+        std::pair{0x103U, "snp.malformed"}, std::pair{0xFFFFFFFFU, "snp.malformed"}}) {
     SnpLab lab("Milan");
     lab.set_u32(0x000, version);
-    EXPECT_THAT(lab.run(), Refused("snp.version"));
+    EXPECT_THAT(lab.run(), Refused(code)) << version;
   }
 }
 
