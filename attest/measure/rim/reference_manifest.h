@@ -56,4 +56,8 @@ struct ManifestRules {
 Result<ReferenceManifest> verify_manifest(Bytes xml, const ManifestRules& rules,
                                           std::vector<Reason>& reasons);
 
+// What a document says, whoever wrote it: for fuzzing alone, which can sign nothing. Of the
+// signature its form is checked. As above, but never kNotAuthentic; without signers.
+Result<ReferenceManifest> read_manifest_that_nobody_verified(Bytes xml);
+
 }  // namespace sealpack::rim

@@ -38,6 +38,19 @@ TEST_F(Manifest, GivesTheAcceptedValuesOfActiveMeasurements) {
   EXPECT_EQ(manifest->measurements[2].index, 63U);
 }
 
+// What fuzzing reads is what is read behind the signature.
+TEST_F(Manifest, SaysTheSameWhereNobodyVerifiedIt) {
+  const auto genuine = run();
+  ASSERT_THAT(genuine, Succeeds());
+  const std::string forged = with(maker.text(), "b1b1", "b1b2");
+  EXPECT_THAT(read(forged), Fails(ErrorCode::kNotAuthentic));
+  const auto unverified = read_manifest_that_nobody_verified(as_bytes(forged));
+  ASSERT_THAT(unverified, Succeeds());
+  EXPECT_THAT(unverified->signers, SizeIs(0));
+  EXPECT_EQ(unverified->measurements[0].values, genuine->measurements[0].values);
+  EXPECT_NE(unverified->measurements[1].values, genuine->measurements[1].values);
+}
+
 TEST_F(Manifest, IsOfADriverOrAVbiosByItsVersion) {
   for (const char* driver : {"580.95.05", "545.00", "1000.1"}) {
     maker.meta = maker.meta_of(driver, "GB202");
