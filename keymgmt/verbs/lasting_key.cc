@@ -34,32 +34,40 @@ class Held {
 
   template <typename Use>
   auto use(const Use& operation) const -> decltype(operation(std::declval<const Key&>())) {
-    std::uint64_t opened = 0;
+    std::uint64_t attempts = 0;
     {
       const std::shared_lock lock(mutex_);
-      opened = opened_;
+      attempts = attempts_;
       if (key_) {
         auto result = operation(*key_);
         if (result.ok() || !may_pass(result.error().code())) return result;
         if (report_) report_(result.error().message());
       }
     }
-    TRY(reopen(opened));
+    TRY(reopen(attempts));
     const std::shared_lock lock(mutex_);
-    if (!key_) return Error(ErrorCode::kTryAgain, "the key's device is away");
-    return operation(*key_);
+    if (!key_) return away();
+    auto again = operation(*key_);
+    if (again.ok() || !may_pass(again.error().code())) return again;
+    if (report_) report_(again.error().message());
+    return away();
   }
 
  private:
-  // Unless another thread did so since `opened`. The old session ends first: some devices have one.
-  Status reopen(std::uint64_t opened) const {
+  static Error away() { return {ErrorCode::kTryAgain, "the key's device is away"}; }
+
+  // Whatever kept it from being opened is no fault of the operation: kTryAgain, and a report. Not
+  // where another thread tried since there were `attempts`: who waited for it takes what came of
+  // it, however long it took. The old session ends first: some devices have one.
+  Status reopen(std::uint64_t attempts) const {
     const std::unique_lock lock(mutex_);
-    if (opened != opened_) return done();
-    const Instant now = Instant::clock::now();
-    if (now < next_try_) return Error(ErrorCode::kTryAgain, "the key's device is away");
-    next_try_ = now + kPause;
+    const bool tried = attempts != attempts_;
+    if (tried && key_) return done();
+    if (tried || Instant::clock::now() < next_try_) return away();
     key_.reset();
+    ++attempts_;
     auto fresh = open_();
+    next_try_ = Instant::clock::now() + kPause;
     if (fresh.ok() && (*fresh)->public_key().digest() != digest_) {
       fresh = Error(ErrorCode::kRefused, "the device has another key than before");
     }
@@ -67,8 +75,8 @@ class Held {
       report_(fresh.ok() ? "the key was opened anew"
                          : "not opened anew: " + fresh.error().message());
     }
-    key_ = TRY(std::move(fresh));
-    ++opened_;
+    if (!fresh.ok()) return away();
+    key_ = *std::move(fresh);
     return done();
   }
 
@@ -76,8 +84,8 @@ class Held {
   KeyReport report_;
   Digest digest_;
   mutable std::shared_mutex mutex_;
-  mutable std::unique_ptr<Key> key_;  // null while the device is away
-  mutable std::uint64_t opened_ = 0;  // how often
+  mutable std::unique_ptr<Key> key_;    // null while the device is away
+  mutable std::uint64_t attempts_ = 0;  // to open it anew
   mutable Instant next_try_{};
 };
 

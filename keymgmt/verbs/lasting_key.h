@@ -10,8 +10,8 @@
 
 // Keys in devices, for programs that run for months: a token closes its sessions, an HSM is reached
 // over a network, a TPM is reset. When the device fails, the key is opened anew, once, and the
-// operation done again; a device that stays away is tried again after a moment, so that it costs
-// those who ask little.
+// operation done again; a device that stays away is tried again a moment after the attempt before
+// it failed, by one thread for all that wait: they get kTryAgain.
 namespace sealpack::broker {
 
 // What happened, for the operator: names the key, never a PIN. From any thread.

@@ -44,7 +44,8 @@ TEST(BrokerConfigurations, KnowTheirLinesAndBoundsAlone) {
         "[listen]\nthreads = 0", "[listen]\nthreads = 65", "[challenge]\nonline_seconds = 0",
         "[challenge]\nonline_seconds = 121", "[challenge]\nfile_seconds = 7776001",
         "[limits]\nconnections = 0", "[limits]\nrequest_seconds = 3601", "[limits]\nburst = 1",
-        "[limits]\nbody_memory = 1", "minimum_tcb_evaluation = -1", "[other]", "="}) {
+        "[limits]\nbody_memory = 1", "[listen]\naddress = \"localhost:8443\"",
+        "[listen]\nadmin = \"8444\"", "minimum_tcb_evaluation = -1", "[other]", "="}) {
     EXPECT_THAT(parse_broker_config(text, "broker.toml"), Fails(ErrorCode::kMalformed)) << text;
   }
 }
@@ -60,6 +61,7 @@ TEST(BrokerConfigurations, KeepPathsInTheirFolderAndOtherKeysAsTheyAre) {
             "tpm:/srv/b/hard.tpmkey?tcti=device:/dev/tpmrm0");
   for (const char* ref : {"pkcs11:token=x", "tpm:/etc/k.tpmkey", "exec:/bin/kms"}) {
     EXPECT_EQ(config.key_ref(ref), ref);
+    EXPECT_EQ(absolute_key_ref(ref), ref);
   }
   EXPECT_EQ(config.store_uri(), "sqlite:/srv/b/store.db");
   config.store = "postgresql://x/y";
