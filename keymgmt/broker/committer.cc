@@ -56,13 +56,13 @@ void Committer::run() {
 }
 
 void Committer::commit(std::vector<Pending> batch) {
-  // All of one generation: what was decided under an older one is decided again.
-  const std::uint64_t generation =
+  // All of one state, the newest: what was decided under an older one is decided again.
+  const StateVersion version =
       std::max_element(batch.begin(), batch.end(), [](const Pending& a, const Pending& b) {
-        return a.generation < b.generation;
-      })->generation;
-  const auto old = std::stable_partition(
-      batch.begin(), batch.end(), [&](const Pending& p) { return p.generation == generation; });
+        return a.version.generation < b.version.generation;
+      })->version;
+  const auto old = std::stable_partition(batch.begin(), batch.end(),
+                                         [&](const Pending& p) { return p.version == version; });
   if (old != batch.end()) {
     handlers_.decide_again({std::make_move_iterator(old), std::make_move_iterator(batch.end())});
     batch.erase(old, batch.end());
@@ -70,7 +70,7 @@ void Committer::commit(std::vector<Pending> batch) {
   std::vector<Decision> decisions;
   decisions.reserve(batch.size());
   for (const Pending& pending : batch) decisions.push_back(pending.decided.decision);
-  const auto committed = store_->commit(generation, decisions);
+  const auto committed = store_->commit(version, decisions);
   if (!committed.ok()) return handlers_.fail(std::move(batch), committed.error());
   if (committed->stale) {
     const Status fresh = handlers_.refresh();

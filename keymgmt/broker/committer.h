@@ -13,12 +13,12 @@ struct Job {
   ByteVector bytes;
   Transport transport = Transport::kOnline;
   std::function<void(Answer)> done;
-  bool admitted = false;  // its nonce was entered before
+  ByteVector nonce;  // that was entered for it; empty: none yet
 };
 // What was decided about it, under a state.
 struct Pending {
   Job job;
-  std::uint64_t generation = 0;
+  StateVersion version;
   Decided decided;
 };
 

@@ -20,7 +20,7 @@ class Deciding {
   Deciding(const Rules& rules, const Judges& judges, const OpenedRequest& opened, std::uint64_t now)
       : rules_(rules), judges_(judges), opened_(opened), terms_(opened.request.terms), now_(now) {}
 
-  Decided run() {
+  std::variant<Decided, Refusal> run() {
     begin_entry();
     check_broker_key();
     Rules::Found found = rules_.find(subject_of(terms_), now_);
@@ -28,6 +28,7 @@ class Deciding {
     // Evidence costs most and is looked at last.
     if (reasons_.empty()) judge_evidence(*found.release);
     if (reasons_.empty()) grant(*found.release);
+    if (away_) return *std::move(away_);
     if (!reasons_.empty()) refuse();
     return std::move(out_);
   }
@@ -129,7 +130,6 @@ class Deciding {
         if (slots::key_commitment(*key) == served.release.key_commitment) return key;
       }
     }
-    // A token or TPM that is away is no reason to build the bundle anew.
     if (silent) return Error(ErrorCode::kTryAgain, "the broker's key does not answer");
     return Error(ErrorCode::kKeyUnavailable, "the broker has no key for the bundle's slot");
   }
@@ -168,14 +168,21 @@ class Deciding {
     claim_lease(served, facts);
     if (!reasons_.empty()) return;
     const auto key = unwrap(served);
-    if (!key.ok()) return add("broker.recipient", key.error().message());
+    if (!key.ok()) return no_grant("broker.recipient", key.error());
     const auto grant = loader::make_key_grant(opened_.request, *key, facts, signer_);
-    if (!grant.ok()) return add("broker.grant", grant.error().message());
+    if (!grant.ok()) return no_grant("broker.grant", grant.error());
     out_.grant = loader::serialize_key_grant(*grant);
     LogEntry& entry = out_.decision.entry;
     entry.floor = served.floor.counter;
     entry.lease_until = facts.lease_until;
     entry.instance = facts.instance;
+  }
+
+  // A token or TPM that is away says nothing about who asks: he keeps his challenge.
+  void no_grant(const char* code, const Error& error) {
+    const bool passes = error.code() == ErrorCode::kTryAgain || error.code() == ErrorCode::kIo;
+    if (!passes) return add(code, error.message());
+    away_ = passing({code, "the broker's key does not answer"}, kDeviceSeconds);
   }
 
   void refuse() {
@@ -201,6 +208,7 @@ class Deciding {
   std::uint64_t now_;
   const crypto::Signer* signer_ = nullptr;
   std::vector<Reason> reasons_;
+  std::optional<Refusal> away_;      // a device of the broker's did not answer
   std::vector<Reason> own_reasons_;  // of the broker's own policy: for the log alone
   Decided out_;
 };
@@ -231,6 +239,12 @@ Refusal refusal_of(ErrorCode code, std::vector<Reason> reasons) {
   return refusal;
 }
 
+Refusal passing(Reason reason, std::uint32_t seconds) {
+  Refusal refusal = refusal_of(ErrorCode::kTryAgain, {std::move(reason)});
+  refusal.retry_after = seconds;
+  return refusal;
+}
+
 std::variant<OpenedRequest, Refusal> open_request(const Rules& rules, Bytes bytes,
                                                   Transport transport, std::uint64_t now) {
   auto message = parse_release_request(bytes);
@@ -247,8 +261,8 @@ std::variant<OpenedRequest, Refusal> open_request(const Rules& rules, Bytes byte
                        std::get<ChallengeFacts>(checked)};
 }
 
-Decided decide(const Rules& rules, const Judges& judges, const OpenedRequest& opened,
-               std::uint64_t now) {
+std::variant<Decided, Refusal> decide(const Rules& rules, const Judges& judges,
+                                      const OpenedRequest& opened, std::uint64_t now) {
   return Deciding(rules, judges, opened, now).run();
 }
 

@@ -29,12 +29,18 @@ struct Judges {
   std::shared_ptr<const attest::Endorsements> endorsements;
   attest::ChainCache& cache;
 };
-Decided decide(const Rules& rules, const Judges& judges, const OpenedRequest& opened,
-               std::uint64_t now);
+// A Refusal: nothing was decided, for a device of the broker's own is away; try again.
+std::variant<Decided, Refusal> decide(const Rules& rules, const Judges& judges,
+                                      const OpenedRequest& opened, std::uint64_t now);
 
 // The subject of a request's challenge.
 ChallengeRequest subject_of(const loader::GrantTerms& terms);
 // A refusal with these reasons, shortened to what a Refusal holds.
 Refusal refusal_of(ErrorCode code, std::vector<Reason> reasons);
+// One for what passes: kTryAgain, in so many seconds.
+inline constexpr std::uint32_t kBusySeconds = 1;
+inline constexpr std::uint32_t kDeviceSeconds = 5;     // until a token or TPM may be back
+inline constexpr std::uint32_t kOperatorSeconds = 60;  // until an operator may have done his part
+Refusal passing(Reason reason, std::uint32_t seconds);
 
 }  // namespace sealpack::broker

@@ -118,8 +118,17 @@ struct Lease {
   std::uint64_t renewals = 0;
 };
 
+// Which state of which store: one that was restored or replaced is another, whatever its generation
+// is. EpochId is random, so it names the log and the epoch as well.
+struct StateVersion {
+  EpochId epoch_id{};
+  std::uint64_t generation = 0;
+  bool operator==(const StateVersion&) const = default;
+};
+
 // All that decides, at one moment.
 struct State {
+  StateVersion version() const { return {epoch_id, generation}; }
   std::uint64_t generation = 0;  // grows with every change
   std::uint64_t epoch = 0;       // grows with every restore
   EpochId epoch_id{};            // tells restores of one backup apart

@@ -9,6 +9,7 @@
 
 #include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/committer.h"
+#include "keymgmt/broker/log_allowance.h"
 #include "keymgmt/broker/nonce_guard.h"
 
 namespace sealpack::broker {
@@ -16,8 +17,6 @@ namespace {
 
 constexpr unsigned kMaxWorkers = 256;
 constexpr std::uint32_t kMaxOnlineLifetime = 120;
-constexpr std::uint32_t kBusySeconds = 1;
-constexpr std::uint32_t kOperatorSeconds = 60;  // until an operator may have done what is wanted
 
 using Done = std::function<void(Answer)>;
 
@@ -25,13 +24,21 @@ Answer answer_of(Refusal refusal) {
   return {Answer::Kind::kRefusal, refusal.code, serialize(refusal)};
 }
 
-Refusal passing(Reason reason, std::uint32_t seconds = kBusySeconds) {
-  Refusal refusal = refusal_of(ErrorCode::kTryAgain, {std::move(reason)});
-  refusal.retry_after = seconds;
-  return refusal;
+Reason no_store() {
+  return {"broker.store", "the broker's store does not answer"};
 }
-Refusal no_store() {
-  return passing({"broker.store", "the broker's store does not answer"});
+
+Status check_follows(const State& state, const State& before) {
+  const auto refuse = [](std::string how) {
+    return Error(ErrorCode::kIo, "the store " + std::move(how))
+        .with_hint("start the broker again, after `sealpack broker restore` and reconcile");
+  };
+  if (state.epoch_id != before.epoch_id) {
+    return refuse("is another: it was restored or replaced since this broker started");
+  }
+  if (state.generation >= before.generation) return done();
+  return refuse("went back in time, from change " + std::to_string(before.generation) + " to " +
+                std::to_string(state.generation));
 }
 
 class BrokerService final : public Service {
@@ -50,14 +57,15 @@ class BrokerService final : public Service {
   void release(ByteVector request, Transport transport, Done done) override;
   void set_endorsements(attest::Endorsements endorsements) override;
   ServiceStatistics statistics() const override;
-  Status check() override { return refresh(); }
+  std::optional<Reason> why_unwell() override;
   void stop() override;
 
  private:
   std::shared_ptr<const Rules> rules() const;
   Status refresh();
+  Status read_state();
   Committer::Handlers handlers();
-  std::optional<Refusal> not_serving(const Rules& rules, std::uint64_t now);
+  std::optional<Reason> why_not_serving(const Rules& rules, std::uint64_t now);
   std::variant<ChallengeReply, Refusal> make_reply(const Rules& rules,
                                                    const ChallengeRequest& request,
                                                    Transport transport);
@@ -67,6 +75,7 @@ class BrokerService final : public Service {
   void try_later(std::vector<Pending> batch, const Error& why);
   void decide_again(std::vector<Pending> batch);
   void refuse(Job& job, Refusal refusal);
+  void turn_away(Job& job, Refusal refusal);
   void answer(Job& job, Answer answer);
   void count(const Refusal& refusal);
 
@@ -76,11 +85,13 @@ class BrokerService final : public Service {
   attest::ChainCache cache_;
   NonceGuard nonces_;
   ClockGuard clock_;
+  LogAllowance allowance_;
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const Rules> rules_;
   std::shared_ptr<const attest::Endorsements> endorsements_;
   std::mutex refresh_mutex_;
+  std::string trouble_;  // with the store, as it was reported
 
   mutable std::mutex statistics_mutex_;
   ServiceStatistics statistics_;
@@ -139,16 +150,24 @@ std::shared_ptr<const Rules> BrokerService::rules() const {
 
 Status BrokerService::refresh() {
   const std::lock_guard refreshing(refresh_mutex_);
-  const std::uint64_t generation = TRY(store_->generation());
-  const auto current = rules();
-  if (current && current->state().generation == generation) return done();
-  if (current && generation < current->state().generation) {
-    return Error(ErrorCode::kIo, "the store went back in time, from change " +
-                                     std::to_string(current->state().generation) + " to " +
-                                     std::to_string(generation))
-        .with_hint("start the broker again, after `sealpack broker restore` and reconcile");
+  const bool first = rules() == nullptr;
+  Status fresh = read_state();
+  const std::string trouble = fresh.ok() ? "" : fresh.error().message();
+  // Once, however often it is tried.
+  if (!fresh.ok() && !first && trouble != trouble_ && options_.report) {
+    options_.report(fresh.error());
   }
-  auto fresh = TRY(Rules::create(TRY(store_->state()), options_));
+  trouble_ = trouble;
+  return fresh;
+}
+
+Status BrokerService::read_state() {
+  const StateVersion version = TRY(store_->version());
+  const auto current = rules();
+  if (current && current->state().version() == version) return done();
+  auto state = TRY(store_->state());
+  if (current) TRY(check_follows(*state, current->state()));
+  auto fresh = TRY(Rules::create(std::move(state), options_));
   const std::lock_guard lock(state_mutex_);
   rules_ = std::move(fresh);
   return done();
@@ -168,23 +187,26 @@ Committer::Handlers BrokerService::handlers() {
       [this](std::vector<Pending> batch, const Error& why) { try_later(std::move(batch), why); }};
 }
 
-std::optional<Refusal> BrokerService::not_serving(const Rules& rules, std::uint64_t now) {
+std::optional<Reason> BrokerService::why_not_serving(const Rules& rules, std::uint64_t now) {
   if (!rules.state().reconciled) {
-    return passing(
-        {"broker.unreconciled", "the broker was restored and its operator has not reconciled it"},
-        kOperatorSeconds);
+    return Reason{"broker.unreconciled",
+                  "the broker was restored and its operator has not reconciled it"};
   }
-  if (auto reason = clock_.check(rules.state(), now, options_.uptime())) {
-    return passing(*std::move(reason), kOperatorSeconds);
-  }
-  return std::nullopt;
+  return clock_.check(rules.state(), now, options_.uptime());
+}
+
+std::optional<Reason> BrokerService::why_unwell() {
+  if (!refresh().ok()) return no_store();
+  return why_not_serving(*rules(), options_.clock());
 }
 
 std::variant<ChallengeReply, Refusal> BrokerService::make_reply(const Rules& rules,
                                                                 const ChallengeRequest& request,
                                                                 Transport transport) {
   const std::uint64_t now = options_.clock();
-  if (auto refusal = not_serving(rules, now)) return *std::move(refusal);
+  if (auto reason = why_not_serving(rules, now)) {
+    return passing(*std::move(reason), kOperatorSeconds);
+  }
   Rules::Found found = rules.find(request, now);
   if (found.release == nullptr) {
     return refusal_of(ErrorCode::kRefused, std::move(found.reasons));
@@ -217,7 +239,8 @@ Answer BrokerService::challenge(Bytes bytes, Transport transport) {
   // What is refused may have been registered a moment ago.
   if (std::holds_alternative<Refusal>(made)) {
     const Status fresh = refresh();
-    made = fresh.ok() ? make_reply(*rules(), *request, transport) : no_store();
+    made =
+        fresh.ok() ? make_reply(*rules(), *request, transport) : passing(no_store(), kBusySeconds);
   }
   if (auto* refusal = std::get_if<Refusal>(&made)) {
     count(*refusal);
@@ -232,13 +255,14 @@ void BrokerService::release(ByteVector request, Transport transport, Done done) 
   {
     const std::lock_guard lock(queue_mutex_);
     if (!stopping_ && queue_.size() < options_.queue) {
-      queue_.push_back({std::move(request), transport, std::move(done)});
+      queue_.push_back({std::move(request), transport, std::move(done), {}});
       ++unanswered_;
       queue_changed_.notify_one();
       return;
     }
   }
-  Refusal refusal = passing({"broker.busy", "the broker has more requests than it can judge"});
+  Refusal refusal =
+      passing({"broker.busy", "the broker has more requests than it can judge"}, kBusySeconds);
   count(refusal);
   done(answer_of(std::move(refusal)));
 }
@@ -258,29 +282,36 @@ void BrokerService::work() {
 void BrokerService::judge(Job job) {
   auto current = rules();
   const std::uint64_t now = options_.clock();
-  auto not_now = not_serving(*current, now);
+  auto not_now = why_not_serving(*current, now);
   // The operator may have done what it takes a moment ago.
   if (not_now && refresh().ok()) {
     current = rules();
-    not_now = not_serving(*current, now);
+    not_now = why_not_serving(*current, now);
   }
-  if (not_now) return refuse(job, *std::move(not_now));
+  if (not_now) return turn_away(job, passing(*std::move(not_now), kOperatorSeconds));
   auto opened = open_request(*current, job.bytes, job.transport, now);
-  if (auto* refusal = std::get_if<Refusal>(&opened)) return refuse(job, std::move(*refusal));
+  if (auto* refusal = std::get_if<Refusal>(&opened)) return turn_away(job, std::move(*refusal));
   const auto& request = std::get<OpenedRequest>(opened);
-  if (!job.admitted &&
-      !nonces_.enter(request.request.terms.challenge.nonce, request.challenge.expires)) {
-    return refuse(job, refusal_of(ErrorCode::kRefused,
-                                  {{"broker.nonce-used", "the challenge was answered before"}}));
+  if (job.nonce.empty()) {
+    const ByteVector& nonce = request.request.terms.challenge.nonce;
+    if (!nonces_.enter(nonce, request.challenge.expires)) {
+      return refuse(job, refusal_of(ErrorCode::kRefused,
+                                    {{"broker.nonce-used", "the challenge was answered before"}}));
+    }
+    job.nonce = nonce;
   }
   std::shared_ptr<const attest::Endorsements> endorsements;
   {
     const std::lock_guard lock(state_mutex_);
     endorsements = endorsements_;
   }
-  Pending pending{
-      std::move(job), current->state().generation,
-      decide(*current, {keys_, options_, std::move(endorsements), cache_}, request, now)};
+  auto result = decide(*current, {keys_, options_, std::move(endorsements), cache_}, request, now);
+  if (auto* refusal = std::get_if<Refusal>(&result)) return turn_away(job, std::move(*refusal));
+  Pending pending{std::move(job), current->state().version(), std::move(std::get<Decided>(result))};
+  Decision& decision = pending.decided.decision;
+  if (decision.entry.kind == EntryKind::kRefusal && decision.claims.empty()) {
+    decision.logged = allowance_.take(options_.uptime());
+  }
   committer_.add(std::move(pending));
 }
 
@@ -288,14 +319,17 @@ void BrokerService::settle(Pending& pending, const Outcome& outcome) {
   Decided& decided = pending.decided;
   if (outcome.kind != Outcome::Kind::kAccepted) {
     if (outcome.reason.code == kClockReason) {
-      nonces_.leave(decided.decision.nonce);
-      return refuse(pending.job, passing(outcome.reason, kOperatorSeconds));
+      return turn_away(pending.job, passing(outcome.reason, kOperatorSeconds));
     }
     Refusal refusal = refusal_of(ErrorCode::kRefused, {outcome.reason});
     if (outcome.kind == Outcome::Kind::kRefused) refusal.log_index = outcome.index;
     return refuse(pending.job, std::move(refusal));
   }
   if (decided.grant.empty()) {
+    if (!decided.decision.logged) {
+      const std::lock_guard lock(statistics_mutex_);
+      ++statistics_.unlogged;
+    }
     decided.refusal.log_index = outcome.index;
     return refuse(pending.job, std::move(decided.refusal));
   }
@@ -308,24 +342,24 @@ void BrokerService::settle(Pending& pending, const Outcome& outcome) {
 
 void BrokerService::try_later(std::vector<Pending> batch, const Error& why) {
   if (options_.report) options_.report(why);
-  for (Pending& pending : batch) {
-    nonces_.leave(pending.decided.decision.nonce);
-    refuse(pending.job, no_store());
-  }
+  for (Pending& pending : batch) turn_away(pending.job, passing(no_store(), kBusySeconds));
 }
 
 void BrokerService::decide_again(std::vector<Pending> batch) {
   const std::lock_guard lock(queue_mutex_);
-  for (Pending& pending : batch) {
-    pending.job.admitted = true;
-    queue_.push_front(std::move(pending.job));
-  }
+  for (Pending& pending : batch) queue_.push_front(std::move(pending.job));
   queue_changed_.notify_all();
 }
 
 void BrokerService::refuse(Job& job, Refusal refusal) {
   count(refusal);
   answer(job, answer_of(std::move(refusal)));
+}
+
+// Undecided: its challenge was not spent.
+void BrokerService::turn_away(Job& job, Refusal refusal) {
+  if (!job.nonce.empty()) nonces_.leave(job.nonce);
+  refuse(job, std::move(refusal));
 }
 
 void BrokerService::answer(Job& job, Answer answer) {

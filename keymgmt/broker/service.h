@@ -54,6 +54,7 @@ struct ServiceStatistics {
   std::uint64_t challenges = 0;
   std::uint64_t grants = 0;
   std::map<std::string, std::uint64_t> refusals;  // by the code of the first reason
+  std::uint64_t unlogged = 0;                     // refusals that were not logged (LogAllowance)
   std::uint64_t commits = 0;                      // transactions
   std::size_t waiting = 0;                        // requests, now
 };
@@ -74,8 +75,9 @@ class Service {
   // New endorsements, from the next request on.
   virtual void set_endorsements(attest::Endorsements endorsements) = 0;
   virtual ServiceStatistics statistics() const = 0;
-  // Whether the store answers: for health checks.
-  virtual Status check() = 0;
+  // Why nobody gets a key now, for health checks: the store does not answer, is not reconciled, or
+  // the clock is wrong.
+  virtual std::optional<Reason> why_unwell() = 0;
   // Answers what is under way, then nothing more: later requests are told to try again.
   virtual void stop() = 0;
 };

@@ -104,6 +104,7 @@ struct LeaseClaim {
 // What was decided about one challenge that was answered; its nonce is spent whatever it was.
 struct Decision {
   ByteVector nonce;
+  bool logged = true;         // false: of a refusal nothing but the nonce is kept
   std::uint64_t expires = 0;  // of the challenge
   LogEntry entry;
   std::optional<LeaseClaim> lease;
@@ -115,11 +116,11 @@ struct Outcome {
   // kNotLogged: nothing was written, for `reason`: the nonce was spent, or the clock is wrong.
   enum class Kind { kAccepted, kRefused, kNotLogged };
   Kind kind = Kind::kNotLogged;
-  std::uint64_t index = 0;  // of the log entry
+  std::uint64_t index = 0;  // of the log entry; 0: there is none
   Reason reason;
 };
 struct Committed {
-  // The state changed since `generation`: nothing was written; decide again.
+  // The state is not `version` any more: nothing was written; decide again.
   bool stale = false;
   std::vector<Outcome> outcomes;  // of each decision
 };
@@ -147,7 +148,7 @@ class Store {
   static Result<std::shared_ptr<Store>> open(const std::string& uri);
   virtual ~Store() = default;
 
-  virtual Result<std::uint64_t> generation() = 0;
+  virtual Result<StateVersion> version() = 0;
   virtual Result<std::shared_ptr<const State>> state() = 0;
   // All of them or none, in this order, each with its log entry; index of the last one's.
   virtual Result<std::uint64_t> apply_all(std::span<const Change> changes, std::uint64_t now) = 0;
@@ -157,8 +158,9 @@ class Store {
   // Those that run at `now`, by product; all when `now` is 0.
   virtual Result<std::vector<Lease>> leases(std::uint64_t now) = 0;
 
-  // All decisions in one transaction. An error: nothing was written, as far as is known.
-  virtual Result<Committed> commit(std::uint64_t generation,
+  // All decisions in one transaction. An error: nothing was written, as far as is known. kRefused
+  // where the store is not reconciled.
+  virtual Result<Committed> commit(const StateVersion& version,
                                    std::span<const Decision> decisions) = 0;
   // Forgets what ended before `before`: leases, and nonces of challenges, of which none that ended
   // before is ever taken again. Some at a time; true while there is more.

@@ -25,6 +25,7 @@ std::map<std::string, double> gauges(const Service& service) {
       {"sealpack_broker_challenges", static_cast<double>(statistics.challenges)},
       {"sealpack_broker_grants", static_cast<double>(statistics.grants)},
       {"sealpack_broker_commits", static_cast<double>(statistics.commits)},
+      {"sealpack_broker_refusals_unlogged", static_cast<double>(statistics.unlogged)},
       {"sealpack_broker_waiting", static_cast<double>(statistics.waiting)}};
   double refusals = 0;
   for (const auto& [code, count] : statistics.refusals) refusals += static_cast<double>(count);
@@ -39,8 +40,8 @@ class KeysAnswer {
 
   Result<std::string> get() {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t now = TRY(folder_.store->generation());
-    if (!state_ || state_->generation != now) state_ = TRY(folder_.state());
+    const StateVersion now = TRY(folder_.store->version());
+    if (!state_ || state_->version() != now) state_ = TRY(folder_.state());
     return keys_json(*state_, unix_time(), lab_);
   }
 

@@ -143,13 +143,15 @@ HttpAnswer Api::log_answer(const std::string& path, const std::string& query, st
   return json_error(404, "there is nothing here");
 }
 
+HttpAnswer Api::health() {
+  const auto unwell = parts_.service.why_unwell();
+  if (!unwell) return text_answer(200, kText, "ok\n");
+  return text_answer(503, kText, unwell->code + ": " + unwell->text + "\n");
+}
+
 HttpAnswer Api::get(const std::string& path, std::string& route) {
   route = path;
-  if (path == "/healthz") {
-    const Status healthy = parts_.service.check();
-    return healthy.ok() ? text_answer(200, kText, "ok\n")
-                        : text_answer(503, kText, "the store does not answer\n");
-  }
+  if (path == "/healthz") return health();
   if (path == "/v1/keys") return told(parts_.keys(), kJson);
   route = "other";
   return json_error(404, "there is nothing here");

@@ -70,6 +70,8 @@ class Api {
   // /v1/log, which the operator is told whoever else is.
   static bool is_about_log(std::string_view target) { return target.starts_with("/v1/log/"); }
   HttpAnswer answer_about_log(const HttpRequest& request);
+  // 200 where keys are given out, else 503 and why not.
+  HttpAnswer health();
   // Releases that are being verified.
   std::uint64_t in_flight() const { return in_flight_.used(); }
 

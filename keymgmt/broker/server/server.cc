@@ -220,8 +220,7 @@ class AsioServer final : public Server {
       answer.status = 405;
       answer.allow = "GET";
     } else if (request.target == "/healthz") {
-      answer.status = 200;
-      answer.body = to_vector(as_bytes("ok\n"));
+      return api_.health();
     } else if (request.target == "/metrics") {
       answer.status = 200;
       answer.body = to_vector(as_bytes(metrics_.text(gauges())));

@@ -152,13 +152,16 @@ void turn_into_refusal(LogEntry& entry, const Reason& reason) {
 
 }  // namespace
 
-Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
+Result<Committed> commit_decisions(Database& database, const StateVersion& version,
                                    std::span<const Decision> decisions, KnownClaims& known_claims) {
   HeadRow head = TRY(read_head(database));
   Committed committed;
-  if (head.generation != generation) {
+  if (head.version() != version) {
     committed.stale = true;
     return committed;
+  }
+  if (!head.reconciled) {
+    return Error(ErrorCode::kRefused, "the store was restored and is not reconciled");
   }
   auto refused = TRY(spend_nonces(database, head, decisions));
   TRY(keep_claims(database, decisions, known_claims));
@@ -183,7 +186,7 @@ Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
         outcome.reason = *reason;
       }
     }
-    outcome.index = TRY(log.add(std::move(entry)));
+    if (decision.logged) outcome.index = TRY(log.add(std::move(entry)));
     committed.outcomes.push_back(std::move(outcome));
   }
   TRY(log.write(database));

@@ -73,9 +73,13 @@ Status LogAppender::write(Database& database) {
   return write_head(database, head_);
 }
 
-Result<std::uint64_t> SqlStore::generation() {
+Result<StateVersion> SqlStore::version() {
   const std::lock_guard lock(read_mutex_);
-  return Columns(TRY(reader_->query_one("SELECT generation FROM head WHERE id = 1"))).number();
+  Columns in(TRY(reader_->query_one("SELECT epoch_id, generation FROM head WHERE id = 1")));
+  StateVersion version;
+  version.epoch_id = TRY(in.array<sizeof(EpochId)>());
+  version.generation = TRY(in.number());
+  return version;
 }
 
 Result<std::shared_ptr<const State>> SqlStore::state() {
@@ -119,10 +123,11 @@ Result<std::vector<Lease>> SqlStore::leases(std::uint64_t now) {
   return leases;
 }
 
-Result<Committed> SqlStore::commit(std::uint64_t generation, std::span<const Decision> decisions) {
+Result<Committed> SqlStore::commit(const StateVersion& version,
+                                   std::span<const Decision> decisions) {
   const std::lock_guard lock(write_mutex_);
   auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
-  Committed committed = TRY(commit_decisions(*writer_, generation, decisions, known_claims_));
+  Committed committed = TRY(commit_decisions(*writer_, version, decisions, known_claims_));
   if (committed.stale) return committed;
   TRY(transaction.commit());
   for (const Decision& decision : decisions) {

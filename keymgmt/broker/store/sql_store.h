@@ -23,6 +23,7 @@ struct HeadRow {
   std::uint64_t last_time = 0;
   std::uint64_t clock_confirmed = 0;
 
+  StateVersion version() const { return {epoch_id, generation}; }
   // Something was logged at `now`; a clock that is off does not move what is compared with it.
   void note_time(std::uint64_t now);
 };
@@ -53,7 +54,7 @@ Result<Lease> read_lease(const Row& row);
 Status insert_challenge_key(Database& database);  // a new one; there is none
 // sql_commit.cc. `known_claims`: claims that are in the store.
 using KnownClaims = ForgetfulSet<Digest::kSize>;
-Result<Committed> commit_decisions(Database& database, std::uint64_t generation,
+Result<Committed> commit_decisions(Database& database, const StateVersion& version,
                                    std::span<const Decision> decisions, KnownClaims& known_claims);
 
 class SqlStore final : public Store {
@@ -61,11 +62,12 @@ class SqlStore final : public Store {
   SqlStore(std::unique_ptr<Database> writer, std::unique_ptr<Database> reader)
       : writer_(std::move(writer)), reader_(std::move(reader)) {}
 
-  Result<std::uint64_t> generation() override;
+  Result<StateVersion> version() override;
   Result<std::shared_ptr<const State>> state() override;
   Result<std::uint64_t> apply_all(std::span<const Change> changes, std::uint64_t now) override;
   Result<std::vector<Lease>> leases(std::uint64_t now) override;
-  Result<Committed> commit(std::uint64_t generation, std::span<const Decision> decisions) override;
+  Result<Committed> commit(const StateVersion& version,
+                           std::span<const Decision> decisions) override;
   Result<bool> forget(std::uint64_t before) override;
   Result<LogHead> log_head() override;
   Result<std::vector<ByteVector>> log_entries(std::uint64_t first, std::size_t count) override;

@@ -27,13 +27,47 @@ TEST_F(Commits, SpendANonceOnce) {
 }
 
 TEST_F(Commits, DecideNothingUnderAStateThatIsOver) {
-  const std::uint64_t generation = store().generation().value();
+  const StateVersion version = store().version().value();
   ASSERT_THAT(apply(Revoke{{RevokedKind::kDevice, {1}, "", 0}}), Succeeds());
   const std::uint64_t size = store().log_head()->size;
   const Decision one = decision(1);
-  EXPECT_TRUE(store().commit(generation, {&one, 1})->stale);
+  EXPECT_TRUE(store().commit(version, {&one, 1})->stale);
   EXPECT_EQ(store().log_head()->size, size);
   EXPECT_EQ(code_of(one), "");
+}
+
+TEST_F(Commits, SpendNoncesWithoutAnEntryToo) {
+  const std::uint64_t size = store().log_head()->size;
+  Decision quiet = decision(1);
+  quiet.entry.kind = EntryKind::kRefusal;
+  quiet.entry.codes = {"broker.evidence"};
+  quiet.logged = false;
+  const Outcome outcome = commit({quiet}).front();
+  EXPECT_EQ(outcome.kind, Outcome::Kind::kAccepted);
+  EXPECT_EQ(outcome.index, 0U);
+  EXPECT_EQ(store().log_head()->size, size);
+  EXPECT_EQ(code_of(decision(1)), "broker.nonce-used");
+}
+
+// Two restores of one backup have the same generation.
+TEST_F(Commits, AreForOneStoreAlone) {
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  const auto one = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  const auto two = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  EXPECT_EQ(one->version()->generation, two->version()->generation);
+  const Decision decided = decision(1);
+  EXPECT_TRUE(two->commit(one->version().value(), {&decided, 1})->stale);
+}
+
+TEST_F(Commits, WaitUntilAStoreIsReconciled) {
+  ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
+  setting_->store = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  const Decision decided = decision(1);
+  EXPECT_THAT(store().commit(store().version().value(), {&decided, 1}), Fails(ErrorCode::kRefused));
+  Reconcile change;
+  change.floors_unchanged = true;
+  ASSERT_THAT(apply(change), Succeeds());
+  EXPECT_EQ(code_of(decided), "");
 }
 
 TEST_F(Commits, ForgetNoncesAndNeverTakeThemAgain) {
@@ -206,7 +240,7 @@ TEST_F(Commits, AreSharedByReplicas) {
   const auto other = Store::open(setting_->uri).value();
   EXPECT_EQ(code_of(decision(1)), "");
   const Decision again = decision(1);
-  const auto committed = other->commit(other->generation().value(), {&again, 1}).value();
+  const auto committed = other->commit(other->version().value(), {&again, 1}).value();
   EXPECT_EQ(committed.outcomes.at(0).reason.code, "broker.nonce-used");
   ASSERT_THAT(other->apply(Revoke{{RevokedKind::kDevice, {1}, "", 0}}, kNow), Succeeds());
   EXPECT_EQ(store().state().value()->revocations.size(), 1U);
@@ -223,17 +257,17 @@ TEST_F(Commits, AreMadeOnce) {
 #ifdef BROKER_TEST_POSTGRES
 TEST_F(Commits, GoOnAfterTheDatabaseCrashed) {
   EXPECT_EQ(code_of(decision(1)), "");
-  const std::uint64_t generation = store().generation().value();
+  const StateVersion version = store().version().value();
   PostgresServer::get()->crash_and_restart();
   const Decision next = decision(2);
   // The connection is gone: whoever asks now is told to try again, and then it is there.
   bool failed = false;
   for (int i = 0; i < 3 && !failed; ++i) {
-    const auto committed = store().commit(generation, {&next, 1});
+    const auto committed = store().commit(version, {&next, 1});
     failed = !committed.ok() && committed.error().code() == ErrorCode::kTryAgain;
   }
   EXPECT_TRUE(failed);
-  for (int i = 0; i < 3 && !store().generation().ok(); ++i) {
+  for (int i = 0; i < 3 && !store().version().ok(); ++i) {
   }
   EXPECT_EQ(code_of(decision(1)), "broker.nonce-used");
   EXPECT_EQ(code_of(decision(2)), "");

@@ -13,6 +13,7 @@ using sealpack::testing::content_of;
 using sealpack::testing::Fails;
 using sealpack::testing::FailsWith;
 using sealpack::testing::Succeeds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace testing;
 
@@ -57,10 +58,15 @@ TEST_F(StoreFiles, ThatWereReplacedWhileOpenAnswerNothing) {
 
 // Pages of an earlier time in the same file: a failover that lost what was committed.
 TEST_F(StoreFiles, ThatGoBackInTimeAnswerNothing) {
-  setting_.start();
+  std::vector<std::string> reports;
+  setting_.start([&](ServiceOptions& options) {
+    options.report = [&](const Error& error) { reports.push_back(error.message()); };
+  });
   Client client(setting_);
   run_sql("UPDATE head SET generation = generation - 1");
-  EXPECT_THAT(setting_.service->check(), FailsWith(ErrorCode::kIo, HasSubstr("back in time")));
+  EXPECT_EQ(setting_.service->why_unwell()->code, "broker.store");
+  EXPECT_EQ(setting_.service->why_unwell()->code, "broker.store");
+  EXPECT_THAT(reports, ElementsAre(HasSubstr("back in time")));
   EXPECT_EQ(codes_of(exchange(*setting_.service, client)), "broker.store");
 }
 

@@ -138,6 +138,9 @@ TEST_F(KeptLogs, TakeChallengesOfTheNewEpochWhateverWasForgotten) {
   EXPECT_EQ(code_of(decision(1)), "broker.nonce-expired");
   ASSERT_THAT(store().backup(folder_ / "backup"), Succeeds());
   setting_->store = Store::restore(folder_ / "backup", new_uri(), kNow).value();
+  Reconcile change;
+  change.floors_unchanged = true;
+  ASSERT_THAT(apply(change), Succeeds());
   EXPECT_EQ(code_of(decision(1)), "");
 }
 

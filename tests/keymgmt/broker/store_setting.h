@@ -60,7 +60,7 @@ class StoreTest : public ::testing::Test {
     return out;
   }
   std::vector<Outcome> commit(const std::vector<Decision>& decisions) {
-    const auto committed = store().commit(store().generation().value(), decisions);
+    const auto committed = store().commit(store().version().value(), decisions);
     EXPECT_THAT(committed, sealpack::testing::Succeeds());
     EXPECT_FALSE(committed->stale);
     return committed->outcomes;

@@ -79,11 +79,11 @@ TEST_F(Stores, DoNotTakeBackWhatWasNotSaid) {
       EndLease{loader::Instance{1}},
       Reconcile{},
   };
-  const std::uint64_t before = store().generation().value();
+  const StateVersion before = store().version().value();
   for (const Change& change : changes) {
     EXPECT_THAT(apply(change), Fails(ErrorCode::kRefused)) << change.index();
   }
-  EXPECT_EQ(store().generation().value(), before);
+  EXPECT_EQ(store().version().value(), before);
 }
 
 TEST_F(Stores, RefuseWhatMakesNoSense) {

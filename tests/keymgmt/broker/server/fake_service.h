@@ -32,7 +32,7 @@ class FakeService final : public Service {
   }
   void set_endorsements(attest::Endorsements) override {}
   ServiceStatistics statistics() const override { return {}; }
-  Status check() override { return health; }
+  std::optional<Reason> why_unwell() override { return unwell; }
   void stop() override {}
 
   // From now on releases wait for let_go().
@@ -56,7 +56,7 @@ class FakeService final : public Service {
 
   Answer challenge_answer{Answer::Kind::kChallenge, ErrorCode::kRefused, {1, 2, 3}};
   Answer release_answer{Answer::Kind::kGrant, ErrorCode::kRefused, {4, 5, 6}};
-  Status health = done();
+  std::optional<Reason> unwell;
   std::vector<ByteVector> challenges;
   std::vector<ByteVector> releases;
 

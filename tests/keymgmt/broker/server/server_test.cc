@@ -397,6 +397,22 @@ TEST(Servers, TellMetricsToTheOperatorAlone) {
               StartsWith("HTTP/1.1 404"));
 }
 
+TEST(Servers, TellEverybodyWhetherTheyAreWell) {
+  RunningServer server;
+  server.start();
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.shake_hands());
+  const std::string admin = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  EXPECT_THAT(client.ask(get("/healthz")), StartsWith(kOk));
+  EXPECT_THAT(plain_ask(server.server->admin_port(), admin), StartsWith(kOk));
+  server.service.unwell = Reason{"broker.unreconciled", "not yet"};
+  for (const std::string& answer :
+       {client.ask(get("/healthz")), plain_ask(server.server->admin_port(), admin)}) {
+    EXPECT_THAT(answer,
+                AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("broker.unreconciled: not yet\n")));
+  }
+}
+
 TEST(Servers, TellTheLogToTheOperatorUnlessItIsPublic) {
   const std::string ending = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
   for (const bool open : {false, true}) {
