@@ -34,9 +34,10 @@ bool is_signed_by(const Certificate& certificate, const Certificate& issuer) {
   X509* x509 = CertificateAccess::x509(certificate);
   const X509_ALGOR* algorithm = nullptr;
   X509_get0_signature(nullptr, &algorithm, x509);
-  if (!is_strong(algorithm)) return false;
+  EVP_PKEY* key = X509_get0_pubkey(CertificateAccess::x509(issuer));
+  if (!is_strong(algorithm) || !is_affordable(key)) return false;
   // Compares the algorithm inside the signed part with that outside, too.
-  return X509_verify(x509, X509_get0_pubkey(CertificateAccess::x509(issuer))) == 1;
+  return X509_verify(x509, key) == 1;
 }
 
 // Extensions that the walk judges, or that only name.

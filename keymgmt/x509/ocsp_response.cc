@@ -126,9 +126,10 @@ bool is_responder(const OCSP_BASICRESP* basic, X509* x509) {
 
 bool is_signed_by(const OCSP_BASICRESP* basic, X509* x509) {
   const X509_ALGOR* algorithm = OCSP_resp_get0_tbs_sigalg(basic);
-  return is_strong(algorithm) &&
+  EVP_PKEY* key = X509_get0_pubkey(x509);
+  return is_strong(algorithm) && is_affordable(key) &&
          ASN1_item_verify(ASN1_ITEM_rptr(OCSP_RESPDATA), algorithm, OCSP_resp_get0_signature(basic),
-                          OCSP_resp_get0_respdata(basic), X509_get0_pubkey(x509)) == 1;
+                          OCSP_resp_get0_respdata(basic), key) == 1;
 }
 
 bool has_unknown_critical_extension(const X509* x509) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keymgmt/x509/signature_algorithm.h"
 
+#include <openssl/core_names.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
@@ -59,6 +60,20 @@ bool is_strong(const X509_ALGOR* algorithm) {
   const int nid = nid_of(algorithm);
   if (nid == NID_rsassaPss) return is_strong_pss(algorithm);
   return std::find(kStrong.begin(), kStrong.end(), nid) != kStrong.end();
+}
+
+bool is_affordable(const EVP_PKEY* key) {
+  constexpr int kMaxRsaBits = 8192;
+  constexpr int kMaxExponentBits = 64;
+  constexpr int kMaxCurveBits = 521;
+  const crypto::internal::QuietErrors quiet;
+  const int type = key == nullptr ? EVP_PKEY_NONE : EVP_PKEY_get_base_id(key);
+  if (type == EVP_PKEY_EC) return EVP_PKEY_get_bits(key) <= kMaxCurveBits;
+  if (type != EVP_PKEY_RSA && type != EVP_PKEY_RSA_PSS) return key != nullptr;
+  BIGNUM* number = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &number) != 1) return false;
+  const std::unique_ptr<BIGNUM, FreeWith<BN_free>> exponent(number);
+  return EVP_PKEY_get_bits(key) <= kMaxRsaBits && BN_num_bits(number) <= kMaxExponentBits;
 }
 
 }  // namespace sealpack::x509

@@ -11,4 +11,9 @@ namespace sealpack::x509 {
 // the same hash too. Parameters that are not understood are not strong.
 bool is_strong(const X509_ALGOR* algorithm);
 
+// Whether verifying with the key costs what it should: RSA up to 8192 bits with an exponent up to
+// 64, curves up to 521. Who sends a certificate chooses its key; one that is not affordable proves
+// nothing, and is not tried.
+bool is_affordable(const EVP_PKEY* key);
+
 }  // namespace sealpack::x509
