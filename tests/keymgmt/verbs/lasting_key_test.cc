@@ -28,6 +28,9 @@ struct Device {
   std::atomic<bool> away = false;      // no session can be had
   std::atomic<bool> confused = false;  // every operation fails for good
   std::atomic<int> opened = 0;
+  std::atomic<int> failed = 0;       // operations
+  int together = 1;                  // so many fail at a time
+  std::chrono::milliseconds slow{};  // how long nobody answers
 
   // The session is over; the next one works.
   void reset() { ++session; }
@@ -40,7 +43,11 @@ class SessionSigner final : public crypto::Signer {
   const crypto::VerifyingKey& public_key() const override { return signer_->public_key(); }
   Result<ByteVector> sign(Bytes message) const override {
     if (device_.confused) return Error(ErrorCode::kKeyUnavailable, "this key does not sign");
-    if (session_ != device_.session) return Error(ErrorCode::kIo, "the session is closed");
+    if (session_ != device_.session) {
+      ++device_.failed;
+      while (device_.failed < device_.together) std::this_thread::yield();
+      return Error(ErrorCode::kIo, "the session is closed");
+    }
     return signer_->sign(message);
   }
 
@@ -56,7 +63,10 @@ class LastingKeys : public ::testing::Test {
     return lasting_signer(
         [this]() -> Result<std::unique_ptr<crypto::Signer>> {
           ++device_.opened;
-          if (device_.away) return Error(ErrorCode::kIo, "nobody answers");
+          if (device_.away) {
+            std::this_thread::sleep_for(device_.slow);
+            return Error(ErrorCode::kIo, "nobody answers");
+          }
           return std::unique_ptr<crypto::Signer>(std::make_unique<SessionSigner>(device_));
         },
         [this](const std::string& message) {
@@ -136,6 +146,24 @@ TEST_F(LastingKeys, AreTriedOnceForAllThatWait) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(signed_count, 8);
+  EXPECT_EQ(device_.opened, 2);
+}
+
+// To find out that nobody answers takes longer than the pause between two attempts.
+TEST_F(LastingKeys, AreTriedInVainOnceForAllThatWait) {
+  constexpr int kThreads = 8;
+  const auto signer = open();
+  ASSERT_THAT(signer, Succeeds());
+  device_.together = kThreads;
+  device_.slow = 1200ms;
+  device_.reset();
+  device_.away = true;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back(
+        [&] { EXPECT_THAT((*signer)->sign(as_bytes("x")), Fails(ErrorCode::kTryAgain)); });
+  }
+  for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(device_.opened, 2);
 }
 
