@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose quote it is: signatures, chains, lists, the quoting enclave. TCB levels: tcb_verdict_test.
+// Whose quote it is: signatures, the quoting enclave. Chains and lists: chain_verdict_test; TCB
+// levels: tcb_verdict_test.
 #include <gtest/gtest.h>
 
 #include "attest/verify/chain_cache.h"
@@ -150,56 +151,6 @@ TEST(DcapQuote, ClaimsWhatTheDomainIs) {
   EXPECT_EQ(hex_of(verdict_of(MintDcap(Kind::kTdx4)), "mr_servicetd"), "absent");
 }
 
-// A service TD that was bound after the launch is one as much as one that was bound before.
-TEST(DcapQuote, ClaimsEveryServiceTdOfAnExtendedReport) {
-  const auto service_tds = [](const MintDcap& platform) {
-    const Verdict verdict = verdict_of(platform);
-    std::vector<std::uint8_t> first_bytes;
-    if (!verdict.claims) return first_bytes;
-    for (const Claim& claim : verdict.claims->claims) {
-      if (claim.name == "mr_servicetd") first_bytes.push_back(claim.value[0]);
-    }
-    return first_bytes;
-  };
-  using Bound = std::vector<std::uint8_t>;
-  MintDcap platform(Kind::kTdx5Extended);
-  EXPECT_EQ(service_tds(platform), Bound{0});
-  EXPECT_EQ(hex_of(verdict_of(platform), "service_td"), "absent");
-  platform.body[829] = 0x55;  // now
-  EXPECT_EQ(hex_of(verdict_of(platform), "service_td"), "01");
-  EXPECT_EQ(service_tds(platform), (Bound{0, 0x55}));
-  platform.body[600] = platform.body[729] = 0x44;  // at the start
-  EXPECT_EQ(service_tds(platform), (Bound{0x44, 0x55}));
-  platform.body[729] = 0x33;
-  EXPECT_EQ(service_tds(platform), (Bound{0x33, 0x44, 0x55}));
-  EXPECT_EQ(service_tds(MintDcap(Kind::kTdx5)), Bound{0});
-}
-
-// Its measurements are those of the TD around it.
-TEST(DcapQuote, RefusesAnL2VmOfAPartitionedTd) {
-  MintDcap platform(Kind::kTdx5Extended);
-  EXPECT_THAT(verdict_of(platform), Accepted());
-  for (const unsigned vm : {1U, 2U, 255U}) {
-    platform.body[648] = static_cast<std::uint8_t>(vm);
-    EXPECT_THAT(verdict_of(platform), Refused("tdx.l2-vm")) << vm;
-  }
-}
-
-// A TD that was moved here from an older module meets no floor that the older one does not.
-TEST(DcapQuote, ClaimsTheLowerModuleOfWhereATdBeganAndWhereItRuns) {
-  const auto claimed = [](std::uint8_t svn, std::uint8_t version) {
-    MintDcap platform(Kind::kTdx5Extended);
-    platform.body[801] = svn;
-    platform.body[802] = version;
-    return hex_of(verdict_of(platform), "tee_tcb_svn");
-  };
-  EXPECT_EQ(claimed(0, 0), "0000000000000106") << "not stated";
-  EXPECT_EQ(claimed(6, 1), "0000000000000106");
-  EXPECT_EQ(claimed(5, 1), "0000000000000105");
-  EXPECT_EQ(claimed(9, 0), "0000000000000009");
-  EXPECT_EQ(claimed(0, 2), "0000000000000106") << "it began on a newer one";
-}
-
 TEST(DcapQuote, RefusesReservedBitsOfAnEnclave) {
   for (const std::size_t at : {49U, 55U}) {
     MintDcap platform(Kind::kSgx3);
@@ -293,105 +244,6 @@ TEST(DcapQuote, CertificationDataOfOtherKindsSaysWhatIsMissing) {
   MintDcap platform(Kind::kSgx3);
   platform.certification_data = platform.pck_der();  // DER where PEM is to be
   EXPECT_THAT(verdict_of(platform), Refused("dcap.certification-data"));
-}
-
-TEST(DcapQuote, TheChainMayComeWithTheEndorsements) {
-  MintDcap platform(Kind::kTdx4);
-  platform.chain_with_authority = false;
-  EXPECT_THAT(verdict_of(platform), Refused("chain.issuer"));
-  Endorsements endorsements = platform.endorsements();
-  endorsements.certificates.push_back(platform.platform_ca_der());
-  EXPECT_THAT(verdict_of(platform, platform.quote(), endorsements), Accepted());
-}
-
-TEST(DcapQuote, CarriesNoCertificateBesideItsChain) {
-  MintDcap platform(Kind::kTdx4);
-  ByteVector chain = platform.pck_chain();
-  const ByteVector more = testing::pem_of(platform.signing_der());
-  chain.insert(chain.end(), more.begin(), more.end());
-  platform.certification_data = chain;
-  EXPECT_THAT(verdict_of(platform), Refused("dcap.certification-data"));
-}
-
-TEST(DcapQuote, RefusesLookAlikesOfThePck) {
-  for (const char* name : {"Intel SGX PCK Certificate ", "intel SGX PCK Certificate",
-                           "My Intel SGX PCK Certificate", "Intel SGX TCB Signing", ""}) {
-    MintDcap platform(Kind::kSgx3);
-    platform.pck.subject = name;
-    EXPECT_THAT(verdict_of(platform), Refused("dcap.pck-certificate")) << name;
-  }
-  MintDcap authority(Kind::kSgx3);
-  authority.pck.authority = true;
-  EXPECT_THAT(verdict_of(authority), RefusedAlsoFor("dcap.pck-certificate"));
-  MintDcap issuer(Kind::kSgx3);
-  issuer.platform_ca.subject = "Intel SGX PCK Cloud CA";
-  EXPECT_THAT(verdict_of(issuer), Refused("dcap.pck-certificate"));
-}
-
-TEST(DcapQuote, AcceptsTheProcessorsAuthority) {
-  MintDcap platform(Kind::kSgx3);
-  platform.platform_ca.subject = "Intel SGX PCK Processor CA";
-  platform.extension.platform_instance_id.reset();
-  platform.extension.smt_enabled.reset();
-  const Verdict verdict = verdict_of(platform);
-  ASSERT_THAT(verdict, Accepted());
-  EXPECT_EQ(hex_of(verdict, "platform_instance_id"), "absent");
-}
-
-// As Intel's own test quotes have it: another root of the same name.
-TEST(DcapQuote, RefusesARootOfTheSameName) {
-  const MintDcap platform(Kind::kTdx4);
-  const Evidence evidence{"tdx", {{"quote", platform.quote()}}};
-  const Endorsements endorsements = platform.endorsements();
-  const Roots roots = vendor_roots();
-  const Verdict verdict =
-      verify({.evidence = evidence, .endorsements = endorsements, .roots = roots, .now = kDcapNow});
-  EXPECT_THAT(verdict, Refused("chain.root"));
-}
-
-TEST(DcapQuote, RefusesAPckWithoutOrWithAMalformedExtension) {
-  MintDcap platform(Kind::kSgx3);
-  platform.extension_value = ByteVector{0x30, 0x00};
-  EXPECT_THAT(verdict_of(platform), Refused("dcap.pck-extension"));
-}
-
-TEST(DcapQuote, RefusesARevokedPckAndARevokedAuthority) {
-  MintDcap leaf(Kind::kSgx3);
-  leaf.platform_list.revoked = {leaf.pck.serial};
-  EXPECT_THAT(verdict_of(leaf), Refused("chain.revoked"));
-  MintDcap authority(Kind::kTdx4);
-  authority.root_list.revoked = {authority.platform_ca.serial};
-  EXPECT_THAT(verdict_of(authority), Refused("chain.revoked"));
-  MintDcap signing(Kind::kTdx4);
-  signing.root_list.revoked = {signing.signing.serial};
-  EXPECT_THAT(verdict_of(signing), Refused("chain.revoked"));
-}
-
-TEST(DcapQuote, RefusesStaleAndMissingLists) {
-  MintDcap platform(Kind::kSgx3);
-  platform.platform_list.next_update = kDcapNow;
-  EXPECT_THAT(verdict_of(platform), Refused("chain.revocation-stale"));
-  MintDcap endless(Kind::kSgx3);
-  endless.root_list.next_update.reset();
-  EXPECT_FALSE(verdict_of(endless).accepted());
-  const MintDcap none(Kind::kSgx3);
-  Endorsements endorsements = none.endorsements();
-  endorsements.revocation_lists.pop_back();
-  EXPECT_THAT(verdict_of(none, none.quote(), endorsements), Refused("chain.revocation-unknown"));
-  endorsements.revocation_lists.clear();
-  EXPECT_THAT(verdict_of(none, none.quote(), endorsements), Refused("chain.revocation-unknown"));
-}
-
-TEST(DcapQuote, RefusesCertificatesOutsideTheirTime) {
-  MintDcap expired(Kind::kSgx3);
-  expired.pck.not_after = kDcapNow - 1;
-  EXPECT_THAT(verdict_of(expired), Refused("chain.expired"));
-  MintDcap early(Kind::kSgx3);
-  early.platform_ca.not_before = kDcapNow + 1;
-  EXPECT_THAT(verdict_of(early), Refused("chain.not-yet-valid"));
-  MintDcap signing(Kind::kSgx3);
-  signing.signing.not_after = kDcapNow - 1;
-  EXPECT_THAT(verdict_of(signing), Refused("chain.expired"));
 }
 
 TEST(DcapQuote, EvidenceHasAQuoteAndNothingUnknown) {
