@@ -98,9 +98,12 @@ Status check_vm(const RunOptions& options) {
                  "--tee vm");
   }
   const bool broker = options.broker.given();
-  if (!options.keys.keys.empty() || broker == !vm.key.empty()) {
+  if (!options.keys.keys.empty()) {
+    return Error(ErrorCode::kUsage, "--tee vm opens with --tpm-key or a broker, not with --key");
+  }
+  if (broker == !vm.key.empty()) {
     return Error(ErrorCode::kUsage,
-                 "--tee vm opens with either --tpm-key or a broker, not with --key");
+                 "--tee vm takes exactly one of --tpm-key and --broker / --broker-files");
   }
   if (vm.confirm && vm.key.empty()) {
     return Error(ErrorCode::kUsage, "--confirm goes with --tpm-key: a broker keeps floors itself");
