@@ -74,7 +74,9 @@ Result<loader::Instance> parse_instance(const std::string& text) {
 struct KeyDifferences {
   std::vector<BrokerKey> unlisted;    // configured, and the store does not know them
   std::vector<BrokerKey> configless;  // in use as the store has it, and not configured
-  std::string text;                   // all of them, for people
+  // All of them, for people, but old log keys: a log is signed with one, and those before it are
+  // in use until somebody ends them.
+  std::string text;
 };
 
 Result<KeyDifferences> compare_keys(const BrokerFolder& folder, const State& state,
@@ -97,19 +99,19 @@ Result<KeyDifferences> compare_keys(const BrokerFolder& folder, const State& sta
     }
   }
   for (const BrokerKey& key : state.keys) {
-    // An old log key is not configured, and has no end unless somebody gave it one.
     const bool over = key.not_after != 0 && key.not_after <= now;
-    if (key.use == KeyUse::kLog || over) continue;
+    if (over) continue;
     if (std::find(configured.begin(), configured.end(), key.spki) != configured.end()) continue;
-    tell(key, " is not in broker.toml");
+    if (key.use != KeyUse::kLog) tell(key, " is not in broker.toml");
     out.configless.push_back(key);
   }
   return out;
 }
 
-// The keys and their ends as broker.toml and --end-key have them.
-Status add_keys(const Options& options, const BrokerFolder& folder, const State& state,
-                Reconcile& change) {
+// The keys and their ends as broker.toml and --end-key have them. Returns those that end because
+// broker.toml does not name them, for people.
+Result<std::vector<std::string>> add_keys(const Options& options, const BrokerFolder& folder,
+                                          const State& state, Reconcile& change) {
   const std::uint64_t now = unix_time();
   KeyDifferences differences = TRY(compare_keys(folder, state, now));
   if (!differences.text.empty() && !options.keys_as_configured) {
@@ -124,13 +126,18 @@ Status add_keys(const Options& options, const BrokerFolder& folder, const State&
     change.ended_keys.push_back(
         {TRY(parse_key_digest(key, "--end-key")), TRY(cli::parse_time(time).within("--end-key"))});
   }
+  std::vector<std::string> notes;
+  if (!options.keys_as_configured) return notes;
   for (const BrokerKey& key : differences.configless) {
     const auto& ends = change.ended_keys;
     const bool said = std::any_of(ends.begin(), ends.end(),
                                   [&](const EndKey& end) { return end.key == key.digest(); });
-    if (!said) change.ended_keys.push_back({key.digest(), now});
+    if (said) continue;
+    change.ended_keys.push_back({key.digest(), now});
+    notes.push_back(std::string(to_string(key.use)) + " key " + cli::json_digest(key.digest()) +
+                    " is ended: broker.toml does not name it");
   }
-  return done();
+  return notes;
 }
 
 Status reconcile(const Options& options, cli::Terminal& terminal) {
@@ -156,10 +163,11 @@ Status reconcile(const Options& options, cli::Terminal& terminal) {
   }
   change.no_lease_is_missing = options.no_lease_is_missing;
   change.floors_unchanged = options.floors_unchanged;
-  TRY(add_keys(options, folder, *state, change));
+  const std::vector<std::string> ended = TRY(add_keys(options, folder, *state, change));
   TRY(folder.apply(change, "reconciled: keys are released again", terminal)
           .with_hint("--floor PRODUCT=N for each, N the counter of its newest release ever added "
                      "here; --floors-unchanged where the backup has that"));
+  for (const std::string& note : ended) terminal.note(note);
   if (!options.no_lease_is_missing) {
     terminal.note(
         "leases that the backup does not know may still run: new instances of products "

@@ -161,8 +161,11 @@ class Restores(LifeCase):
         for name in ("grants-2.pub", "broker-2.pub", "log-2.pub"):
             self.assertIn(f"{self.digest(name)} ('{name[:-4]}.key') is not in the store", run.err)
         self.assertIn(f"{self.digest('grants.pub')} is not in broker.toml", run.err)
-        self.broker("reconcile", "--floors-unchanged", "--keys-as-configured")
+        run = self.broker("reconcile", "--floors-unchanged", "--keys-as-configured")
+        for name in ("grants", "log"):
+            self.assertRegex(run.err, f"{name} key sha256:{self.digest(name + '.pub')[-64:]} is ended")
         self.assertEqual(self.in_use(), {self.digest("grants-2.pub")})
+        self.assertEqual(self.in_use("log"), {self.digest("log-2.pub")})
         self.assertEqual(self.in_use("recipient"),
                          {self.digest("broker.pub"), self.digest("broker-2.pub")})
         self.release_for("next.seal", 101, "broker/grants-2.pub")
