@@ -16,6 +16,25 @@ struct BackupOptions {
   bool clock = false;  // restore
 };
 
+// What a broker needs besides its store; a key in a token has no file to copy.
+std::string files_besides(const BrokerConfig& config) {
+  std::string out = "broker.toml";
+  const auto add = [&](const std::string& path) {
+    if (!path.empty()) out += ", " + printable(path);
+  };
+  for (const NamedUse& use : kUses) {
+    for (const std::string& key : key_refs(config, use.use)) {
+      if (BrokerConfig::is_file(key) || key.starts_with("tpm:")) add(key);
+    }
+  }
+  add(config.certificate);
+  add(config.key);
+  add(config.passphrase_file);
+  add(config.roots);
+  add(config.endorsements);
+  return out;
+}
+
 Status backup(const BackupOptions& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   TRY(folder.store->backup(options.file));
@@ -25,7 +44,7 @@ Status backup(const BackupOptions& options, cli::Terminal& terminal) {
   } else {
     terminal.out() << printable(options.file) << " holds the store\n";
   }
-  terminal.note("the keys are not in it: keep a copy of broker.key, grants.key and log.key apart");
+  terminal.note("not in it, keep a copy of them apart: " + files_besides(folder.config));
   return done();
 }
 

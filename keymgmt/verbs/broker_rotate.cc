@@ -109,17 +109,24 @@ Status rotate(const Options& options, cli::Terminal& terminal) {
   const Digest made = TRY(begin_key(folder, options, use, name, key_ref));
   TRY(store_broker_config(next, true));
   if (!ends.empty()) (void)TRY(folder.store->apply_all(ends, unix_time()));
+  const std::string public_key = folder.config.path(name + ".pub").string();
   if (terminal.json()) {
-    cli::print_json(
-        terminal, {{"use", use.name}, {"digest", cli::json_digest(made)}, {"ended", ends.size()}});
+    cli::print_json(terminal, {{"use", use.name},
+                               {"digest", cli::json_digest(made)},
+                               {"public_key", public_key},
+                               {"ended", ends.size()}});
   } else {
     terminal.out() << use.name << " key " << cli::json_digest(made) << " is first now";
     if (end != 0) {
       terminal.out() << "; before it, " << ends.size() << " in use until " << utc_text(end);
     }
-    terminal.out() << '\n';
+    terminal.out() << "\npublic key " << printable(public_key) << '\n';
   }
-  if (end == 0) {
+  if (end == 0 && use.use == KeyUse::kLog) {
+    terminal.note(
+        "checkpoints are signed with the new key alone; those of the keys before it stay "
+        "verifiable: auditors need both .pub");
+  } else if (end == 0) {
     terminal.note("the keys before it stay in use until `sealpack broker end-key` ends them");
   }
   terminal.note("a broker that is running takes the new key when it is started again");
