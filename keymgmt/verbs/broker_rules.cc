@@ -178,9 +178,10 @@ Status set_policy(const PolicyOptions& options, cli::Terminal& terminal) {
     policy.text = std::string(as_text(text));
   }
   return folder.apply(PutPolicy{std::move(policy)},
-                      std::string(options.remove ? "no policy besides the release's for "
-                                                 : "a policy of the broker's own for ") +
-                          printable(name.product),
+                      options.remove
+                          ? "the broker's own policy for " + printable(name.product) +
+                                " is removed: only the release's policy counts now"
+                          : "a policy of the broker's own for " + printable(name.product),
                       terminal);
 }
 

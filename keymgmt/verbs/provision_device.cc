@@ -123,7 +123,7 @@ Status status(const DeviceOptions& options, cli::Terminal& terminal) {
   cli::Json policies = cli::Json::array();
   for (const BootPolicy& policy : TRY(files.load_policies(key))) {
     const bool booted = find_environment(*tpm, policy, true).ok();
-    const bool usable = find_environment(*tpm, policy, false).ok();
+    const bool usable = alive && find_environment(*tpm, policy, false).ok();
     policies.push_back({{"number", policy.number}, {"booted", booted}, {"usable", usable}});
   }
   const cli::Json json = {{"device", to_hex(key.device)},
@@ -142,7 +142,8 @@ Status status(const DeviceOptions& options, cli::Terminal& terminal) {
       << json["confirmed"] << '\n';
   for (const auto& policy : policies) {
     out << "policy       " << policy["number"]
-        << (policy["usable"]   ? ", this machine may use the key"
+        << (!alive             ? ", of a key that has ended"
+            : policy["usable"] ? ", this machine may use the key"
             : policy["booted"] ? ", this machine; the key was used in this boot"
                                : ", another machine or firmware")
         << '\n';
