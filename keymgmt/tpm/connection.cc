@@ -118,7 +118,8 @@ Result<std::shared_ptr<Connection>> Connection::open(const std::string& tcti) {
                  "cannot reach the TPM " + printable(name) + ": " + Tss2_RC_Decode(code))
         .with_hint(
             "name it as tpm2-tss does: device:/dev/tpmrm0, tabrmd, swtpm:path=SOCKET; it loads "
-            "libtss2-tcti-NAME, and the device is for group tss or root");
+            "libtss2-tcti-NAME, and the device is for group tss or root; swtpm listens on SOCKET "
+            "and its control channel on SOCKET.ctrl (docs/PROVISIONING.md)");
   }
   return out;
 }
