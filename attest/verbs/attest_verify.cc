@@ -37,7 +37,7 @@ void report(const Proof& proof, cli::Terminal& terminal) {
 }
 
 Status verify_evidence(const Options& options, cli::Terminal& terminal) {
-  const policy::PolicyFile policy = TRY(policy::load_policy(options.policy));
+  const policy::PolicyFile policy = TRY(load_policy_to_apply(options.policy));
   const Proof proof = TRY(prove(options.proving));
   if (!proof.verdict.accepted()) return not_genuine(proof, terminal);
   policy::Judgement judged = judge_proof(proof, policy.policy, options.proving.lab);

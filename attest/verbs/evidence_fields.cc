@@ -80,7 +80,9 @@ Status read_gpu_request(Bytes bytes, FieldList& out) {
 Status read_gpu_report(Bytes bytes, FieldList& out) {
   const SpdmReport report = TRY(parse_spdm_report(bytes));
   for (const SpdmMeasurement& one : report.measurements) {
-    out.text("measurement " + std::to_string(one.index),
+    // As claims and manifests count; SPDM begins at 1.
+    const unsigned number = one.index - 1U;
+    out.text((number < 10 ? "measurement0" : "measurement") + std::to_string(number),
              "type " + std::to_string(one.type) + ", " + to_hex(one.value));
   }
   for (const OpaqueField& field : report.opaque) {

@@ -15,7 +15,17 @@ constexpr std::uint8_t kPcrs = 24;
 struct Options {
   std::string description;
   std::vector<unsigned> pcrs;  // of the quote
+  bool values = false;
 };
+
+// As `provision policy --pcrs` reads them.
+void print_values(const measure::PcrMap& predicted, const ByteVector& selection,
+                  cli::Terminal& terminal) {
+  for (const auto& [pcr, value] : predicted) {
+    if ((selection[pcr / 8U] >> pcr % 8U & 1U) == 0) continue;
+    terminal.out() << unsigned{pcr} << ' ' << to_hex(value.bytes) << '\n';
+  }
+}
 
 // Selection and digest are those of a quote of exactly the PCRs that are asked for.
 Status measure_pcr(const Options& options, cli::Terminal& terminal) {
@@ -38,6 +48,10 @@ Status measure_pcr(const Options& options, cli::Terminal& terminal) {
     selection[pcr / 8U] |= static_cast<std::uint8_t>(1U << pcr % 8U);
     values.insert(values.end(), found->second.bytes.begin(), found->second.bytes.end());
   }
+  if (options.values) {
+    print_values(predicted, selection, terminal);
+    return done();
+  }
   claims.add_bytes("pcr_selection", selection);
   claims.add_bytes("pcr_digest", crypto::sha256(values).bytes);
   claims.sort();
@@ -55,6 +69,8 @@ void add_measure_pcr(CLI::App& group, cli::Job& job) {
   verb->add_option("--pcrs", options->pcrs, "Those that will be quoted, as 4,9; all predicted ones")
       ->delimiter(',')
       ->check(CLI::Range(0U, 23U));
+  verb->add_flag("--values", options->values,
+                 "PCRs and values alone, for `sealpack provision policy --pcrs`");
   verb->footer(cli::help_footer("sealpack attest measure pcr boot.toml", "",
                                 {{ErrorCode::kUsage, "wrong command line, or PCRs not described"},
                                  {ErrorCode::kIo, "a file cannot be read"},

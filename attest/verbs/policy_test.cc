@@ -17,7 +17,7 @@ struct Options {
 };
 
 Status try_policy(const Options& options, cli::Terminal& terminal) {
-  const policy::PolicyFile policy = TRY(policy::load_policy(options.policy));
+  const policy::PolicyFile policy = TRY(load_policy_to_apply(options.policy));
   const Proof proof = TRY(prove(options.proving));
   if (!proof.verdict.accepted()) {
     return not_genuine(proof, terminal)

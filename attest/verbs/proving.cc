@@ -17,6 +17,14 @@
 namespace sealpack::attest {
 namespace {
 
+// Of a file that the caller wrote to say what he believes or accepts.
+template <typename T>
+Result<T> callers_fault(Result<T> loaded) {
+  if (loaded.ok() || loaded.error().code() != ErrorCode::kMalformed) return loaded;
+  const Error& wrong = loaded.error();
+  return Error(ErrorCode::kUsage, wrong.message()).with_hint(wrong.hint());
+}
+
 constexpr std::size_t kMaxReportData = 64;
 
 Result<std::optional<ByteVector>> parse_bound(const std::string& hex, const std::string& option) {
@@ -55,10 +63,12 @@ void add_evidence_argument(CLI::App& verb, ProvingOptions& options) {
 }
 
 void add_proving_options(CLI::App& verb, ProvingOptions& options) {
-  verb.add_option("--item", options.items, "KIND=FILE: an item more of the evidence, or another")
+  verb.add_option("--item", options.items,
+                  "KIND=FILE: an item more of the evidence, or another; may be repeated")
       ->allow_extra_args(false);
-  verb.add_option("--endorsements", options.endorsements,
-                  "Folder or file of certificates, revocation lists and collateral")
+  verb.add_option(
+          "--endorsements", options.endorsements,
+          "Folder or file of certificates, revocation lists and collateral; may be repeated")
       ->allow_extra_args(false);
   verb.add_option("--roots", options.roots,
                   "roots.toml: whom a private installation believes; the manufacturers' otherwise");
@@ -94,7 +104,7 @@ Result<Proof> prove(const ProvingOptions& options) {
     merge_endorsements(endorsements, TRY(load_endorsements(path)));
   }
   RootsFile roots{vendor_roots(), {}};
-  if (!options.roots.empty()) roots = TRY(load_roots(options.roots));
+  if (!options.roots.empty()) roots = TRY(callers_fault(load_roots(options.roots)));
   for (ByteVector& key : roots.public_keys) endorsements.public_keys.push_back(std::move(key));
   VerifyInput input{proof.evidence, endorsements, roots.roots};
   input.now = proof.now = TRY(time_to_judge_by(options.now));
@@ -118,6 +128,10 @@ Error not_genuine(const Proof& proof, cli::Terminal& terminal) {
   }
   return Error(ErrorCode::kNotAuthentic,
                "the evidence of " + proof.evidence.tee + " is not proven to be genuine");
+}
+
+Result<policy::PolicyFile> load_policy_to_apply(const std::string& path) {
+  return callers_fault(policy::load_policy(path));
 }
 
 policy::Judgement judge_proof(const Proof& proof, const bundle::MeasurementPolicy& policy,

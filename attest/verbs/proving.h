@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attest/policy/judge.h"
+#include "attest/policy/policy_file.h"
 #include "attest/verify/verify.h"
 #include "formats/bundle/release.h"
 #include "formats/cli/json_output.h"
@@ -46,6 +47,10 @@ Result<Proof> prove(const ProvingOptions& options);
 // of them says that it breaks the rules of its format (attest/verify/malformed.h), kNotAuthentic
 // otherwise.
 Error not_genuine(const Proof& proof, cli::Terminal& terminal);
+
+// Of `attest verify` and `policy test`. kUsage, too, for what is wrong with the file: 10 is about
+// evidence there.
+Result<policy::PolicyFile> load_policy_to_apply(const std::string& path);
 
 // SIMULATED evidence counts only where the caller said --lab. Reasons for the policy's refusal.
 policy::Judgement judge_proof(const Proof& proof, const bundle::MeasurementPolicy& policy,

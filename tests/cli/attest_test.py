@@ -159,9 +159,14 @@ class Verify(AttestCase):
 
     def test_refuses_roots_that_are_none(self):
         self.put("roots.toml", 'simulated = ["sha256:ab"]\n')
-        self.fail_with(MALFORMED, r"roots\.toml:1:", *self.verify_simulated, "--lab")
+        self.fail_with(USAGE, r"roots\.toml:1:", *self.verify_simulated, "--lab")
         self.put("roots.toml", "anybody = true\n")
-        self.fail_with(MALFORMED, "'anybody'", *self.verify_simulated, "--lab")
+        self.fail_with(USAGE, "'anybody'", *self.verify_simulated, "--lab")
+
+    def test_a_policy_that_is_none_is_the_callers_fault(self):
+        self.put("policy.toml", "environment = 3\n")
+        self.fail_with(USAGE, r"policy\.toml:1:", *self.verify_simulated, "--lab")
+        self.fail_with(USAGE, r"policy\.toml:1:", "policy", "test", "policy.toml", "--evidence", "e.bin")
 
     def test_an_item_can_come_from_a_file_of_its_own(self):
         self.put("more.bin", b"more")

@@ -103,7 +103,9 @@ Result<Evidence> collect(const CollectRequest& request) {
   }
   return Error(ErrorCode::kUsage,
                "evidence of " + printable(request.tee) + " is not collected here")
-      .with_hint("cca, nitro, sev-snp, sgx, tdx, tpm; SIMULATED evidence is made by the TEE alone");
+      .with_hint(
+          "azure-sev-snp, azure-tdx, cca, nitro, nvidia-gpu, sev-snp, sgx, tdx, tpm; SIMULATED "
+          "evidence is made by the TEE alone");
 }
 
 }  // namespace sealpack::attest

@@ -27,7 +27,9 @@ Status check_request(const CollectTpmRequest& request) {
     return Error(ErrorCode::kUsage,
                  "a quote is over 1 to 64 bytes, not " + std::to_string(request.nonce.size()));
   }
-  if (request.pcrs == 0) return Error(ErrorCode::kUsage, "a quote of no PCR proves nothing");
+  if (request.pcrs == 0)
+    return Error(ErrorCode::kUsage, "a quote of no PCR proves nothing")
+        .with_hint("--pcrs 0,1,7 says which");
   return done();
 }
 
