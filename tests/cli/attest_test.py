@@ -130,10 +130,8 @@ class Verify(AttestCase):
             self.fail_with(MALFORMED, f"reason: ({code}): ", "attest", "verify", "e.bin", "--policy", "policy.toml")
 
     def test_refuses_what_newer_hardware_may_say_as_not_proven(self):
-        for code, tee, items in (("dcap.quote-unsupported", "tdx", {"quote": b"\x06\0\x02\0" + bytes(100)}),
-                                 ("snp.version", "sev-snp", {"report": b"\x06" + bytes(1183)})):
-            self.put("e.bin", envelope(tee, **items))
-            self.fail_with(NOT_AUTHENTIC, f"{code}: ", "attest", "verify", "e.bin", "--policy", "policy.toml")
+        self.put("e.bin", envelope("sev-snp", report=b"\x06" + bytes(1183)))
+        self.fail_with(NOT_AUTHENTIC, r"snp\.version: ", "attest", "verify", "e.bin", "--policy", "policy.toml")
 
     def test_refuses_a_tee_that_it_does_not_know(self):
         self.put("e.bin", envelope("quantum", report=b"x"))
