@@ -86,6 +86,24 @@ void warn_of_stopped(const State& state, const Vendor& vendor, const RegisteredR
   }
 }
 
+// Limits are kept per authority: a product that comes by another one has none.
+void warn_of_limits(const State& state, const RegisteredRelease& added, cli::Terminal& terminal) {
+  const auto warn = [&](const auto& records, const std::string& what, const char* verb) {
+    const auto has = [&](bool ours) {
+      return std::any_of(records.begin(), records.end(), [&](const auto& one) {
+        return one.product == added.product && (one.authority == added.authority) == ours;
+      });
+    };
+    if (has(true) || !has(false)) return;
+    terminal.warning(printable(added.product) + " has " + what +
+                     " under another authority and none under this one: sealpack broker " + verb +
+                     " " + printable(added.product) + " --authority " +
+                     to_hex(added.authority.bytes));
+  };
+  warn(state.licences, "a licence", "licence");
+  warn(state.policies, "a policy of the broker's own", "policy");
+}
+
 Status add(const Options& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   const auto state = TRY(folder.state());
@@ -102,6 +120,7 @@ Status add(const Options& options, cli::Terminal& terminal) {
   changes.push_back(AddRelease{release});
   const std::uint64_t index = TRY(folder.store->apply_all(changes, unix_time()));
   warn_of_stopped(*state, vendor, release, trust, terminal);
+  warn_of_limits(*state, release, terminal);
   if (terminal.json()) {
     cli::print_json(terminal, {{"vendor", vendor.name},
                                {"product", release.product},
@@ -113,10 +132,10 @@ Status add(const Options& options, cli::Terminal& terminal) {
                                {"log_index", index}});
     return done();
   }
-  terminal.out() << "product  " << printable(release.product) << ", counter " << release.counter
-                 << "\nrelease  " << cli::json_digest(release.release) << "\ncontent  "
-                 << cli::json_digest(release.content) << "\nvendor   " << printable(vendor.name)
-                 << " (log entry " << index << ")\n";
+  terminal.report() << "product  " << printable(release.product) << ", counter " << release.counter
+                    << "\nrelease  " << cli::json_digest(release.release) << "\ncontent  "
+                    << cli::json_digest(release.content) << "\nvendor   " << printable(vendor.name)
+                    << " (log entry " << index << ")\n";
   return done();
 }
 

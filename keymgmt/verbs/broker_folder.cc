@@ -51,7 +51,7 @@ Status BrokerFolder::apply(const Change& change, const std::string& what,
   if (terminal.json()) {
     cli::print_json(terminal, {{"done", what}, {"log_index", index}});
   } else {
-    terminal.out() << what << " (log entry " << index << ")\n";
+    terminal.report() << what << " (log entry " << index << ")\n";
   }
   return done();
 }

@@ -120,7 +120,7 @@ Status init(const Options& options, cli::Terminal& terminal) {
                                {"listen", config.listen}});
     return done();
   }
-  std::ostream& out = terminal.out();
+  std::ostream& out = terminal.report();
   out << "broker       " << printable(folder.string()) << "\n"
       << "recipient    " << printable((folder / "broker.pub").string())
       << "   vendors build --to it\n"

@@ -5,6 +5,7 @@
 #include "formats/base/utc_text.h"
 #include "formats/cli/json_output.h"
 #include "keymgmt/broker/log.h"
+#include "keymgmt/broker/rules.h"
 #include "keymgmt/verbs/broker_folder.h"
 
 namespace sealpack::broker {
@@ -38,18 +39,43 @@ struct Listing {
   }
 };
 
-Listing list_releases(const State& state) {
-  Listing list{"releases", {"product", "counter", "release", "content", "vendor"}, {}};
-  for (const RegisteredRelease& one : state.releases) {
+// Why nobody gets a release, whatever environment asks; empty: it is given out.
+std::vector<std::string> refusals_of(const Rules& rules, const RegisteredRelease& release) {
+  std::vector<std::string> codes;
+  const ChallengeRequest subject{release.authority, release.content, release.release, ""};
+  for (const Reason& reason : rules.find(subject, unix_time()).reasons) {
+    if (reason.code != "broker.tee") codes.push_back(reason.code);
+  }
+  return codes;
+}
+
+// "yes", or "superseded, below-floor".
+std::string given_out(const std::vector<std::string>& refusals) {
+  constexpr std::string_view kFamily = "broker.";
+  std::string text;
+  for (const std::string& code : refusals) {
+    text +=
+        (text.empty() ? "" : ", ") + code.substr(code.starts_with(kFamily) ? kFamily.size() : 0);
+  }
+  return text.empty() ? "yes" : text;
+}
+
+Result<Listing> list_releases(const std::shared_ptr<const State>& state) {
+  Listing list{"releases", {"product", "counter", "release", "content", "vendor", "given out"}, {}};
+  const auto rules = TRY(Rules::create(state, ServiceOptions{}));
+  for (const RegisteredRelease& one : state->releases) {
+    const std::vector<std::string> refusals = refusals_of(*rules, one);
     list.rows.push_back({printable(one.product), std::to_string(one.counter),
-                         brief(hex(one.release)), brief(hex(one.content)), one.vendor});
+                         brief(hex(one.release)), brief(hex(one.content)), one.vendor,
+                         given_out(refusals)});
     list.json.push_back({{"product", one.product},
                          {"counter", one.counter},
                          {"release", cli::json_digest(one.release)},
                          {"content", cli::json_digest(one.content)},
                          {"authority", cli::json_digest(one.authority)},
                          {"vendor", one.vendor},
-                         {"added", one.added}});
+                         {"added", one.added},
+                         {"refused", refusals}});
   }
   return list;
 }
@@ -157,7 +183,7 @@ Status list(const std::string& path, cli::Terminal& terminal) {
   const auto state = TRY(folder.state());
   const LogHead head = TRY(folder.store->log_head());
   const std::pair<const char*, Listing> lists[] = {
-      {"releases", list_releases(*state)},
+      {"releases", TRY(list_releases(state))},
       {"floors", list_floors(*state)},
       {"revocations", list_revocations(*state)},
       {"licences", list_licences(*state)},

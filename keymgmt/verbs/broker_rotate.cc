@@ -116,11 +116,12 @@ Status rotate(const Options& options, cli::Terminal& terminal) {
                                {"public_key", public_key},
                                {"ended", ends.size()}});
   } else {
-    terminal.out() << use.name << " key " << cli::json_digest(made) << " is first now";
+    std::ostream& out = terminal.report();
+    out << use.name << " key " << cli::json_digest(made) << " is first now";
     if (end != 0) {
-      terminal.out() << "; before it, " << ends.size() << " in use until " << utc_text(end);
+      out << "; before it, " << ends.size() << " in use until " << utc_text(end);
     }
-    terminal.out() << "\npublic key " << printable(public_key) << '\n';
+    out << "\npublic key " << printable(public_key) << '\n';
   }
   if (end == 0 && use.use == KeyUse::kLog) {
     terminal.note(

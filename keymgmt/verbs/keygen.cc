@@ -86,7 +86,7 @@ void report(const Options& options, Role role, crypto::KeyType type, const KeyPa
     cli::print_json(terminal, json);
     return;
   }
-  std::ostream& out = terminal.out();
+  std::ostream& out = terminal.report();
   out << "private key  " << printable(files.private_path.string()) << '\n';
   if (files.public_path) out << "public key   " << printable(files.public_path->string()) << '\n';
   out << "role         " << to_string(role) << ", " << name_of(type) << '\n';
@@ -112,9 +112,10 @@ Status keygen_in_tpm(const Options& options, Role role, cli::Terminal& terminal)
                                {"public_key", files.public_path.string()},
                                {"digest", cli::json_digest(files.digest)}});
   } else {
-    terminal.out() << "private key  tpm:" << printable(files.key_path.string()) << "\npublic key   "
-                   << printable(files.public_path.string()) << "\nrole         " << to_string(role)
-                   << ", p256\ndigest       " << cli::json_digest(files.digest) << '\n';
+    terminal.report() << "private key  tpm:" << printable(files.key_path.string())
+                      << "\npublic key   " << printable(files.public_path.string())
+                      << "\nrole         " << to_string(role) << ", p256\ndigest       "
+                      << cli::json_digest(files.digest) << '\n';
   }
   terminal.note("the key cannot leave this TPM: when the board is lost, so is the key");
   return done();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs where the vendor's keys are: no TPM is needed.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <ostream>
@@ -252,9 +253,25 @@ Result<cli::Json> describe_answer(const EnrolAnswer& given) {
                    {"minimum_policy", given.minimum}};
 }
 
+Result<cli::Json> describe_proof(const EnrolProof& proof) {
+  return cli::Json{{"device", to_hex(proof.device)},
+                   {"attestation_key", to_hex(proof.attestation)}};
+}
+
+// Without the proof that it waits for.
+Result<cli::Json> describe_record(const EnrolRecord& record) {
+  return cli::Json{{"device", to_hex(record.device)},
+                   {"attestation_key", to_hex(tpm::name_of(record.attestation))},
+                   {"product", record.scope.product},
+                   {"authority", cli::json_digest(record.scope.authority)},
+                   {"recipient", cli::json_digest(record.recipient)}};
+}
+
 // Unproven: what a file says, for people.
 Result<cli::Json> describe(const keystore::ArmoredFile& file) {
   if (file.label == kRequestLabel) return describe_request(TRY(parse_request(file.content)));
+  if (file.label == kRecordLabel) return describe_record(TRY(parse_record(file.content)));
+  if (file.label == kProofLabel) return describe_proof(TRY(parse_proof(file.content)));
   const SignedStatement statement = TRY(parse_signed(file.content));
   cli::Json json;
   if (file.label == kBootPolicyLabel) {
@@ -270,8 +287,9 @@ Result<cli::Json> describe(const keystore::ArmoredFile& file) {
 
 Status show(const VendorOptions& options, cli::Terminal& terminal) {
   const auto file = TRY(keystore::load_armored(options.file));
-  if (file.label != kRequestLabel && file.label != kBootPolicyLabel && file.label != kFloorsLabel &&
-      file.label != kAnswerLabel) {
+  const std::string_view known[] = {kRequestLabel, kAnswerLabel, kBootPolicyLabel,
+                                    kFloorsLabel,  kRecordLabel, kProofLabel};
+  if (std::find(std::begin(known), std::end(known), file.label) == std::end(known)) {
     return Error(ErrorCode::kUsage, printable(options.file) + " is a " + printable(file.label));
   }
   const cli::Json json = TRY(describe(file).within(printable(options.file)));
@@ -391,7 +409,8 @@ void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
       ->required();
 
   verb = add("show", "What a file says", "sealpack provision show device.request --json", "", show);
-  verb->add_option("FILE", options->file, "Request, answer, boot policy or floors")->required();
+  verb->add_option("FILE", options->file, "Request, answer, boot policy, floors, record or proof")
+      ->required();
 }
 
 }  // namespace sealpack::provision

@@ -246,6 +246,8 @@ class Vendors(LifeCase):
         self.foreign()
         run = self.broker("add", "theirs.seal", "--trust", "stranger.pub", "--replace-trust")
         self.assertIn("'acme/clothes' counter 100 is given out no longer", run.err)
+        refused = {one["product"]: one["refused"] for one in self.broker("list", "--json").json()["releases"]}
+        self.assertEqual(refused, {"acme/clothes": ["broker.vendor"], "theirs/net": []})
         run = self.run_tool(*self.asking(server))
         self.assertEqual(run.status, REFUSED, run.err)
         self.assertIn("broker.vendor", run.err)

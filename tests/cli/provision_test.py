@@ -125,6 +125,9 @@ class Provision(RunCase):
         self.device("install", self.boot_policy(2), "--key", "dev.tpmkey")
         self.succeed(*self.run_arguments())
         self.device("confirm", "--key", "dev.tpmkey")
+        for file in ("dev.record", "dev.proof"):
+            shown = self.succeed("provision", "show", file, "--json").json()
+            self.assertTrue(shown["attestation_key"].startswith("000b"), shown)
         state = self.device("status", "--key", "dev.tpmkey", "--json").json()
         self.assertEqual((state["confirmed"], state["alive"]), (2, True))
         self.device_fails(REFUSED, "older than number 2", "install", "boot-1", "--key", "dev.tpmkey")

@@ -28,6 +28,13 @@ class Quiet(RunCase):
         run = self.succeed(*self.arguments("-q", "--json"))
         self.assertEqual(run.json()["rows"], 7)
 
+    def test_a_machine_opens_by_exactly_one_source(self):
+        broker = ("--broker-files", "x", "--broker-key", "grants.pub")
+        for sources in ((), ("--tpm-key", "d.tpmkey", *broker)):
+            self.fail_with(USAGE, "exactly one of --tpm-key and --broker / --broker-files", "run",
+                           "b.seal", "--trust", "vendor.pub", "--tee", "vm", *sources,
+                           "--input", "x.npy", "--output", "y.npy")
+
     def test_quiet_silences_the_accounts_of_other_verbs(self):
         (self.folder / "open.toml").write_text('[anyone]\nbecause = "a test"\n')
         for verb in (("build", "net.onnx", "--out", "q.seal", "--signer", "vendor.key", "--to",
@@ -38,7 +45,11 @@ class Quiet(RunCase):
                      ("unseal", "q.seal", "--trust", "vendor.pub", "--key", "device.key", "--out",
                       "un"),
                      ("reseal", "q.seal", "--out", "r.seal", "--signer", "vendor.key",
-                      "--version", "2")):
+                      "--version", "2"),
+                     ("keygen", "device", "--out", "quiet", "--no-passphrase"),
+                     ("broker", "init", "--dir", "quiet-broker"),
+                     ("broker", "revoke", "device", "c0c1", "--because", "sold", "--dir",
+                      "quiet-broker")):
             run = self.succeed(*verb, "-q")
             self.assertEqual(run.out, "", verb)
             self.assertNotIn("note:", run.err)
