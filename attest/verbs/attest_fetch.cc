@@ -64,7 +64,8 @@ Status fetch_endorsements(const Options& options, cli::Terminal& terminal) {
 void add_attest_fetch(CLI::App& group, cli::Job& job) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = group.add_subcommand(
-      "fetch", "Get what proves a report from AMD, Intel or NVIDIA; the one verb that uses the network");
+      "fetch",
+      "Get what proves a report from AMD, Intel or NVIDIA; the one verb that uses the network");
   verb->add_option("EVIDENCE", options->evidence, "File or folder, in any form that is known")
       ->required();
   verb->add_option("--out", options->out, "DIR: the folder of endorsements to make")->required();

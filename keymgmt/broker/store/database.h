@@ -24,8 +24,8 @@ class Database {
  public:
   virtual ~Database() = default;
 
-  // kRead and kReadAll see one moment. kWrite waits for other writers: SQLite until they are done, PostgreSQL
-  // where the transaction locks the row of `head`.
+  // kRead and kReadAll see one moment. kWrite waits for other writers: SQLite until they are done,
+  // PostgreSQL where the transaction locks the row of `head`.
   virtual Status begin(Access access) = 0;
   virtual Status commit() = 0;
   virtual void rollback() = 0;

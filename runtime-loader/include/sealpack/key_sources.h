@@ -44,8 +44,8 @@ typedef struct sealpack_machine_options {
                              slots for it open, and floors that the TPM keeps. NULL: none */
 } sealpack_machine_options;
 
-/* With a device_key that cannot be opened, whatever the reason, nobody gets to use it before the next
- * boot. A program that crashes or is killed before sealpack_machine_cap leaves that to whoever
+/* With a device_key that cannot be opened, whatever the reason, nobody gets to use it before the
+ * next boot. A program that crashes or is killed before sealpack_machine_cap leaves that to whoever
  * started it, who then has to stop the machine. */
 SEALPACK_API int sealpack_machine_open(const sealpack_machine_options* options,
                                        sealpack_machine** machine, sealpack_error* error);

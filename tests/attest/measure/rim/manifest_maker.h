@@ -84,9 +84,9 @@ struct ManifestMaker {
     for (const ByteVector& der : chain()) {
       certificates += "<ds:X509Certificate>" + to_base64(der) + "</ds:X509Certificate>";
     }
-    return "<ds:Signature xmlns:ds=\"" + ds_space + "\">" + signed_info(false) + "<ds:SignatureValue>" +
-           to_base64(value) + "</ds:SignatureValue><ds:KeyInfo>" + "<ds:X509Data>" + certificates +
-           "</ds:X509Data></ds:KeyInfo></ds:Signature>";
+    return "<ds:Signature xmlns:ds=\"" + ds_space + "\">" + signed_info(false) +
+           "<ds:SignatureValue>" + to_base64(value) + "</ds:SignatureValue><ds:KeyInfo>" +
+           "<ds:X509Data>" + certificates + "</ds:X509Data></ds:KeyInfo></ds:Signature>";
   }
   std::vector<ByteVector> chain() const {
     return {mint(leaf, leaf_key, &authority, authority_key),
