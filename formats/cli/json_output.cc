@@ -30,6 +30,18 @@ void print_json(Terminal& terminal, const Json& value) {
   terminal.out() << text_of(value) << '\n' << std::flush;
 }
 
+Status print_json_list(Terminal& terminal, const std::function<Status(const JsonSink&)>& give) {
+  std::ostream& out = terminal.out();
+  bool empty = true;
+  out << '[';
+  TRY(give([&](const Json& element) {
+    out << (empty ? "\n" : ",\n") << indented(text_of(element), 1);
+    empty = false;
+  }));
+  out << (empty ? "]\n" : "\n]\n") << std::flush;
+  return done();
+}
+
 void print_json(Terminal& terminal, const Json& object, const std::string& key, std::size_t count,
                 const std::function<Json(std::size_t)>& element) {
   std::ostream& out = terminal.out();

@@ -180,6 +180,22 @@ Status check_log_size(Store& store, std::uint64_t size) {
                                       std::to_string(size));
 }
 
+Status for_each_entry(Store& store, std::uint64_t first, std::uint64_t count,
+                      const std::function<Status(std::uint64_t index, Bytes entry)>& visit) {
+  const std::uint64_t size = TRY(store.log_head()).size;
+  const std::uint64_t end = first + std::min(count, size - std::min(first, size));
+  for (std::uint64_t at = first; at < end;) {
+    const std::uint64_t wanted = std::min<std::uint64_t>(kEntriesAtOnce, end - at);
+    const auto entries = TRY(store.log_entries(at, static_cast<std::size_t>(wanted)));
+    if (entries.empty()) {
+      return Error(ErrorCode::kNotAuthentic, "the log ends at entry " + std::to_string(at) +
+                                                 ", its head says " + std::to_string(size));
+    }
+    for (const ByteVector& entry : entries) TRY(visit(at++, entry));
+  }
+  return done();
+}
+
 Result<VerifiedLog> verify_log(Store& store, std::span<const std::string> checkpoints,
                                std::span<const crypto::VerifyingKey> keys) {
   const auto state = TRY(store.state());
@@ -192,16 +208,8 @@ Result<VerifiedLog> verify_log(Store& store, std::span<const std::string> checkp
     sizes.insert(kept.back().head.size);
   }
   LogReader reader(std::move(sizes));
-  for (std::uint64_t at = 0; at < stored.size;) {
-    const std::uint64_t wanted = std::min<std::uint64_t>(kEntriesAtOnce, stored.size - at);
-    const auto entries = TRY(store.log_entries(at, static_cast<std::size_t>(wanted)));
-    if (entries.empty()) {
-      return Error(ErrorCode::kNotAuthentic, "the log ends at entry " + std::to_string(at) +
-                                                 ", its head says " + std::to_string(stored.size));
-    }
-    for (const ByteVector& entry : entries) TRY(reader.add(entry));
-    at += entries.size();
-  }
+  TRY(for_each_entry(store, 0, stored.size,
+                     [&](std::uint64_t /*index*/, Bytes entry) { return reader.add(entry); }));
   const VerifiedLog log = reader.finish();
   if (log.head.root != stored.root) {
     return Error(ErrorCode::kNotAuthentic, "the entries of the log are not those of its head");

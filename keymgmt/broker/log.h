@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "keymgmt/broker/checkpoint.h"
 #include "keymgmt/broker/store.h"
 
@@ -19,6 +21,12 @@ Status check_log_size(Store& store, std::uint64_t size);
 Result<std::vector<Digest>> inclusion_proof(Store& store, std::uint64_t index, std::uint64_t size);
 Result<std::vector<Digest>> consistency_proof(Store& store, std::uint64_t old_size,
                                               std::uint64_t new_size);
+
+// Gives the serialized entries from `first` on, at most `count`, in order, of a log that may grow
+// meanwhile: none beyond those that it had at the beginning. Ends with the first error of `visit`;
+// kNotAuthentic where the store has fewer entries than its head says.
+Status for_each_entry(Store& store, std::uint64_t first, std::uint64_t count,
+                      const std::function<Status(std::uint64_t index, Bytes entry)>& visit);
 
 struct VerifiedLog {
   LogHead head;

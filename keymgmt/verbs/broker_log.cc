@@ -54,24 +54,24 @@ std::string text_of(const LogEntry& entry) {
 
 Status show(const ShowOptions& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
-  cli::Json list = cli::Json::array();
-  cli::Table table({"entry", "time", "kind", "what"});
-  std::uint64_t index = options.from;
-  for (const ByteVector& bytes : TRY(folder.store->log_entries(options.from, options.count))) {
-    const LogEntry entry = TRY(parse_log_entry(bytes).within("log entry " + std::to_string(index)));
-    if (terminal.json()) {
-      list.push_back(json_of(entry, index));
-    } else {
-      table.add(
-          {std::to_string(index), utc_text(entry.time), to_string(entry.kind), text_of(entry)});
-    }
-    ++index;
-  }
+  const auto each = [&](const auto& visit) {
+    return for_each_entry(
+        *folder.store, options.from, options.count,
+        [&](std::uint64_t index, Bytes bytes) -> Status {
+          visit(index, TRY(parse_log_entry(bytes).within("log entry " + std::to_string(index))));
+          return done();
+        });
+  };
   if (terminal.json()) {
-    cli::print_json(terminal, list);
-  } else {
-    table.print(terminal.out());
+    return cli::print_json_list(terminal, [&](const cli::JsonSink& sink) {
+      return each([&](std::uint64_t index, const LogEntry& entry) { sink(json_of(entry, index)); });
+    });
   }
+  cli::Table table({"entry", "time", "kind", "what"});
+  TRY(each([&](std::uint64_t index, const LogEntry& entry) {
+    table.add({std::to_string(index), utc_text(entry.time), to_string(entry.kind), text_of(entry)});
+  }));
+  table.print(terminal.out());
   return done();
 }
 

@@ -50,6 +50,42 @@ TEST_F(KeptLogs, HaveALogThatVerifies) {
   EXPECT_THAT(consistency_proof(store(), 1, now.head.size + 1), Fails(ErrorCode::kUsage));
 }
 
+TEST_F(KeptLogs, GiveAsManyEntriesAsAreAskedFor) {
+  constexpr std::uint64_t kMany = 4500;  // more than a store gives at once
+  while (store().log_head()->size < kMany) {
+    std::vector<Decision> many;
+    for (int i = 0; i < 500; ++i) {
+      many.push_back(decision(0));
+      many.back().nonce = to_vector(crypto::random_array<32>());
+      many.back().entry.nonce = Digest{crypto::random_array<32>()};
+    }
+    commit(many);
+  }
+  const std::uint64_t size = store().log_head()->size;
+  const auto given = [&](std::uint64_t first, std::uint64_t count) {
+    std::uint64_t next = first;
+    EXPECT_THAT(for_each_entry(store(), first, count,
+                               [&](std::uint64_t index, Bytes entry) -> Status {
+                                 EXPECT_EQ(index, next++);
+                                 EXPECT_TRUE(std::ranges::equal(
+                                     entry, store().log_entries(index, 1)->at(0)));
+                                 return done();
+                               }),
+                Succeeds());
+    return next - first;
+  };
+  EXPECT_EQ(given(0, ~std::uint64_t{0}), size);
+  EXPECT_EQ(given(3, 4200), 4200U);
+  EXPECT_EQ(given(size - 1, 2), 1U);
+  EXPECT_EQ(given(size, 1), 0U);
+  EXPECT_EQ(given(~std::uint64_t{0}, 5), 0U);
+  EXPECT_THAT(for_each_entry(store(), 0, 5,
+                             [](std::uint64_t /*index*/, Bytes /*entry*/) -> Status {
+                               return Error(ErrorCode::kIo, "enough");
+                             }),
+              Fails(ErrorCode::kIo));
+}
+
 TEST_F(KeptLogs, VerifyTheirLogAgainstCheckpointsOfThisLogAlone) {
   const auto signer = setting_->log_key.signer().value();
   const LogHead head = store().log_head().value();
