@@ -44,10 +44,20 @@ struct Evidence {
 //   gpu-request       SPDM GET_MEASUREMENTS request (nvidia-gpu, or beside a CPU's TEE)
 //   gpu-report        its response
 //   gpu-certificates  PEM chain, the GPU's own certificate first
+//   gpu2-… to gpu8-…  the same of further GPUs (gpu_items.h)
 inline constexpr std::string_view kEvidenceKinds[] = {
-    "report",         "certificates", "quote",         "document",   "token",
-    "hcl-report",     "tpm-quote",    "tpm-signature", "tpm-pcrs",   "ak-public",
-    "ek-certificate", "event-log",    "gpu-request",   "gpu-report", "gpu-certificates"};
+    "report",       "certificates",   "quote",
+    "document",     "token",          "hcl-report",
+    "tpm-quote",    "tpm-signature",  "tpm-pcrs",
+    "ak-public",    "ek-certificate", "event-log",
+    "gpu-request",  "gpu-report",     "gpu-certificates",
+    "gpu2-request", "gpu2-report",    "gpu2-certificates",
+    "gpu3-request", "gpu3-report",    "gpu3-certificates",
+    "gpu4-request", "gpu4-report",    "gpu4-certificates",
+    "gpu5-request", "gpu5-report",    "gpu5-certificates",
+    "gpu6-request", "gpu6-report",    "gpu6-certificates",
+    "gpu7-request", "gpu7-report",    "gpu7-certificates",
+    "gpu8-request", "gpu8-report",    "gpu8-certificates"};
 
 inline constexpr std::uint64_t kMaxEvidenceSize = 128U << 10U;
 

@@ -126,13 +126,12 @@ Result<Items> plan_tee(const Evidence& evidence, const FetchOptions& options) {
 }  // namespace
 
 Result<std::vector<FetchItem>> plan_fetch(const Evidence& evidence, const FetchOptions& options) {
-  const ByteVector* gpu = evidence.find("gpu-certificates");
   if (evidence.tee == "nvidia-gpu") {
-    return plan_gpu(*TRY(item_of(evidence, "gpu-certificates")), options);
+    TRY(item_of(evidence, "gpu-certificates"));
+    return plan_gpus(evidence, options);
   }
   Items items = TRY(plan_tee(evidence, options));
-  if (gpu == nullptr) return items;
-  for (FetchItem& item : TRY(plan_gpu(*gpu, options))) items.push_back(std::move(item));
+  for (FetchItem& item : TRY(plan_gpus(evidence, options))) items.push_back(std::move(item));
   return items;
 }
 

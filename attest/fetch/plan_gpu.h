@@ -5,8 +5,9 @@
 
 namespace sealpack::attest {
 
-// Questions to NVIDIA's OCSP responder about the certificates of a GPU that it issued: all but the
-// chip's own, the first, and the root. kMalformed for certificates that are no chain.
-Result<std::vector<FetchItem>> plan_gpu(Bytes certificates, const FetchOptions& options);
+// Questions to NVIDIA's OCSP responder about the certificates of the evidence's GPUs that it
+// issued: of each all but the chip's own, the first, and the root. What several GPUs share is asked
+// once; without a GPU there are none. kMalformed for certificates that are no chain.
+Result<std::vector<FetchItem>> plan_gpus(const Evidence& evidence, const FetchOptions& options);
 
 }  // namespace sealpack::attest

@@ -2,7 +2,8 @@
 #pragma once
 
 // Internal to claim_names.cc: what NVIDIA's GPUs claim, alone (nvidia-gpu) or beside a CPU's TEE,
-// where each name has "gpu_" before it.
+// where each name has "gpu_" before it. Of several GPUs each makes its claims: each value must be
+// accepted.
 
 #include <algorithm>
 #include <array>
@@ -37,6 +38,7 @@ inline constexpr auto kGpuMeasurementNames = make_gpu_measurement_names();
 inline constexpr ClaimName kGpuBefore[] = {
     {"gpu_architecture", ClaimKind::kText, false, {}, kGpuArchitectures},
     {"gpu_board", ClaimKind::kText},
+    {"gpu_count", ClaimKind::kNumber},
     {"gpu_driver_version", ClaimKind::kText},
     {"gpu_fwid", ClaimKind::kBytes, false, kGpuHashes},
     {"gpu_hardware_model", ClaimKind::kText},
@@ -51,15 +53,31 @@ inline constexpr ClaimName kGpuAfter[] = {
     {"gpu_vbios_version", ClaimKind::kText},
 };
 
-// Claims that say what a GPU is: nobody knows with whom he shares a model without them.
-inline constexpr std::string_view kGpuMandatory[] = {
-    "gpu_architecture", "gpu_driver_version", "gpu_measurements", "gpu_mode", "gpu_vbios_version"};
+// Claims that say what the GPUs are and how many: nobody knows with whom he shares a model without
+// them.
+inline constexpr std::string_view kGpuMandatory[] = {"gpu_architecture",   "gpu_count",
+                                                     "gpu_driver_version", "gpu_measurements",
+                                                     "gpu_mode",           "gpu_vbios_version"};
 constexpr bool is_mandatory_of_gpu(std::string_view name) {
   return std::find(std::begin(kGpuMandatory), std::end(kGpuMandatory), name) !=
          std::end(kGpuMandatory);
 }
 
-// Of a GPU beside a TEE.
+// A claim of each GPU. All have the same nonce.
+constexpr ClaimName of_each(ClaimName claim) {
+  if (claim.name == "gpu_nonce") return claim;
+  if (claim.kind == ClaimKind::kBytes) {
+    claim.kind = ClaimKind::kBytesSet;
+    claim.never_empty = true;
+  }
+  if (claim.kind == ClaimKind::kText) {
+    claim.kind = ClaimKind::kTextSet;
+    claim.never_empty = true;
+  }
+  return claim;
+}
+
+// Of GPUs beside a TEE.
 constexpr auto make_gpu_claims() {
   std::array<ClaimName, std::size(kGpuBefore) + kGpuMeasurementCount + std::size(kGpuAfter)> rows;
   auto out = std::copy(std::begin(kGpuBefore), std::end(kGpuBefore), rows.begin());
@@ -67,12 +85,15 @@ constexpr auto make_gpu_claims() {
     *out++ = {std::string_view(name.data(), name.size()), ClaimKind::kBytes, false, kGpuHashes};
   }
   std::copy(std::begin(kGpuAfter), std::end(kGpuAfter), out);
-  for (ClaimName& row : rows) row.mandatory_with_gpu = is_mandatory_of_gpu(row.name);
+  for (ClaimName& row : rows) {
+    row = of_each(row);
+    row.mandatory_with_gpu = is_mandatory_of_gpu(row.name);
+  }
   return rows;
 }
 inline constexpr auto kGpuBeside = make_gpu_claims();
 
-// Of a GPU alone: its nonce is what the evidence is bound to, and no claim.
+// Of GPUs alone: their nonce is what the evidence is bound to, and no claim.
 constexpr auto make_gpu_alone_claims() {
   std::array<ClaimName, kGpuBeside.size() - 1> rows;
   auto out = rows.begin();

@@ -2,6 +2,7 @@
 #include "attest/verbs/collect_gpu_verb.h"
 
 #include "attest/evidence/collect/collect_gpu.h"
+#include "attest/evidence/gpu_items.h"
 #include "attest/evidence/gpu_nonce.h"
 #include "attest/files/evidence_file.h"
 #include "formats/files/file_source.h"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::uint64_t kMaxTranscript = 1U << 20U;
 
 struct Asked {
-  Evidence evidence{"nvidia-gpu", {}};  // without the GPU's items
+  Evidence evidence{"nvidia-gpu", {}};  // without GPUs' items
   ByteVector nonce;
 };
 
@@ -27,7 +28,7 @@ Result<Asked> asked_for(const GpuOptions& options, Bytes report_data) {
     return Error(ErrorCode::kUsage, "--nonce does not go with --beside: it is made of both");
   }
   asked.evidence = TRY(load_evidence(options.beside));
-  if (asked.evidence.find("gpu-report") != nullptr) {
+  if (count_gpus(asked.evidence) > 0) {
     return Error(ErrorCode::kUsage, printable(options.beside) + " has a GPU already");
   }
   asked.nonce = gpu_nonce(TRY(load_file(options.transcript, kMaxTranscript)), asked.evidence);
@@ -39,9 +40,10 @@ Result<Asked> asked_for(const GpuOptions& options, Bytes report_data) {
 void add_gpu_options(CLI::App& verb, GpuOptions& options) {
   verb.add_option("--nvml", options.library,
                   "nvidia-gpu: the driver's management library (libnvidia-ml.so.1)");
-  verb.add_option("--gpu", options.index, "nvidia-gpu: which one, from 0");
+  verb.add_option("--gpu", options.indices, "nvidia-gpu: which ones, from 0 (all, at most 8)")
+      ->delimiter(',');
   verb.add_option("--beside", options.beside,
-                  "nvidia-gpu: evidence of the TEE that the GPU is used by; both go into --out");
+                  "nvidia-gpu: evidence of the TEE that uses the GPUs; all go into --out");
   verb.add_option("--transcript", options.transcript,
                   "nvidia-gpu: FILE that the TEE's report data are the hash of");
 }
@@ -51,15 +53,15 @@ Result<Evidence> collect_gpu_evidence(const GpuOptions& options, Bytes report_da
   Asked asked = TRY(asked_for(options, report_data));
   CollectGpuRequest request;
   request.nonce = asked.nonce;
-  request.index = options.index;
+  request.indices = options.indices;
   request.library = options.library;
-  CollectedGpu gpu = TRY(collect_gpu(request).within("collecting nvidia-gpu evidence"));
-  const GpuSettings& host = gpu.settings;
+  CollectedGpus gpus = TRY(collect_gpus(request).within("collecting nvidia-gpu evidence"));
+  const GpuSettings& host = gpus.settings;
   terminal.note("the host says, and nobody signed it: confidential computing " +
                 host.confidential_computing + ", environment " + host.environment +
                 ", developer tools " + host.developer_tools + ", several GPUs " + host.multi_gpu);
-  terminal.note("the GPU was asked for " + to_hex(asked.nonce));
-  for (EvidenceItem& item : gpu.items) asked.evidence.items.push_back(std::move(item));
+  terminal.note("GPUs were asked for " + to_hex(asked.nonce));
+  for (EvidenceItem& item : gpus.items) asked.evidence.items.push_back(std::move(item));
   return std::move(asked.evidence);
 }
 

@@ -6,14 +6,14 @@
 
 namespace sealpack::attest {
 
-// `attest collect --tee nvidia-gpu`: a GPU alone, or beside a TEE that has reported already.
+// `attest collect --tee nvidia-gpu`: GPUs alone, or beside a TEE that has reported already.
 struct GpuOptions {
-  std::string library;     // empty: libnvidia-ml.so.1
-  std::string beside;      // evidence of the TEE
-  std::string transcript;  // file: what the TEE's report data are the hash of
-  unsigned index = 0;
+  std::string library;            // empty: libnvidia-ml.so.1
+  std::string beside;             // evidence of the TEE
+  std::string transcript;         // file: what the TEE's report data are the hash of
+  std::vector<unsigned> indices;  // empty: all of the machine
   bool is_default() const {
-    return library.empty() && beside.empty() && transcript.empty() && index == 0;
+    return library.empty() && beside.empty() && transcript.empty() && indices.empty();
   }
 };
 void add_gpu_options(CLI::App& verb, GpuOptions& options);

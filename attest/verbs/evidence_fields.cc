@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verbs/evidence_fields.h"
 
+#include "attest/evidence/gpu_items.h"
 #include "attest/evidence/simulated.h"
 #include "attest/verify/nvidia/spdm.h"
 #include "formats/base/utc_text.h"
@@ -22,7 +23,9 @@ Status read_simulated(Bytes bytes, FieldList& out) {
 Status read_item(const Evidence& evidence, const EvidenceItem& item, FieldList& out) {
   const bool simulated = evidence.tee == "simulated";
   const bool snp = evidence.tee == "sev-snp" || evidence.tee == "azure-sev-snp";
-  const std::string& kind = item.kind;
+  std::string kind = item.kind;
+  // Of each GPU as of the first.
+  if (is_gpu_kind(kind)) kind = gpu_kind(1, kind.substr(kind.find('-') + 1));
   if (kind == "report") {
     return simulated ? read_simulated(item.bytes, out) : read_snp_report(item.bytes, out);
   }

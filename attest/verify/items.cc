@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "attest/evidence/gpu_items.h"
+
 namespace sealpack::attest {
 
 const ByteVector* require_item(const Evidence& evidence, std::string_view kind,
@@ -18,7 +20,7 @@ const ByteVector* require_item(const Evidence& evidence, std::string_view kind,
 void check_items(const Evidence& evidence, std::span<const std::string_view> known,
                  std::vector<Reason>& reasons) {
   for (const EvidenceItem& item : evidence.items) {
-    if (item.kind.starts_with("gpu-")) continue;
+    if (is_gpu_kind(item.kind)) continue;
     if (std::find(known.begin(), known.end(), item.kind) != known.end()) continue;
     reasons.push_back({"evidence.item-unknown", "evidence of " + printable(evidence.tee) +
                                                     " has no item " + printable(item.kind)});

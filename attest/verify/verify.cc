@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/evidence/gpu_items.h"
 #include "attest/verify/nvidia/gpu.h"
 #include "attest/verify/tpm/ccel.h"
 
@@ -15,13 +16,13 @@ Verdict verify_tdx_and_log(const VerifyInput& input) {
   return verdict;
 }
 
-// The TEEs beside which a GPU may be.
+// The TEEs beside which GPUs may be.
 constexpr std::string_view kBesideGpu[] = {"azure-sev-snp", "azure-tdx", "sev-snp", "tdx"};
 
-// What the GPU beside the TEE proves, added to what the TEE does; one that fails refuses both.
-// Where the TEE fails, nobody looks at the GPU: its chain and its answers cost more than most
+// What the GPUs beside the TEE prove, added to what the TEE does; one that fails refuses all.
+// Where the TEE fails, nobody looks at the GPUs: a chain and its answers cost more than most
 // evidence.
-Verdict with_gpu(Verdict verdict, const VerifyInput& input) {
+Verdict with_gpus(Verdict verdict, const VerifyInput& input) {
   const std::string& tee = input.evidence.tee;
   if (std::find(std::begin(kBesideGpu), std::end(kBesideGpu), tee) == std::end(kBesideGpu)) {
     verdict.reasons.push_back({"evidence.gpu", "evidence of " + tee + " has no GPU beside it"});
@@ -36,16 +37,16 @@ Verdict with_gpu(Verdict verdict, const VerifyInput& input) {
     verdict.claims.reset();
     return verdict;
   }
-  Verdict gpu = verify_gpu_beside(input);
-  verdict.reasons.insert(verdict.reasons.end(), gpu.reasons.begin(), gpu.reasons.end());
-  if (!gpu.claims || !verdict.reasons.empty()) {
+  const Verdict gpus = verify_gpus_beside(input);
+  verdict.reasons.insert(verdict.reasons.end(), gpus.reasons.begin(), gpus.reasons.end());
+  if (!gpus.claims || !verdict.reasons.empty()) {
     verdict.claims.reset();
     return verdict;
   }
-  for (const Claim& claim : gpu.claims->claims) {
+  for (const Claim& claim : gpus.claims->claims) {
     verdict.claims->claims.push_back({"gpu_" + claim.name, claim.value});
   }
-  verdict.claims->add_bytes("gpu_nonce", gpu.claims->report_data);
+  verdict.claims->add_bytes("gpu_nonce", gpus.claims->report_data);
   verdict.claims->sort();
   return verdict;
 }
@@ -71,8 +72,8 @@ Verdict verify(const VerifyInput& input) {
   for (const Verifier& verifier : kVerifiers) {
     if (verifier.tee != input.evidence.tee) continue;
     Verdict verdict = verifier.verify(input);
-    const bool beside = verifier.verify != verify_nvidia && has_gpu_items(input.evidence);
-    return beside ? with_gpu(std::move(verdict), input) : verdict;
+    const bool beside = verifier.verify != verify_nvidia && count_gpus(input.evidence) > 0;
+    return beside ? with_gpus(std::move(verdict), input) : verdict;
   }
   return {{}, {{"evidence.tee", "no verifier for evidence of " + printable(input.evidence.tee)}}};
 }

@@ -105,7 +105,7 @@ class Manifests(SealpackCase):
         self.assertIn("--endorsements", run.err)
         (self.folder / "p.toml").write_text(
             '[[environment]]\ntee = "nvidia-gpu"\n[environment.claims]\n'
-            'mode = { accept = ["single-gpu"] }\n' + run.out)
+            'count = { accept = [1] }\nmode = { accept = ["single-gpu"] }\n' + run.out)
         self.succeed("policy", "check", "p.toml")
 
     def test_prints_them_for_a_gpu_beside_a_tee_and_as_json(self):
@@ -162,6 +162,15 @@ class Collect(SealpackCase):
         self.assertIn("gpu-report", run.out)
         self.assertIn(self.nonce, self.succeed("attest", "show", "e.bin").out)
 
+    def test_collects_all_gpus_or_those_that_are_named(self):
+        run = self.succeed(*self.collect("--nonce", self.nonce, "--json")).json()
+        self.assertEqual([item["kind"] for item in run["items"]],
+                         ["gpu-request", "gpu-report", "gpu-certificates",
+                          "gpu2-request", "gpu2-report", "gpu2-certificates"])
+        self.assertEqual(self.succeed("attest", "show", "e.bin").out.count(self.nonce), 2)
+        run = self.succeed(*self.collect("--nonce", self.nonce, "--gpu", "1", "--force", "--json")).json()
+        self.assertEqual(len(run["items"]), 3)
+
     def test_asks_beside_a_tee_for_what_binds_it(self):
         (self.folder / "cpu.bin").write_bytes(envelope("sev-snp", report=bytes(64)))
         # The nonce is a hash, and what the stand-in answers depends on it: a transcript whose hash begins well.
@@ -179,7 +188,7 @@ class Collect(SealpackCase):
     def test_says_what_does_not_go_together(self):
         self.fail_with(USAGE, "32 bytes", *self.collect("--nonce", "00"))
         self.fail_with(USAGE, "go together", *self.collect("--nonce", self.nonce, "--beside", "cpu.bin"))
-        self.fail_with(USAGE, "there is no GPU 1", *self.collect("--nonce", self.nonce, "--gpu", "1"))
+        self.fail_with(USAGE, "there is no GPU 2", *self.collect("--nonce", self.nonce, "--gpu", "0,2"))
         self.fail_with(USAGE, "go with nvidia-gpu", "attest", "collect", "--tee", "tdx", "--gpu", "1", "--out", "x",
                        "--nonce", "00" * 64)
         self.fail_with(UNSUPPORTED, "cannot load", "attest", "collect", "--tee", "nvidia-gpu", "--nvml",
@@ -225,7 +234,10 @@ class Fetch(SealpackCase):
 
     def good(self, serial):
         index = [one.certificate.serial_number for one in self.chain].index(serial)
-        subject, issuer = self.chain[index], self.chain[index - 1]
+        return self.answer_of(self.chain[index], self.chain[index - 1])
+
+    @staticmethod
+    def answer_of(subject, issuer):
         builder = ocsp.OCSPResponseBuilder().add_response(
             subject.certificate, issuer.certificate, hashes.SHA384(), ocsp.OCSPCertStatus.GOOD, BEGIN, END, None, None)
         signed = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, issuer.certificate).sign(
@@ -238,6 +250,20 @@ class Fetch(SealpackCase):
                          ["gpu-ocsp-1.der", "gpu-ocsp-2.der", "gpu-ocsp-3.der"])
         self.assertEqual(Responder.asked, [("application/ocsp-request", one.certificate.serial_number)
                                            for one in (self.chain[3], self.chain[2], self.chain[1])])
+
+    def test_asks_once_about_what_several_gpus_share(self):
+        other = Signer("BROM", self.chain[2])
+        second = self.chain[:3] + [other, Signer("Leaf", other, ExtendedKeyUsageOID.CODE_SIGNING)]
+        issued = {one.certificate.serial_number: (one, issuer)
+                  for chain in (self.chain, second) for issuer, one in zip(chain, chain[1:])}
+        pems = [b"".join(one.pem() for one in reversed(chain)) for chain in (self.chain, second)]
+        (self.folder / "e.bin").write_bytes(envelope(
+            "nvidia-gpu", gpu_request=bytes(37), gpu_report=bytes(64), gpu_certificates=pems[0],
+            gpu2_request=bytes(37), gpu2_report=bytes(64), gpu2_certificates=pems[1]))
+        Responder.answer = lambda serial: self.answer_of(*issued[serial])
+        run = self.succeed("attest", "fetch", "e.bin", "--out", "got", "--base-url", self.url, "--json").json()
+        self.assertEqual([file["name"] for file in run["files"]],
+                         ["gpu-ocsp-1.der", "gpu-ocsp-2.der", "gpu-ocsp-3.der", "gpu2-ocsp-1.der"])
 
     def test_stores_no_refusal_of_the_responder(self):
         refusal = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)

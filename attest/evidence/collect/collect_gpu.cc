@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 
 #include "attest/evidence/collect/nvml.h"
+#include "attest/evidence/gpu_items.h"
 
 namespace sealpack::attest {
 namespace {
@@ -42,6 +44,14 @@ class Nvml {
     if (!started_) return;
     const auto shutdown = find<unsigned()>("nvmlShutdown");
     if (shutdown.ok()) (void)shutdown->call();
+  }
+
+  Result<unsigned> count() const {
+    const auto get = TRY(find<unsigned(unsigned*)>("nvmlDeviceGetCount_v2"));
+    unsigned count = 0;
+    TRY(check(get.call(&count), "nvmlDeviceGetCount_v2"));
+    if (count > 0) return count;
+    return Error(ErrorCode::kUnsupported, "the driver has no GPU");
   }
 
   Result<nvml::Device> device(unsigned index) const {
@@ -138,27 +148,47 @@ class Nvml {
   bool started_ = false;
 };
 
-}  // namespace
-
-Result<CollectedGpu> collect_gpu(const CollectGpuRequest& request) {
-  if (request.nonce.size() != nvml::kNonceSize) {
-    return Error(ErrorCode::kUsage,
-                 "a GPU reports over 32 bytes, not " + std::to_string(request.nonce.size()));
+Result<std::vector<unsigned>> indices_of(const Nvml& nvml, const CollectGpuRequest& request) {
+  std::vector<unsigned> indices = request.indices;
+  if (indices.empty()) {
+    indices.resize(TRY(nvml.count()));
+    std::iota(indices.begin(), indices.end(), 0U);
   }
-  const auto nvml = TRY(Nvml::open(request.library));
-  const nvml::Device device = TRY(nvml->device(request.index));
-  CollectedGpu out;
-  out.settings = nvml->settings();
-  const ByteVector both = TRY(nvml->report(device, request.nonce));
-  ByteVector certificates = TRY(nvml->certificates(device));
+  if (indices.size() <= kMaxGpus) return indices;
+  return Error(ErrorCode::kLimit, std::to_string(indices.size()) + " GPUs, evidence has room for " +
+                                      std::to_string(kMaxGpus));
+}
+
+Status add_gpu(const Nvml& nvml, unsigned index, Bytes nonce, std::size_t number,
+               std::vector<EvidenceItem>& items) {
+  const nvml::Device device = TRY(nvml.device(index));
+  const ByteVector both = TRY(nvml.report(device, nonce));
   if (both.size() <= kRequestSize) {
     return Error(ErrorCode::kIo, "the GPU's report has " + std::to_string(both.size()) +
                                      " bytes, and its request alone 37");
   }
   const Bytes bytes(both);
-  out.items = {{"gpu-request", to_vector(bytes.first(kRequestSize))},
-               {"gpu-report", to_vector(bytes.subspan(kRequestSize))},
-               {"gpu-certificates", std::move(certificates)}};
+  items.push_back({gpu_kind(number, "request"), to_vector(bytes.first(kRequestSize))});
+  items.push_back({gpu_kind(number, "report"), to_vector(bytes.subspan(kRequestSize))});
+  items.push_back({gpu_kind(number, "certificates"), TRY(nvml.certificates(device))});
+  return done();
+}
+
+}  // namespace
+
+Result<CollectedGpus> collect_gpus(const CollectGpuRequest& request) {
+  if (request.nonce.size() != nvml::kNonceSize) {
+    return Error(ErrorCode::kUsage,
+                 "a GPU reports over 32 bytes, not " + std::to_string(request.nonce.size()));
+  }
+  const auto nvml = TRY(Nvml::open(request.library));
+  CollectedGpus out;
+  out.settings = nvml->settings();
+  std::size_t number = 0;
+  for (const unsigned index : TRY(indices_of(*nvml, request))) {
+    TRY(add_gpu(*nvml, index, request.nonce, ++number, out.items)
+            .within("GPU " + std::to_string(index)));
+  }
   return out;
 }
 

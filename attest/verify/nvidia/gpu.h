@@ -5,14 +5,11 @@
 
 namespace sealpack::attest {
 
-// Proves the GPU beside a CPU's TEE, from the items gpu-request, gpu-report and gpu-certificates of
-// its evidence; the nonce is input.gpu_nonce. Claims of nvidia-gpu, their names as there; the
-// caller puts "gpu_" before them. The nonce is in report_data.
+// Proves the GPUs beside a CPU's TEE, from the items of its evidence about them (gpu_items.h); the
+// nonce of each is input.gpu_nonce. Claims of nvidia-gpu, their names as there; the caller puts
+// "gpu_" before them. The nonce is in report_data.
 //
-// That GPU and TEE are in one machine is not proven: whoever runs the TEE's guest asked some GPU.
-Verdict verify_gpu_beside(const VerifyInput& input);
-
-// Whether evidence has any item about a GPU.
-bool has_gpu_items(const Evidence& evidence);
+// That GPUs and TEE are in one machine is not proven: whoever runs the TEE's guest asked some GPUs.
+Verdict verify_gpus_beside(const VerifyInput& input);
 
 }  // namespace sealpack::attest

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "attest/evidence/gpu_items.h"
 #include "formats/bundle/message_writer.h"
 #include "tests/testing/result_matchers.h"
 
@@ -42,6 +43,28 @@ TEST(Evidence, RefusesItemsOutOfOrderTwiceUnknownOrEmpty) {
   Evidence empty = sample();
   empty.items[0].bytes.clear();
   EXPECT_THAT(parse_evidence(serialize_evidence(empty)), Fails(ErrorCode::kMalformed));
+}
+
+TEST(Evidence, CountsGpusByTheirGreatestNumber) {
+  EXPECT_EQ(count_gpus(sample()), 0U);
+  EXPECT_EQ(gpu_kind(1, "report"), "gpu-report");
+  EXPECT_EQ(gpu_kind(2, "report"), "gpu2-report");
+  Evidence evidence = sample();
+  evidence.items.push_back({"gpu-request", {1}});
+  EXPECT_EQ(count_gpus(evidence), 1U);
+  evidence.items.push_back({"gpu8-certificates", {1}});
+  EXPECT_EQ(count_gpus(evidence), kMaxGpus);
+  EXPECT_THAT(parse_evidence(serialize_evidence(evidence)), Succeeds());
+  for (const EvidenceItem& item : evidence.items) {
+    EXPECT_EQ(is_gpu_kind(item.kind), item.kind.starts_with("gpu")) << item.kind;
+  }
+}
+
+TEST(Evidence, HasNoOtherGpusThanTheFirstEight) {
+  for (const char* kind : {"gpu9-report", "gpu1-report", "gpu0-report", "gpu02-report", "gpu2"}) {
+    const Evidence evidence{"nvidia-gpu", {{kind, {1}}}};
+    EXPECT_THAT(parse_evidence(serialize_evidence(evidence)), Fails(ErrorCode::kMalformed)) << kind;
+  }
 }
 
 TEST(Evidence, RefusesEveryTruncation) {

@@ -263,6 +263,7 @@ TEST(GpuBesideATee, NeedsTheRulesThatAGpuAloneNeeds) {
   EXPECT_THAT(judged(snp_claims(), snp("")), IsEmpty());
   EXPECT_THAT(judged(claims, snp("")),
               ElementsAre(reason("policy.not-stated", "gpu_architecture"),
+                          reason("policy.not-stated", "gpu_count"),
                           reason("policy.not-stated", "gpu_driver_version"),
                           reason("policy.not-stated", "gpu_measurements"),
                           reason("policy.not-stated", "gpu_mode"),

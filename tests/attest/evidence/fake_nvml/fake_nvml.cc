@@ -12,7 +12,7 @@ namespace {
 using namespace sealpack::attest;
 
 bool started = false;
-int device = 0;
+int devices[2];
 constexpr char kChain[] = "-----BEGIN CERTIFICATE-----\n";
 
 }  // namespace
@@ -29,9 +29,14 @@ unsigned nvmlShutdown() {
   return nvml::kSuccess;
 }
 
+unsigned nvmlDeviceGetCount_v2(unsigned* count) {
+  *count = std::size(devices);
+  return nvml::kSuccess;
+}
+
 unsigned nvmlDeviceGetHandleByIndex_v2(unsigned index, nvml::Device* out) {
-  if (index != 0) return 2;
-  *out = &device;
+  if (index >= std::size(devices)) return 2;
+  *out = &devices[index];
   return nvml::kSuccess;
 }
 
@@ -52,10 +57,11 @@ unsigned nvmlDeviceGetConfComputeGpuCertificate(nvml::Device, nvml::Certificate*
 
 // Nonce: [0] what to answer, [1] and [2] the size of the report.
 unsigned nvmlDeviceGetConfComputeGpuAttestationReport(nvml::Device handle, nvml::Report* out) {
-  if (!started || handle != &device) return 999;
+  if (!started || (handle != &devices[0] && handle != &devices[1])) return 999;
   if (out->nonce[0] != 0) return out->nonce[0];
   out->report_size = static_cast<unsigned>(out->nonce[1]) << 8U | out->nonce[2];
-  std::fill(std::begin(out->report), std::end(out->report), std::uint8_t{0x60});
+  const std::uint8_t content = handle == &devices[0] ? 0x60 : 0x61;
+  std::fill(std::begin(out->report), std::end(out->report), content);
   const std::uint8_t head[] = {0x11, 0xE0, 0x01, 0xFF};
   std::copy(std::begin(head), std::end(head), out->report);
   std::copy(std::begin(out->nonce), std::end(out->nonce), out->report + 4);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "attest/evidence/gpu_items.h"
 #include "attest/verify/verify.h"
 #include "tests/attest/authority/mint.h"
 
@@ -132,10 +133,19 @@ struct GpuMaker {
     append(out, signer.sign(crypto::HashAlgorithm::kSha384, transcript));
     return out;
   }
-  void add_to(attest::Evidence& evidence) const {
-    evidence.items.push_back({"gpu-request", request()});
-    evidence.items.push_back({"gpu-report", report()});
-    evidence.items.push_back({"gpu-certificates", chain()});
+  void add_to(attest::Evidence& evidence, std::size_t number = 1) const {
+    evidence.items.push_back({attest::gpu_kind(number, "request"), request()});
+    evidence.items.push_back({attest::gpu_kind(number, "report"), report()});
+    evidence.items.push_back({attest::gpu_kind(number, "certificates"), chain()});
+  }
+  // Another of the same model, for the same nonce.
+  GpuMaker sibling(std::uint64_t serial) const {
+    GpuMaker other = *this;
+    other.boot_rom_key = MintKey::generate(MintKeyType::kP384);
+    other.leaf_key = MintKey::generate(MintKeyType::kP384);
+    other.signer = other.leaf_key;
+    other.leaf.serial = serial;
+    return other;
   }
 
   ByteVector fwid = ByteVector(48, 0xFA);

@@ -32,6 +32,7 @@ class GpuPolicies : public ::testing::Test {
   const std::string kPolicy =
       "[[environment]]\ntee = \"nvidia-gpu\"\n[environment.claims]\n"
       "architecture = { accept = [\"hopper\"] }\n"
+      "count = { accept = [1] }\n"
       "driver_version = { accept = [\"580.95.05\"] }\n"
       "vbios_version = { accept = [\"96.00.5E.00.01\"] }\n"
       "mode = { accept = [\"single-gpu\", \"multi-gpu\"] }\n"

@@ -191,6 +191,7 @@ TEST_F(GpuRevocation, ThatIsUncheckedNeedsAPolicyThatIgnoresIt) {
   std::string text =
       "[[environment]]\ntee = \"nvidia-gpu\"\n[environment.claims]\n"
       "architecture = { accept = [\"hopper\"] }\n"
+      "count = { accept = [1] }\n"
       "driver_version = { accept = [\"580.95.05\"] }\n"
       "vbios_version = { accept = [\"96.00.5E.00.01\"] }\n"
       "mode = { accept = [\"single-gpu\"] }\n"
