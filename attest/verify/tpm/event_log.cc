@@ -131,18 +131,23 @@ class LogParser {
       return Error(ErrorCode::kUnsupported,
                    "event log: event of the unknown type " + std::to_string(event.type));
     }
-    const bool ccel = log_.kind == EventLogKind::kCcel;
-    if (event.index >= (ccel ? kCcelRegisters : kPcrCount)) {
-      return in_.malformed("event for the register " + std::to_string(event.index));
-    }
-    if (ccel && event.index == 0 && event.type != kEvNoAction) {
-      return in_.malformed("event for MRTD, which nothing extends");
-    }
+    TRY(check_register(event));
     TRY(parse_digests(event));
     const std::uint32_t size = TRY(in_.u32("size of the data"));
     event.data = TRY(in_.bytes(size, "data"));
     if (event.type == kEvNoAction) TRY(note_locality(event));
     log_.events.push_back(std::move(event));
+    return done();
+  }
+
+  // What extends no register is noted under any number: under handles of NV indices, say.
+  Status check_register(const LoggedEvent& event) const {
+    if (event.type == kEvNoAction) return done();
+    const bool ccel = log_.kind == EventLogKind::kCcel;
+    if (event.index >= (ccel ? kCcelRegisters : kPcrCount)) {
+      return in_.malformed("event for the register " + std::to_string(event.index));
+    }
+    if (ccel && event.index == 0) return in_.malformed("event for MRTD, which nothing extends");
     return done();
   }
 
@@ -202,6 +207,12 @@ std::optional<Bytes> LoggedEvent::digest(crypto::HashAlgorithm hash) const {
     if (one.algorithm == tpm_id(hash)) return one.digest;
   }
   return std::nullopt;
+}
+
+bool EventLog::extends(std::uint32_t index) const {
+  return std::any_of(events.begin(), events.end(), [&](const LoggedEvent& event) {
+    return event.index == index && event.type != kEvNoAction;
+  });
 }
 
 Result<EventLog> parse_event_log(Bytes bytes, EventLogKind kind) {

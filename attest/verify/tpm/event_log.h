@@ -38,6 +38,8 @@ struct EventLog {
   std::vector<std::uint16_t> algorithms;
   std::vector<LoggedEvent> events;    // without the first, which describes the log
   std::uint8_t startup_locality = 0;  // what PCR 0 started with: 0, 3 or 4
+
+  bool extends(std::uint32_t index) const;
 };
 
 inline constexpr std::uint32_t kEvNoAction = 3;

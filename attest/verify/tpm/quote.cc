@@ -127,9 +127,17 @@ void check_log(const QuoteItems& items, std::vector<Reason>& reasons) {
   }
 }
 
+// Whether the log, which leads to what is quoted, leads anywhere there.
+bool tells_something(const EventLog& log, const std::vector<PcrValue>& values) {
+  return std::any_of(values.begin(), values.end(), [&](const PcrValue& value) {
+    return value.bank == HashAlgorithm::kSha256 && log.extends(value.index);
+  });
+}
+
 void add_log_claims(const QuoteItems& items, Claims& claims) {
-  claims.add_text("event_log", items.log ? "replayed" : "none");
-  if (!items.log) return;
+  const bool replayed = items.log && tells_something(*items.log, items.values);
+  claims.add_text("event_log", replayed ? "replayed" : "none");
+  if (!replayed) return;
   add_event_claims(*items.log, items.values, claims);
   const bool quoted =
       std::any_of(items.values.begin(), items.values.end(), [](const PcrValue& value) {

@@ -79,12 +79,8 @@ void check_key(const AttestationKey& key, const TpmScheme& used, std::vector<Rea
 
 // Certificates of endorsement keys come from the same authorities. Those keys decrypt and do not
 // sign, which keyUsage says.
-bool may_sign(const x509::Certificate& certificate) {
-  const auto usage = certificate.extension(kKeyUsage);
-  constexpr std::uint8_t kBitString = 0x03;
-  constexpr std::uint8_t kDigitalSignature = 0x80;
-  return usage && usage->size() >= 4 && (*usage)[0] == kBitString &&
-         ((*usage)[3] & kDigitalSignature) != 0;
+bool is_for_signatures(const x509::Certificate& certificate) {
+  return certificate.extension(kKeyUsage).has_value() && certificate.may_sign();
 }
 
 bool has_key_purpose_of_quotes(const x509::Certificate& certificate) {
@@ -149,7 +145,7 @@ std::optional<Purpose> certified(const AttestationKey& key, const VerifyInput& i
       break;
     }
     const Purpose purpose = purpose_of(leaf);
-    if (!may_sign(leaf) || purpose == Purpose::kOther) {
+    if (!is_for_signatures(leaf) || purpose == Purpose::kOther) {
       why_not.push_back({"tpm.ak-certificate",
                          "the certificate of the attestation key is not one for signing quotes"});
       continue;

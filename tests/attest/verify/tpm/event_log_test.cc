@@ -179,6 +179,16 @@ TEST(EventLogs, RefuseRegistersThatDoNotExist) {
   EXPECT_THAT(parse_event_log(mrtd.bytes(), EventLogKind::kCcel), Fails(ErrorCode::kMalformed));
 }
 
+// Firmware that asks devices who they are (Firmware Profile 1.06) extends NV indices as well, and
+// notes them by their handles.
+TEST(EventLogs, MayNoteWhatWentIntoNvIndices) {
+  MintedLog log;
+  log.boot(true).add(0x01c40200, kEvNoAction, "NvIndexInstance");
+  const EventLog one = parsed(log);
+  EXPECT_THAT(replayed(one, log.values(kSha256, kAllFirmware)), ::testing::IsEmpty());
+  EXPECT_FALSE(replay(one, kSha256).value().contains(0x01c40200));
+}
+
 TEST(EventLogs, RefuseDigestLengthsThatContradictTheirAlgorithm) {
   MintedLog log;
   log.boot(true);

@@ -110,6 +110,14 @@ TEST_F(TpmQuotes, WithoutALogSaySo) {
   EXPECT_EQ(claim(verdict, "pcr4_event"), text_of("(no claim)"));
 }
 
+TEST_F(TpmQuotes, WithALogOfNothingThatIsQuotedHaveNone) {
+  values = {{HashAlgorithm::kSha256, 16, ByteVector(32, 1)}};
+  fields = tpm.fields_for(values);
+  const Verdict verdict = verify(tpm.evidence(fields, values, log.bytes()));
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(claim(verdict, "event_log"), text_of("none"));
+}
+
 TEST_F(TpmQuotes, AreRefusedWithoutTheMagicOfTheTpm) {  // CVE-2024-29038
   fields.magic = 0x46544347;
   EXPECT_THAT(verify_fields(), Refused("tpm.magic"));
