@@ -8,8 +8,7 @@ namespace sealpack::attest {
 // Adds what a file holds to `out`, told by its content and never by its name:
 //   certificates, revocation lists, public keys   DER, PEM (several of each), hex of DER
 //   public keys                                   JSON Web Key, or a set of them
-//   Intel's TCB info and enclave identities       as its service delivers them; dcap-qvl's
-//   collateral
+//   Intel's TCB info and enclave identities       as its service has them; dcap-qvl's collateral
 //   OCSP responses                                DER, hex of it
 //   a message of endorsements (endorsements.h)
 // Nothing is proven. `name` stands for the file in messages. kMalformed for anything else.

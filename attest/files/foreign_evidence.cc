@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/files/foreign_evidence.h"
 
+#include <set>
+
 #include "attest/files/azure_import.h"
 #include "attest/files/evidence_file.h"
 #include "attest/files/text_encodings.h"
@@ -19,8 +21,10 @@ Result<Evidence> parse_quote_json(Bytes text) {
   models::JsonReader in(text, "JSON evidence");
   ByteVector quote;
   ByteVector event_log;
+  std::set<std::string> seen;
   TRY(in.begin_object("evidence"));
   while (const auto key = TRY(in.next_key())) {
+    if (!seen.insert(*key).second) return in.malformed("member " + printable(*key) + " twice");
     const bool is_log = *key == "cc_eventlog";
     if (*key != "quote" && !is_log) {
       return in.malformed("member " + printable(*key) + " in no form of evidence known here");

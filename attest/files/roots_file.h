@@ -12,8 +12,8 @@ namespace sealpack::attest {
 // replaces the manufacturer's roots of that TEE; what is not listed stays as vendor_roots() has it.
 //
 //   amd = ["sha256:9f05…"]            SHA-256 of the root's SPKI, or
-//   tpm = ["vendors/ek-roots.pem"]    a file: certificates (PEM, DER) or public keys (PEM, DER,
-//   JWK) simulated = ["lab-root.pub"]      beside this one, where the path is relative
+//   tpm = ["vendors/ek-roots.pem"]    a file of certificates (PEM, DER) or public keys (these or
+//   simulated = ["lab-root.pub"]      JWK), beside this one where the path is relative
 //
 // Keys: amd, intel, nitro, nvidia, nvidia_rim, tpm, psa, cca, tpm_attestation_keys, simulated.
 // And a table for each TPM that was enrolled, by credential activation, as `sealpack broker enrol`

@@ -121,6 +121,16 @@ TEST(EvidenceFile, ReadsAQuoteInJson) {
   EXPECT_EQ(tee_of(as_bytes(R"({"quote": "040002008100000009090909"})")), "tdx");
 }
 
+TEST(EvidenceFile, RefusesAMemberTwiceInJson) {
+  for (const char* json :
+       {R"({"quote": "BAACAIEAAAAJCQkJ", "quote": "AwACAAAAAAAHBwcHBwcHBwcH"})",
+        R"({"quote": "BAACAIEAAAAJCQkJ", "cc_eventlog": "AAEC", "cc_eventlog": null})"}) {
+    EXPECT_THAT(parse_evidence_file(as_bytes(json), "j"),
+                FailsWith(ErrorCode::kMalformed, HasSubstr("twice")))
+        << json;
+  }
+}
+
 TEST(EvidenceFile, SaysWhatItIsThatIsNoEvidence) {
   ByteVector td_report(1024);
   td_report[0] = 0x81;
