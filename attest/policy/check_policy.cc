@@ -126,15 +126,18 @@ std::string why_not_a_rule(const ClaimName& claim, const bundle::ClaimRule& rule
   return "";
 }
 
-bool may_ignore(const ClaimName& claim, const bundle::Environment& environment) {
-  if (!claim.never_ignored) return true;
-  if (claim.or_stated.empty()) return false;
+std::string why_not_ignored(const ClaimName& claim, const bundle::Environment& environment) {
+  if (!claim.never_ignored) return "";
+  const std::string never =
+      std::string(claim.name) + " of " + environment.tee + " evidence is never ignored";
+  if (claim.or_stated.empty()) return never;
   const auto is_zero = [](const ByteVector& value) {
     return std::all_of(value.begin(), value.end(), [](auto byte) { return byte == 0; });
   };
   const bundle::ClaimRule* other = find_rule(environment, claim.or_stated);
-  return other != nullptr && !other->accepted.empty() &&
-         std::none_of(other->accepted.begin(), other->accepted.end(), is_zero);
+  const bool stated = other != nullptr && !other->accepted.empty() &&
+                      std::none_of(other->accepted.begin(), other->accepted.end(), is_zero);
+  return stated ? "" : never + " unless the policy names " + std::string(claim.or_stated);
 }
 
 ByteVector number_value(std::uint64_t number) {
@@ -205,6 +208,11 @@ Status check_environment(const bundle::Environment& environment) {
   }
   const std::string missing = internal::missing_claims(*tee, environment);
   if (!missing.empty()) return refused("says nothing about " + missing);
+  for (const bundle::ClaimRule& rule : environment.rules) {
+    if (rule.ignore_because.empty()) continue;
+    const std::string why = internal::why_not_ignored(*find_claim(*tee, rule.claim), environment);
+    if (!why.empty()) return refused(why);
+  }
   return done();
 }
 

@@ -23,9 +23,9 @@ std::string missing_claims(const TeeClaims& tee, const bundle::Environment& envi
 // Why the rule has not the form that rules for the claim have; empty when it has.
 std::string why_not_a_rule(const ClaimName& claim, const bundle::ClaimRule& rule);
 
-// Whether a rule may ignore the claim: some never, or only where the policy names values of another
-// (ClaimName::or_stated) that are not all zeros, which stand for none.
-bool may_ignore(const ClaimName& claim, const bundle::Environment& environment);
+// Why no rule may ignore the claim; empty when one may. Some never, or only where the policy names
+// values of another (ClaimName::or_stated) that are not all zeros, which stand for none.
+std::string why_not_ignored(const ClaimName& claim, const bundle::Environment& environment);
 
 // A number as ClaimRule::accepted holds it, and back.
 ByteVector number_value(std::uint64_t number);

@@ -136,11 +136,8 @@ class Judge {
   }
 
   void judge_ignored(const ClaimName& claim) {
-    if (internal::may_ignore(claim, environment_)) return;
-    refuse("policy.never-ignored",
-           std::string(claim.name) + " of " + environment_.tee +
-               " evidence is never ignored: the policy has to name what it accepts" +
-               (claim.or_stated.empty() ? "" : ", or of " + std::string(claim.or_stated)));
+    const std::string why = internal::why_not_ignored(claim, environment_);
+    if (!why.empty()) refuse("policy.never-ignored", why);
   }
 
   void judge_unstated(const ClaimName& claim, const std::vector<Bytes>& values) {

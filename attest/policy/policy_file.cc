@@ -101,13 +101,9 @@ Result<bundle::ClaimRule> parse_rule(const ClaimName& claim, TomlTable table) {
 Status check_ignored(const TomlTable& table, const TeeClaims& tee,
                      const bundle::Environment& environment) {
   for (const bundle::ClaimRule& rule : environment.rules) {
-    const ClaimName& claim = *find_claim(tee, rule.claim);
-    if (rule.ignore_because.empty() || internal::may_ignore(claim, environment)) continue;
-    const std::string unless =
-        claim.or_stated.empty() ? "" : " unless the policy names " + std::string(claim.or_stated);
-    return table.error_at(
-        ErrorCode::kUsage, "tee",
-        rule.claim + " of " + environment.tee + " evidence is never ignored" + unless);
+    if (rule.ignore_because.empty()) continue;
+    const std::string why = internal::why_not_ignored(*find_claim(tee, rule.claim), environment);
+    if (!why.empty()) return table.error_at(ErrorCode::kUsage, "tee", why);
   }
   return done();
 }

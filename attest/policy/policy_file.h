@@ -53,7 +53,7 @@ std::string serialize_policy(const PolicyFile& file);
 // mandatory claim mentioned, order kept. kRefused.
 Status check_policy(const bundle::MeasurementPolicy& policy);
 
-// Who may open, in lines for people.
+// Who may open, in lines for people; of a policy that was not checked, too.
 std::vector<std::string> explain(const bundle::MeasurementPolicy& policy);
 std::string explain(const bundle::AnswerRule& answer);
 

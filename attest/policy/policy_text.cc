@@ -8,11 +8,15 @@ namespace sealpack::policy {
 
 namespace {
 
+// As a file has them. Those that no file could have are shown safely: policies of bundles that
+// nobody verified are explained as well.
 std::string joined_values(const ClaimName& claim, const std::vector<ByteVector>& values,
                           const char* separator) {
   std::string out;
   for (const ByteVector& value : values) {
-    out += (out.empty() ? "" : separator) + value_in_toml(claim, value);
+    const bool possible = internal::why_not_a_value(claim, value).empty();
+    out += (out.empty() ? "" : separator) +
+           (possible ? value_in_toml(claim, value) : value_for_people(claim, value));
   }
   return out;
 }
@@ -65,12 +69,12 @@ std::string demand_line(const ClaimName& claim, const bundle::ClaimRule& rule) {
 }
 
 std::string rule_line(const ClaimName* claim, const bundle::ClaimRule& rule) {
+  if (claim == nullptr) return printable(rule.claim) + ": a claim that this version does not know";
   if (!rule.ignore_because.empty()) {
     return rule.claim + ": anything, because " + printable(rule.ignore_because);
   }
   if (rule.minimum != 0) return rule.claim + ": at least " + std::to_string(rule.minimum);
   if (rule.maximum != 0) return rule.claim + ": at most " + std::to_string(rule.maximum);
-  if (claim == nullptr) return printable(rule.claim) + ": a claim that this version does not know";
   return rule.claim + ": " + demand_line(*claim, rule);
 }
 

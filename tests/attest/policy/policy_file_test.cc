@@ -222,6 +222,34 @@ TEST(PolicyFile, ExplainsSimulationAloud) {
   EXPECT_EQ(explain(bundle::MeasurementPolicy{}).at(0), "nobody");
 }
 
+// `inspect` shows policies that nobody signed.
+TEST(PolicyFile, ExplainsForeignTextsAndValuesSafely) {
+  const std::string hostile = "x\x1b[2J\nstanding signed";
+  const auto rule = [](const std::string& claim, ByteVector value) {
+    return bundle::ClaimRule{claim, {std::move(value)}, 0, "", 0};
+  };
+  bundle::Environment environment{
+      "sev-snp",
+      {rule(hostile, {1}), rule("csp_id", to_vector(as_bytes(hostile))), rule("debug", {7, 7}),
+       rule("measurement", {1}), rule("product", to_vector(as_bytes(hostile))),
+       rule("vmpl", ByteVector(100, 1))}};
+  environment.rules.push_back({hostile, {}, 0, "because " + hostile, 0});
+  environment.rules.push_back({hostile, {}, 3, "", 0});
+  environment.rules.push_back({hostile, {}, 0, "", 3});
+  const auto lines = explain({"", {environment, {hostile, environment.rules}}});
+  EXPECT_EQ(lines.size(), 2 * (1 + environment.rules.size()));
+  for (const std::string& line : lines) {
+    EXPECT_TRUE(std::none_of(line.begin(), line.end(), [](char c) { return c < 0x20; })) << line;
+  }
+  EXPECT_EQ(lines.at(3), "  debug: 0707");
+}
+
+TEST(CheckPolicy, IgnoresNoRootOfSimulatedEvidence) {
+  bundle::MeasurementPolicy policy = parse_policy(kSimulated, "p")->policy;
+  policy.environments[0].rules[1] = {"root", {}, 0, "a test", 0};
+  EXPECT_THAT(check_policy(policy), FailsWith(ErrorCode::kRefused, HasSubstr("never ignored")));
+}
+
 TEST(CheckPolicy, RefusesWhatTheTextCouldNotSay) {
   const bundle::MeasurementPolicy good = parse_policy(kSimulated, "p")->policy;
   EXPECT_THAT(check_policy(good), Succeeds());
