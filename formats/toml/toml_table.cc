@@ -106,6 +106,12 @@ bool has_deep_keys(std::string_view text) {
   return false;
 }
 
+// Of UTF-8 or UTF-16, as editors and shells on Windows write them.
+bool begins_with_byte_order_mark(std::string_view text) {
+  return text.starts_with("\xef\xbb\xbf") || text.starts_with("\xff\xfe") ||
+         text.starts_with("\xfe\xff");
+}
+
 }  // namespace
 
 // The parsed file without the parser's types.
@@ -168,6 +174,10 @@ Result<TomlTable> TomlTable::parse(std::string_view text, const std::string& nam
   document->name = printable(name).substr(1);
   document->name.pop_back();
   const TomlTable at_root(document, &document->root);
+  if (begins_with_byte_order_mark(text)) {
+    return at_root.error_at(ErrorCode::kMalformed, TomlPosition{}, "begins with a byte order mark")
+        .with_hint("save it as UTF-8 without one");
+  }
   if (!is_utf8(text) || spells_a_shield(text)) {
     return at_root.error_at(ErrorCode::kMalformed, TomlPosition{},
                             "not UTF-8, or with escapes for private characters");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/toml/toml_table.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "tests/testing/result_matchers.h"
 
@@ -11,6 +11,7 @@ namespace {
 using ::sealpack::testing::Fails;
 using ::sealpack::testing::FailsWith;
 using ::sealpack::testing::Succeeds;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 TomlTable parsed(std::string_view text) {
@@ -83,6 +84,13 @@ TEST(TomlTable, KeepsLettersBeyondAscii) {
   EXPECT_EQ(table.text("sch\u00f6n").value(), "caf\u00e9 \ufed5 \U0001f511 \ue0e9");
   EXPECT_EQ(table.text("b").value(), "\u00e9");
   EXPECT_THAT(table.finish(), Succeeds());
+}
+
+TEST(TomlTable, NamesAByteOrderMark) {
+  for (const char* text : {"\xef\xbb\xbf", "\xff\xfe\x61", "\xfe\xff\x61"}) {
+    EXPECT_THAT(TomlTable::parse(text, "f.toml"),
+                FailsWith(ErrorCode::kMalformed, HasSubstr("byte order mark")));
+  }
 }
 
 TEST(TomlTable, RefusesLettersBeyondAsciiOutsideOfStrings) {
