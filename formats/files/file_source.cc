@@ -67,7 +67,11 @@ Result<std::unique_ptr<FileSource>> FileSource::adopt(FileDescriptor file, std::
   struct stat status {};
   if (system_calls().fstat(file.get(), &status) != 0)
     return io_error("cannot examine " + name, errno);
-  if (!S_ISREG(status.st_mode)) return Error(ErrorCode::kIo, name + " is not a regular file");
+  if (S_ISDIR(status.st_mode)) return Error(ErrorCode::kIo, name + " is a folder, not a file");
+  if (!S_ISREG(status.st_mode)) {
+    return Error(ErrorCode::kIo, name + " is not a regular file")
+        .with_hint("pipes and devices are not read: write it to a file first");
+  }
   return std::unique_ptr<FileSource>(new FileSource(std::move(file), std::move(name), status));
 }
 
