@@ -27,6 +27,10 @@ constexpr std::string_view kGrowing[] = {"clock", "reset_count"};
 constexpr std::string_view kNeverEmpty =
     "the rule refuses evidence that does not say it, which otherwise passes";
 
+// Of a GPU's 64 measurements, which are all in the digest that has a rule.
+constexpr std::string_view kOfAllMeasurements =
+    "of all its measurements; 'sealpack attest measure nvidia-rim' writes rules for single ones";
+
 template <std::size_t N>
 bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
@@ -37,6 +41,15 @@ bool is_level(const ClaimName& claim) {
   if (claim.kind != ClaimKind::kNumber) return false;
   const auto has = [&](std::string_view part) { return claim.name.find(part) != claim.name.npos; };
   return has("tcb") || has("svn") || has("firmware_version") || is_one_of(kGrowing, claim.name);
+}
+
+bool is_single_measurement(std::string_view name) {
+  if (name.starts_with(policy::kGpuPrefix)) name.remove_prefix(policy::kGpuPrefix.size());
+  return name.starts_with("measurement") && name.back() >= '0' && name.back() <= '9';
+}
+
+bool is_of_all_measurements(std::string_view name) {
+  return name == "measurements" || name == "gpu_measurements";
 }
 
 bool is_zero(const ByteVector& value) {
@@ -164,11 +177,15 @@ class Draft {
 
   void add_rule(const ClaimName& claim, const Values& values) {
     if (claim.mandatory) {
-      rules_ += std::string(claim.name) + " = " + rule_for(claim, values) + "\n";
+      rules_ += std::string(claim.name) + " = " + rule_for(claim, values);
+      if (is_of_all_measurements(claim.name)) rules_ += "  # " + std::string(kOfAllMeasurements);
+      rules_ += '\n';
       return;
     }
     const bool says_nothing = is_level(claim) && is_zero(values[0]);
-    if (says_nothing || is_one_of(kFleeting, claim.name)) return;
+    if (says_nothing || is_one_of(kFleeting, claim.name) || is_single_measurement(claim.name)) {
+      return;
+    }
     more_ += "# " + std::string(claim.name) + " = " + rule_for(claim, values) + "\n";
   }
 
@@ -199,6 +216,7 @@ std::string empty_comment(const ClaimName& claim) {
   }
   if (claim.mandatory_with_gpu) out += "; required with a GPU";
   if (claim.never_empty) out += "; " + std::string(kNeverEmpty);
+  if (is_of_all_measurements(claim.name)) out += "; " + std::string(kOfAllMeasurements);
   return out + "\n";
 }
 
@@ -243,6 +261,7 @@ Result<std::string> empty_environment(const std::string& tee_name) {
   std::string rules;
   std::string more;
   for (const ClaimName& claim : tee->claims) {
+    if (is_single_measurement(claim.name)) continue;
     const std::string line =
         std::string(claim.name) + " = " + empty_rule(claim) + empty_comment(claim);
     (claim.mandatory ? rules : more) += (claim.mandatory ? "" : "# ") + line;

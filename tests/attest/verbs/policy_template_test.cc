@@ -176,6 +176,22 @@ TEST(PolicyDraft, HasRulesForWhatTheProductAndTheGpuMakeMandatory) {
   EXPECT_THAT(draft.text, Not(HasSubstr("gpu_nonce")));
 }
 
+// All of them are in one digest, which has a rule.
+TEST(PolicyDraft, HasNoLineForEachMeasurementOfAGpu) {
+  Claims claims;
+  claims.tee = "nvidia-gpu";
+  claims.add_bytes("measurements", ByteVector(32, 1));
+  claims.add_bytes("measurement00", ByteVector(48, 2));
+  claims.add_bytes("measurement63", ByteVector(48, 3));
+  for (const std::string& text :
+       {drafted(claims).text, *empty_environment("nvidia-gpu"), *empty_environment("sev-snp")}) {
+    EXPECT_THAT(text, HasSubstr("measurements = {"));
+    EXPECT_THAT(text, HasSubstr("'sealpack attest measure nvidia-rim'"));
+    EXPECT_THAT(text, Not(HasSubstr("measurement00 =")));
+    EXPECT_THAT(text, Not(HasSubstr("measurement63 =")));
+  }
+}
+
 TEST(PolicyDraft, OfNothingHasToBeFilledIn) {
   const auto text = empty_environment("tdx");
   ASSERT_THAT(text, Succeeds());
