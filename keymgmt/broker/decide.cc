@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/evidence/gpu_items.h"
 #include "attest/evidence/gpu_nonce.h"
 #include "attest/verify/endorsements.h"
 #include "keymgmt/crypto/random.h"
@@ -88,7 +89,7 @@ class Deciding {
     const ByteVector data = loader::report_data_for(terms_.tee, transcript);
     attest::VerifyInput input{*evidence, *endorsements, rules_.roots_for(served, terms_.tee), now_};
     input.report_data = data;
-    if (evidence->find("gpu-report") != nullptr) {
+    if (attest::count_gpus(*evidence) > 0) {
       input.gpu_nonce = attest::gpu_nonce(transcript, *evidence);
     }
     input.minimum_tcb_evaluation = judges_.options.minimum_tcb_evaluation;

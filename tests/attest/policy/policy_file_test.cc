@@ -290,7 +290,7 @@ TEST(ClaimNames, AreInOrderAndHaveSizes) {
       EXPECT_LT(last_claim, claim.name);
       last_claim = claim.name;
       EXPECT_EQ(claim.sizes.empty(), !claim.is_bytes()) << claim.name;
-      EXPECT_TRUE(claim.texts.empty() || claim.kind == ClaimKind::kText) << claim.name;
+      EXPECT_TRUE(claim.texts.empty() || claim.is_text()) << claim.name;
     }
   }
 }

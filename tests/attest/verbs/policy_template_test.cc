@@ -166,6 +166,7 @@ TEST(PolicyDraft, HasRulesForWhatTheProductAndTheGpuMakeMandatory) {
   }
   claims.add_number("tcb_fmc", 1);
   claims.add_text("gpu_architecture", "hopper");
+  claims.add_number("gpu_count", 1);
   claims.add_text("gpu_driver_version", "580.95.05");
   claims.add_bytes("gpu_measurements", ByteVector(32, 1));
   claims.add_text("gpu_mode", "single-gpu");
