@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "attest/files/endorsement_file.h"
+#include "attest/files/evidence_file.h"
 #include "attest/verify/endorsements.h"
 #include "formats/files/file_source.h"
 
@@ -33,6 +34,16 @@ Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path&
   return files;
 }
 
+bool is_evidence(Bytes content) {
+  return parse_evidence_file(content, "").ok();
+}
+
+Error not_an_endorsement(const std::filesystem::path& file) {
+  return Error(ErrorCode::kMalformed,
+               printable(file.string()) + ": evidence, which endorsements prove")
+      .with_hint("leave it out here, and give it as EVIDENCE");
+}
+
 }  // namespace
 
 Result<Endorsements> load_endorsements(const std::filesystem::path& path) {
@@ -45,7 +56,8 @@ Result<Endorsements> load_endorsements(const std::filesystem::path& path) {
   for (const std::filesystem::path& file : files) {
     const ByteVector content = TRY(load_file(file, left));
     left -= content.size();
-    TRY(add_endorsement_file(content, file.string(), endorsements));
+    const Status added = add_endorsement_file(content, file.string(), endorsements);
+    if (!added.ok()) return is_evidence(content) ? not_an_endorsement(file) : added.error();
   }
   return endorsements;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "attest/evidence/event_log_padding.h"
+#include "attest/files/endorsement_file.h"
 #include "attest/files/evidence_folder.h"
 #include "attest/files/foreign_evidence.h"
 #include "attest/files/text_encodings.h"
@@ -49,13 +50,18 @@ std::optional<Evidence> as_quote(Bytes bytes) {
   return {};
 }
 
-std::optional<Evidence> as_snp_report(Bytes bytes) {
-  if (bytes.size() < kSnpReportSize) return {};
+// By version and signature algorithm, in whatever length.
+bool is_snp_report(Bytes bytes) {
+  constexpr std::size_t kAlgorithmAt = 0x34;
+  if (bytes.size() < kAlgorithmAt + 4) return false;
   ByteReader in(bytes, "report");
   const auto version = in.u32("version");
-  if (!version.ok() || *version < 1 || *version > 0xff) return {};
-  constexpr std::size_t kAlgorithmAt = 0x34;
-  if (bytes[kAlgorithmAt] != 1 || bytes[kAlgorithmAt + 1] != 0) return {};
+  return *version >= 1 && *version <= 0xff && bytes[kAlgorithmAt] == 1 &&
+         bytes[kAlgorithmAt + 1] == 0;
+}
+
+std::optional<Evidence> as_snp_report(Bytes bytes) {
+  if (bytes.size() < kSnpReportSize || !is_snp_report(bytes)) return {};
   Evidence evidence = of_one("sev-snp", "report", bytes.first(kSnpReportSize));
   const Bytes rest = bytes.subspan(kSnpReportSize);
   if (!rest.empty()) evidence.items.push_back({"certificates", to_vector(rest)});
@@ -133,6 +139,18 @@ Result<Evidence> read_go_tpm(Bytes content, Endorsements* beside) {
 Error unknown_bytes(Bytes content) {
   constexpr std::size_t kTdReportSize = 1024;
   constexpr std::uint8_t kTdReportType = 0x81;
+  constexpr std::uint8_t kWebToken[] = {0xd8, 0x3d};  // CBOR of tag 61
+  if (content.size() > 1 &&
+      std::equal(std::begin(kWebToken), std::end(kWebToken), content.begin())) {
+    return Error(ErrorCode::kUnsupported,
+                 "a CBOR Web Token, as Intel's quotes of the DICE kind are: not verified here")
+        .with_hint("have the platform's quoting service make a DCAP quote, version 4 or 5");
+  }
+  if (is_snp_report(content) && content.size() < kSnpReportSize) {
+    return not_evidence(std::to_string(content.size()) +
+                        " bytes that begin as a report of SEV-SNP does, which has " +
+                        std::to_string(kSnpReportSize));
+  }
   if (as_text(content).starts_with("HCLA")) {
     return not_evidence(
         "Azure's report alone: evidence is a folder of it, the quote of the virtual TPM, and what "
@@ -163,24 +181,30 @@ Result<Evidence> parse_text(std::string_view text, Endorsements* beside) {
     return not_evidence("a JSON Web Token: what another verifier says, not what a TEE does");
   }
   if (text.starts_with("0x")) text.remove_prefix(2);
+  constexpr std::size_t kMeant = 256;  // bytes: so long a text is in that encoding by no accident
   for (const auto decode : {decode_hex_text, decode_base64}) {
     const auto bytes = decode(text);
     if (!bytes.ok() || bytes->empty()) continue;
     auto evidence = parse_binary(*bytes, beside);
-    if (evidence.ok()) return evidence;
+    if (evidence.ok() || bytes->size() >= kMeant) return evidence;
   }
   return not_evidence("text that is no evidence in hex, base64 or JSON");
 }
 
-Result<Evidence> parse_content(Bytes content, Endorsements* beside) {
+Result<Evidence> parse_content(Bytes content, const std::string& name, Endorsements* beside) {
   if (content.empty()) return not_evidence("an empty file");
-  return is_text(content) ? parse_text(as_text(content), beside) : parse_binary(content, beside);
+  auto evidence =
+      is_text(content) ? parse_text(as_text(content), beside) : parse_binary(content, beside);
+  Endorsements others;
+  if (evidence.ok() || !add_endorsement_file(content, name, others).ok()) return evidence;
+  return Error(ErrorCode::kMalformed, "an endorsement, which proves evidence and is none")
+      .with_hint("give it with --endorsements");
 }
 
 }  // namespace
 
 Result<Evidence> parse_evidence_file(Bytes content, const std::string& name, Endorsements* beside) {
-  Evidence evidence = TRY(parse_content(content, beside).within(printable(name)));
+  Evidence evidence = TRY(parse_content(content, name, beside).within(printable(name)));
   if (serialize_evidence(evidence).size() > kMaxEvidenceSize) {
     return Error(ErrorCode::kLimit,
                  printable(name) + ": evidence of more than " + format_size(kMaxEvidenceSize));

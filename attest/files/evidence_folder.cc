@@ -98,7 +98,8 @@ Result<Evidence> from_contents(const Contents& contents) {
   if (contents.count("tee") != 0) return from_items(contents);
   return Error(ErrorCode::kMalformed,
                "neither a report of configfs-tsm (with a file 'provider') nor items of evidence "
-               "(with a file 'tee')");
+               "(with a file 'tee')")
+      .with_hint("endorsements go with --endorsements; files of the items with --item");
 }
 
 }  // namespace
