@@ -2,6 +2,7 @@
 #include "attest/policy/policy_file.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "attest/policy/check_policy.h"
 #include "formats/files/file_source.h"
@@ -12,6 +13,9 @@ namespace sealpack::policy {
 namespace {
 
 constexpr ErrorCode kBad = ErrorCode::kMalformed;
+constexpr const char* kForms =
+    "a rule is { accept = [values] }, { minimum = N }, { maximum = N } or { ignore = \"because …\" "
+    "}; docs/POLICY.md has all forms";
 
 Result<ByteVector> parse_value(const ClaimName& claim, const TomlScalar& scalar,
                                const TomlTable& at) {
@@ -40,7 +44,7 @@ Result<ByteVector> parse_value(const ClaimName& claim, const TomlScalar& scalar,
 Result<std::vector<ByteVector>> parse_values(const ClaimName& claim, TomlTable& table,
                                              const std::string& key) {
   std::vector<ByteVector> values;
-  const auto scalars = TRY(table.list(key));
+  const auto scalars = TRY(table.list(key).with_hint(kForms));
   if (!scalars) return values;
   if (scalars->empty()) return table.error_at(kBad, key, key + " lists at least one value");
   if (scalars->size() > kMaxAccepted) {
@@ -88,7 +92,7 @@ Result<bundle::ClaimRule> parse_rule(const ClaimName& claim, TomlTable table) {
   if (table.has("ignore") && !internal::is_reason(rule.ignore_because)) {
     return table.error_at(kBad, "ignore", "ignore gives the reason, in printable text");
   }
-  TRY(table.finish());
+  TRY(table.finish().with_hint(kForms));
   const std::string why = internal::why_not_a_rule(claim, rule);
   if (!why.empty()) return table.error_at(kBad, "", rule.claim + " " + why);
   for (const ByteVector& value : rule.required) {
@@ -108,6 +112,36 @@ Status check_ignored(const TomlTable& table, const TeeClaims& tee,
   return done();
 }
 
+// Letters to be added, removed or changed to make one of the other (Levenshtein).
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0U);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({change, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// A hint for a claim that there is not.
+std::string meant_instead_of(std::string_view name, const TeeClaims& tee) {
+  const auto all =
+      "'sealpack policy init --tee " + std::string(tee.tee) + "' writes down all claims";
+  constexpr std::size_t kLongest = 64;
+  if (name.size() > kLongest) return all;
+  const auto nearest = std::min_element(tee.claims.begin(), tee.claims.end(),
+                                        [&](const ClaimName& a, const ClaimName& b) {
+                                          return distance(name, a.name) < distance(name, b.name);
+                                        });
+  constexpr std::size_t kTypo = 3;
+  if (distance(name, nearest->name) > kTypo) return all;
+  return printable(nearest->name) + " is meant? " + all;
+}
+
 Result<bundle::Environment> parse_environment(TomlTable table) {
   const auto tee_name = TRY(table.text("tee"));
   const TeeClaims* tee = tee_name ? find_tee(*tee_name) : nullptr;
@@ -125,10 +159,11 @@ Result<bundle::Environment> parse_environment(TomlTable table) {
     for (const std::string& name : claims->keys()) {
       const ClaimName* claim = find_claim(*tee, name);
       if (claim == nullptr) {
-        return claims->error_at(kBad, name,
-                                *tee_name + " evidence makes no claim " + printable(name));
+        return claims
+            ->error_at(kBad, name, *tee_name + " evidence makes no claim " + printable(name))
+            .with_hint(meant_instead_of(name, *tee));
       }
-      auto rule_table = TRY(claims->table(name));
+      auto rule_table = TRY(claims->table(name).with_hint(kForms));
       environment.rules.push_back(TRY(parse_rule(*claim, std::move(*rule_table))));
     }
   }
