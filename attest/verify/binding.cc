@@ -14,7 +14,11 @@ void check_binding(const std::optional<ByteVector>& expected, Bytes bound, const
   } else if (bound.empty()) {
     reasons.push_back({code, "it has no " + name});
   } else if (!std::equal(bound.begin(), bound.end(), expected->begin(), expected->end())) {
-    reasons.push_back({code, "its " + name + " is " + to_hex(bound) + ", not what was asked for"});
+    const std::string asked = expected->size() == bound.size()
+                                  ? "not what was asked for"
+                                  : std::to_string(bound.size()) + " bytes, and " +
+                                        std::to_string(expected->size()) + " were asked for";
+    reasons.push_back({code, "its " + name + " is " + to_hex(bound) + ", " + asked});
   }
 }
 
