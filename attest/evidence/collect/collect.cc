@@ -96,6 +96,11 @@ Result<Evidence> collect(const CollectRequest& request) {
   for (const Collector& collector : kCollectors) {
     if (collector.tee != request.tee) continue;
     TRY(check_size(request));
+    std::error_code error;
+    if (!request.source.empty() && !std::filesystem::is_directory(request.source, error)) {
+      return Error(ErrorCode::kIo, printable(request.source.string()) +
+                                       " is no folder in which evidence was recorded");
+    }
     if (request.with_event_log && request.tee != "tdx") {
       return Error(ErrorCode::kUsage, request.tee + " evidence has no event log");
     }
