@@ -23,7 +23,7 @@ void harden() {
   const rlimit none = {0, 0};
   (void)::setrlimit(RLIMIT_CORE, &none);
   (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  // A file size limit or a closed pipe is an error like others, not a death.
+  // A file size limit or a closed pipe is an error like others, not a death in the middle of work.
   (void)std::signal(SIGXFSZ, SIG_IGN);
   (void)std::signal(SIGPIPE, SIG_IGN);
 }

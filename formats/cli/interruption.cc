@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/cli/interruption.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -19,6 +22,11 @@ std::array<struct sigaction, kSignals.size()> before;
 
 void note_signal(int number) {
   came = number;
+}
+
+void end_by(int number) {
+  (void)std::signal(number, SIG_DFL);
+  (void)std::raise(number);
 }
 
 }  // namespace
@@ -48,9 +56,12 @@ Status Interruption::check() {
 
 void end_if_interrupted() {
   const int number = came;
-  if (number == 0) return;
-  (void)std::signal(number, SIG_DFL);
-  (void)std::raise(number);
+  if (number != 0) end_by(number);
+}
+
+void end_if_nobody_reads() {
+  pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+  if (::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0) end_by(SIGPIPE);
 }
 
 }  // namespace sealpack::cli

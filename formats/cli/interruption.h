@@ -23,4 +23,8 @@ class Interruption {
 // where none did.
 void end_if_interrupted();
 
+// Ends the program by SIGPIPE, as other programs before `| head` end; returns where stdout is no
+// pipe, or has a reader.
+void end_if_nobody_reads();
+
 }  // namespace sealpack::cli

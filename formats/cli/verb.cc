@@ -93,7 +93,10 @@ int run(int argc, const char* const* argv, const std::string& description,
     return fail(terminal, Error(ErrorCode::kInternal, error.what()));
   }
   terminal.out().flush();
-  if (!terminal.out()) return fail(terminal, Error(ErrorCode::kIo, "cannot write the output"));
+  if (!terminal.out()) {
+    end_if_nobody_reads();
+    return fail(terminal, Error(ErrorCode::kIo, "cannot write the output"));
+  }
   return 0;
 }
 
