@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/fetch/fetch.h"
 
+#include <algorithm>
+
 #include "attest/files/endorsement_file.h"
 #include "keymgmt/x509/ocsp_response.h"
 
@@ -34,6 +36,12 @@ Status fetch_one(const FetchItem& item, HttpsClient& client, std::vector<Fetched
 }
 
 }  // namespace
+
+bool is_fetched(std::string_view tee) {
+  constexpr std::string_view kFetched[] = {"azure-sev-snp", "azure-tdx", "nvidia-gpu",
+                                           "sev-snp",       "sgx",       "tdx"};
+  return std::find(std::begin(kFetched), std::end(kFetched), tee) != std::end(kFetched);
+}
 
 Result<std::vector<FetchedFile>> fetch(const std::vector<FetchItem>& items, HttpsClient& client) {
   std::vector<FetchedFile> files;

@@ -31,6 +31,9 @@ struct FetchItem {
   ByteVector ocsp_request = {};
 };
 
+// Whether the manufacturer of that TEE publishes what proves it.
+bool is_fetched(std::string_view tee);
+
 // kUsage for TEEs whose manufacturer publishes nothing to fetch, and for what the evidence does not
 // say; kMalformed for evidence that is none. Nothing of it is proven.
 Result<std::vector<FetchItem>> plan_fetch(const Evidence& evidence, const FetchOptions& options);

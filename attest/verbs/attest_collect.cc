@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <charconv>
 #include <memory>
 #include <ostream>
 
 #include "attest/evidence/collect/collect.h"
 #include "attest/evidence/collect/collect_tpm.h"
-#include "attest/files/text_encodings.h"
 #include "attest/verbs/collect_gpu_verb.h"
+#include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
 #include "formats/cli/help.h"
 #include "formats/cli/json_output.h"
@@ -60,9 +59,7 @@ Result<Evidence> collect_from_azure(const Options& options, const ByteVector& no
   CollectAzureRequest request;
   request.quote = tpm_request(options, nonce);
   if (!options.user_data.empty()) {
-    const auto data = decode_hex_text(options.user_data);
-    if (!data.ok()) return Error(ErrorCode::kUsage, "--user-data takes hex");
-    request.user_data = *data;
+    request.user_data = TRY(hex_argument(options.user_data, "--user-data"));
   }
   if (!options.td_quote.empty()) request.td_quote = TRY(load_file(options.td_quote, kMost));
   Evidence evidence = TRY(collect_azure(request));
@@ -107,17 +104,16 @@ Status collect_evidence(const Options& options, cli::Terminal& terminal) {
   if ((options.report_data.empty() && options.gpu.beside.empty()) || options.out.empty()) {
     return Error(ErrorCode::kUsage, "--report-data and --out are needed");
   }
-  const auto bound = decode_hex_text(options.report_data);
-  if (!bound.ok()) return Error(ErrorCode::kUsage, "--report-data takes hex");
+  const ByteVector bound = TRY(hex_argument(options.report_data, "--report-data"));
   Evidence evidence;
   if (options.tee == "tpm") {
-    evidence = TRY(collect_tpm(tpm_request(options, *bound)));
+    evidence = TRY(collect_tpm(tpm_request(options, bound)));
   } else if (options.tee == kGpu) {
-    evidence = TRY(collect_gpu_evidence(options.gpu, *bound, terminal));
+    evidence = TRY(collect_gpu_evidence(options.gpu, bound, terminal));
   } else if (is_azure(options)) {
-    evidence = TRY(collect_from_azure(options, *bound));
+    evidence = TRY(collect_from_azure(options, bound));
   } else {
-    evidence = TRY(collect({options.tee, *bound, options.source, options.with_event_log}));
+    evidence = TRY(collect({options.tee, bound, options.source, options.with_event_log}));
   }
   const ByteVector bytes = serialize_evidence(evidence);
   if (bytes.size() > kMaxEvidenceSize) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -15,6 +16,7 @@ namespace {
 struct Options {
   std::string evidence;
   std::string out;
+  std::vector<std::string> only;  // names; empty: everything
   FetchOptions fetch;
   HttpOptions http;
   unsigned timeout = 60;
@@ -33,9 +35,27 @@ Status store(const std::vector<FetchedFile>& files, const std::string& out) {
   return folder.commit();
 }
 
+Result<std::vector<FetchItem>> chosen(std::vector<FetchItem> items,
+                                      const std::vector<std::string>& only) {
+  if (only.empty()) return items;
+  std::vector<FetchItem> kept;
+  for (const std::string& name : only) {
+    const auto found = std::find_if(items.begin(), items.end(),
+                                    [&](const FetchItem& item) { return item.name == name; });
+    if (found == items.end()) {
+      std::string names;
+      for (const FetchItem& item : items) names += (names.empty() ? "" : ", ") + item.name;
+      return Error(ErrorCode::kUsage, "nothing named " + printable(name) + " is fetched for it")
+          .with_hint("for this evidence there are " + names);
+    }
+    kept.push_back(*found);
+  }
+  return kept;
+}
+
 Status fetch_endorsements(const Options& options, cli::Terminal& terminal) {
   const Evidence evidence = TRY(load_evidence(options.evidence));
-  const std::vector<FetchItem> items = TRY(plan_fetch(evidence, options.fetch));
+  const auto items = TRY(chosen(TRY(plan_fetch(evidence, options.fetch)), options.only));
   HttpOptions http = options.http;
   http.timeout = std::chrono::seconds(options.timeout);
   http.longest_wait = std::chrono::seconds(options.longest_wait);
@@ -69,6 +89,9 @@ void add_attest_fetch(CLI::App& group, cli::Job& job) {
   verb->add_option("EVIDENCE", options->evidence, "File or folder, in any form that is known")
       ->required();
   verb->add_option("--out", options->out, "DIR: the folder of endorsements to make")->required();
+  verb->add_option("--only", options->only,
+                   "NAME: this document alone, by its name in DIR, as revoked.crl; may be repeated")
+      ->allow_extra_args(false);
   verb->add_option("--base-url", options->fetch.base_url,
                    "URL of a mirror instead of the manufacturers' hosts; may be http");
   verb->add_option("--product", options->fetch.product,
@@ -81,7 +104,8 @@ void add_attest_fetch(CLI::App& group, cli::Job& job) {
                    "Seconds to wait in all where the service asks to come later (300)")
       ->check(CLI::Range(0U, 86400U));
   verb->footer(cli::help_footer(
-      "sealpack attest fetch evidence/ --out endorsements",
+      "sealpack attest fetch evidence/ --out endorsements\n"
+      "sealpack attest fetch evidence/ --only pck.crl --only root.crl --out lists-of-today",
       "makes DIR with certificates, revocation lists and TCB infos, a file each",
       {{ErrorCode::kUsage, "wrong command line, or nothing to fetch for this TEE"},
        {ErrorCode::kIo, "no answer, another answer than 200, or DIR is taken"},

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "attest/verbs/evidence_fields.h"
+#include "attest/verbs/next_step.h"
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
 #include "formats/cli/help.h"
@@ -59,7 +60,7 @@ Status show(const ProvingOptions& options, cli::Terminal& terminal) {
   std::optional<Proof> proof;
   Endorsements beside;
   Evidence evidence = TRY(load_evidence_of(options, beside));
-  if (!options.endorsements.empty() || !options.roots.empty()) proof = TRY(prove(options));
+  if (asks_for_proof(options)) proof = TRY(prove(options));
   const std::vector<DescribedItem> items = describe(evidence);
   const bool simulated = evidence.tee == "simulated";
   if (terminal.json()) {
@@ -77,7 +78,10 @@ Status show(const ProvingOptions& options, cli::Terminal& terminal) {
       << (simulated ? ", SIMULATED: protects nothing" : "") << '\n'
       << "UNVERIFIED: anybody can write what follows\n";
   show_items(items, out);
-  if (proof) show_verdict(*proof, out);
+  if (!proof) return done();
+  show_verdict(*proof, out);
+  const std::string step = step_to_proof(evidence.tee, proof->verdict.reasons);
+  if (!step.empty()) terminal.note(step);
   return done();
 }
 
@@ -85,8 +89,9 @@ Status show(const ProvingOptions& options, cli::Terminal& terminal) {
 
 void add_attest_show(CLI::App& group, cli::Job& job) {
   auto options = std::make_shared<ProvingOptions>();
-  CLI::App* verb = group.add_subcommand(
-      "show", "Every field of evidence, unverified; with endorsements or roots what is proven too");
+  CLI::App* verb = group.add_subcommand("show",
+                                        "Every field of evidence, unverified; with --endorsements, "
+                                        "--roots or --now what is proven too");
   add_evidence_argument(*verb, *options);
   add_proving_options(*verb, *options);
   verb->footer(cli::help_footer(

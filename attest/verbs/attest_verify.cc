@@ -3,10 +3,10 @@
 #include <ostream>
 
 #include "attest/policy/policy_file.h"
+#include "attest/verbs/next_step.h"
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
 #include "formats/base/utc_text.h"
-#include "formats/cli/help.h"
 
 namespace sealpack::attest {
 namespace {
@@ -42,9 +42,11 @@ Status verify_evidence(const Options& options, cli::Terminal& terminal) {
   if (!proof.verdict.accepted()) return not_genuine(proof, terminal);
   policy::Judgement judged = judge_proof(proof, policy.policy, options.proving.lab);
   if (!judged.reasons.empty()) {
+    const std::string hint = step_to_acceptance(*proof.verdict.claims, judged.reasons);
     terminal.give_reasons(std::move(judged.reasons), std::move(judged.others));
-    return Error(ErrorCode::kRefused, "the evidence of " + proof.evidence.tee +
-                                          " is genuine, but the policy refuses it");
+    return Error(ErrorCode::kRefused,
+                 "the evidence of " + proof.evidence.tee + " is genuine, but the policy refuses it")
+        .with_hint(hint);
   }
   report(proof, terminal);
   if (!proof.compared_report_data) {
@@ -62,17 +64,10 @@ void add_attest_verify(CLI::App& group, cli::Job& job) {
   add_evidence_argument(*verb, options->proving);
   add_proving_options(*verb, options->proving);
   verb->add_option("--policy", options->policy, "P.toml: what is accepted")->required();
-  verb->footer(cli::help_footer(
-      "sealpack attest verify evidence.bin --endorsements endorsements/ --policy "
-      "policy.toml --json",
-      "",
-      {{ErrorCode::kUsage, "wrong command line, roots or policy"},
-       {ErrorCode::kIo, "a file cannot be read"},
-       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
-       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
-       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
-       {ErrorCode::kRefused, "genuine, but the policy refuses it"},
-       {ErrorCode::kLimit, "a file is larger than it may be"}}));
+  verb->footer(
+      judging_footer("sealpack attest verify evidence.bin --endorsements endorsements/ --policy "
+                     "policy.toml --json",
+                     "genuine, but the policy refuses it"));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return verify_evidence(*options, terminal); };
   });

@@ -41,9 +41,7 @@ Result<PolicyDraft> environments_of(const Options& options, cli::Terminal& termi
     if (!proof.verdict.accepted()) {
       return not_genuine(proof, terminal)
           .within(printable(path))
-          .with_hint(
-              "a policy is made of what is proven; name its --endorsements, the --roots of makers "
-              "and machines that are not built in and, for old evidence, the time: --now");
+          .with_hint("a policy is made of what is proven");
     }
     PolicyDraft draft = environment_of(
         *proof.verdict.claims, "As proven by " + printable(path) + " at " + utc_text(proof.now));

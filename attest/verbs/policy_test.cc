@@ -3,9 +3,9 @@
 #include <ostream>
 
 #include "attest/policy/policy_file.h"
+#include "attest/verbs/next_step.h"
 #include "attest/verbs/proving.h"
 #include "attest/verbs/verbs.h"
-#include "formats/cli/help.h"
 
 namespace sealpack::attest {
 namespace {
@@ -19,17 +19,15 @@ struct Options {
 Status try_policy(const Options& options, cli::Terminal& terminal) {
   const policy::PolicyFile policy = TRY(load_policy_to_apply(options.policy));
   const Proof proof = TRY(prove(options.proving));
-  if (!proof.verdict.accepted()) {
-    return not_genuine(proof, terminal)
-        .with_hint("a policy is only asked about evidence that is proven; --now sets the time");
-  }
+  if (!proof.verdict.accepted()) return not_genuine(proof, terminal);
   const policy::Judgement judged = judge_proof(proof, policy.policy, options.proving.lab);
   const bool accepted = judged.reasons.empty();
   const bool expected = options.expect != "refuse";
   if (accepted != expected) {
     terminal.give_reasons(judged.reasons, judged.others);
-    return Error(ErrorCode::kRefused, accepted ? "the policy accepts what it was to refuse"
-                                               : "the policy refuses the evidence");
+    if (accepted) return Error(ErrorCode::kRefused, "the policy accepts what it was to refuse");
+    return Error(ErrorCode::kRefused, "the policy refuses the evidence")
+        .with_hint(step_to_acceptance(*proof.verdict.claims, judged.reasons));
   }
   if (terminal.json()) {
     cli::Json json = {{"accepted", accepted}, {"tee", proof.evidence.tee}};
@@ -57,17 +55,10 @@ void add_policy_test(CLI::App& group, cli::Job& job) {
   verb->add_option("--expect", options->expect, "accept (as without it) or refuse")
       ->check(CLI::IsMember({"accept", "refuse"}));
   add_proving_options(*verb, options->proving);
-  verb->footer(cli::help_footer(
+  verb->footer(judging_footer(
       "sealpack policy test policy.toml --evidence evidence/debug --endorsements endorsements/ "
       "--expect refuse",
-      "",
-      {{ErrorCode::kUsage, "wrong command line, roots or policy"},
-       {ErrorCode::kIo, "a file cannot be read"},
-       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
-       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
-       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
-       {ErrorCode::kRefused, "the policy does not do what is expected"},
-       {ErrorCode::kLimit, "a file is larger than it may be"}}));
+      "the policy does not do what is expected"));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return try_policy(*options, terminal); };
   });

@@ -10,8 +10,10 @@
 #include "attest/files/roots_file.h"
 #include "attest/files/text_encodings.h"
 #include "attest/policy/claim_text.h"
+#include "attest/verbs/next_step.h"
 #include "attest/verify/endorsements.h"
 #include "attest/verify/malformed.h"
+#include "formats/cli/help.h"
 #include "formats/files/file_source.h"
 
 namespace sealpack::attest {
@@ -29,11 +31,12 @@ constexpr std::size_t kMaxReportData = 64;
 
 Result<std::optional<ByteVector>> parse_bound(const std::string& hex, const std::string& option) {
   if (hex.empty()) return std::optional<ByteVector>();
-  const auto bytes = decode_hex_text(hex);
-  if (!bytes.ok() || bytes->empty() || bytes->size() > kMaxReportData) {
-    return Error(ErrorCode::kUsage, option + " takes 1 to 64 bytes in hex");
+  ByteVector bytes = TRY(hex_argument(hex, option));
+  if (bytes.empty() || bytes.size() > kMaxReportData) {
+    return Error(ErrorCode::kUsage,
+                 option + " takes 1 to 64 bytes, not " + std::to_string(bytes.size()));
   }
-  return std::optional<ByteVector>(*bytes);
+  return std::optional<ByteVector>(std::move(bytes));
 }
 
 const policy::ClaimName* name_of(const Claims& claims, const Claim& claim) {
@@ -51,6 +54,19 @@ cli::Json value_json(const policy::ClaimName* name, Bytes value) {
 }
 
 }  // namespace
+
+bool asks_for_proof(const ProvingOptions& options) {
+  const auto texts = {&options.roots, &options.now, &options.report_data, &options.gpu_nonce};
+  return !options.endorsements.empty() || options.minimum_tcb_evaluation != 0 ||
+         std::any_of(texts.begin(), texts.end(), [](auto* text) { return !text->empty(); });
+}
+
+Result<ByteVector> hex_argument(const std::string& text, const std::string& option) {
+  auto bytes = decode_hex_text(text);
+  if (bytes.ok()) return bytes;
+  return Error(ErrorCode::kUsage, option + " takes hex: " + bytes.error().message())
+      .with_hint("two digits a byte, no 0x; of base64: base64 -d | xxd -p -c 0");
+}
 
 Result<std::uint64_t> time_to_judge_by(const std::string& text) {
   if (text.empty()) return static_cast<std::uint64_t>(std::time(nullptr));
@@ -121,13 +137,28 @@ Error not_genuine(const Proof& proof, cli::Terminal& terminal) {
   const bool malformed = std::any_of(reasons.begin(), reasons.end(), [](const Reason& reason) {
     return says_malformed(reason.code);
   });
+  const std::string hint = step_to_proof(proof.evidence.tee, reasons);
   terminal.give_reasons(reasons);
   if (malformed) {
     return Error(ErrorCode::kMalformed,
-                 "the evidence of " + proof.evidence.tee + " breaks the rules of its format");
+                 "the evidence of " + proof.evidence.tee + " breaks the rules of its format")
+        .with_hint(hint);
   }
   return Error(ErrorCode::kNotAuthentic,
-               "the evidence of " + proof.evidence.tee + " is not proven to be genuine");
+               "the evidence of " + proof.evidence.tee + " is not proven to be genuine")
+      .with_hint(hint);
+}
+
+std::string judging_footer(const std::string& example, const char* refused) {
+  return cli::help_footer(
+      example, "",
+      {{ErrorCode::kUsage, "wrong command line, roots or policy"},
+       {ErrorCode::kIo, "a file cannot be read"},
+       {ErrorCode::kMalformed, "evidence or an endorsement breaks its format"},
+       {ErrorCode::kUnsupported, "a form, an algorithm or a version that is not known"},
+       {ErrorCode::kNotAuthentic, "the evidence is not proven to be genuine"},
+       {ErrorCode::kRefused, refused},
+       {ErrorCode::kLimit, "a file is larger than it may be"}});
 }
 
 Result<policy::PolicyFile> load_policy_to_apply(const std::string& path) {

@@ -22,10 +22,15 @@ struct ProvingOptions {
   std::uint32_t minimum_tcb_evaluation = 0;
   bool lab = false;
 };
+// Whether anything of it is about proving: `attest show` proves nothing without.
+bool asks_for_proof(const ProvingOptions& options);
 // All but the evidence: --item, --endorsements, --roots, --now, --report-data, --gpu-nonce,
 // --min-tcb-evaluation, --lab.
 void add_proving_options(CLI::App& verb, ProvingOptions& options);
 void add_evidence_argument(CLI::App& verb, ProvingOptions& options);
+
+// Of an option that takes hex. kUsage.
+Result<ByteVector> hex_argument(const std::string& text, const std::string& option);
 
 // RFC 3339 or Unix seconds; the host's clock for nothing.
 Result<std::uint64_t> time_to_judge_by(const std::string& text);
@@ -47,6 +52,9 @@ Result<Proof> prove(const ProvingOptions& options);
 // of them says that it breaks the rules of its format (attest/verify/malformed.h), kNotAuthentic
 // otherwise.
 Error not_genuine(const Proof& proof, cli::Terminal& terminal);
+
+// The help's footer of `attest verify` and `policy test`; `refused` is what 13 says.
+std::string judging_footer(const std::string& example, const char* refused);
 
 // Of `attest verify` and `policy test`. kUsage, too, for what is wrong with the file: 10 is about
 // evidence there.

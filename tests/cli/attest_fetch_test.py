@@ -76,6 +76,13 @@ class Fetch(FetchCase):
         (self.folder / "roots.toml").write_text(lab.roots())
         self.succeed("attest", "show", "e.bin", "--roots", "roots.toml", "--endorsements", "got")
 
+    def test_gets_one_document_alone(self):
+        self.succeed(*self.fetch("--only", "revoked.crl"))
+        self.assertEqual(Service.asked, ["/vcek/v1/Genoa/crl"])
+        self.assertEqual([path.name for path in (self.folder / "got").iterdir()], ["revoked.crl"])
+        self.fail_with(USAGE, "'crl'.*\n.*vcek.der, cert_chain.pem, revoked.crl",
+                       *self.fetch("--only", "revoked.crl", "--only", "crl"))
+
     def test_turin_has_short_names_and_one_level_more(self):
         (self.folder / "report.bin").write_bytes(snp_report("Turin", chip=b"\x22" * 8))
         self.run_tool(*self.fetch())
