@@ -2,6 +2,7 @@
 #include "keymgmt/broker/challenge.h"
 
 #include "formats/base/byte_reader.h"
+#include "formats/base/utc_text.h"
 #include "formats/bundle/labels.h"
 #include "keymgmt/crypto/kdf.h"
 #include "keymgmt/crypto/random.h"
@@ -87,9 +88,8 @@ std::variant<ChallengeFacts, Reason> check_challenge(Bytes key, const loader::Ch
     return Reason{"broker.nonce-transport", "the challenge was made for another way of exchange"};
   }
   if (now.expires > facts.expires) {
-    return Reason{"broker.nonce-expired", "the challenge ended at " +
-                                              std::to_string(facts.expires) + ", it is " +
-                                              std::to_string(now.expires)};
+    return Reason{"broker.nonce-expired", "the challenge ended at " + utc_text(facts.expires) +
+                                              ", it is " + utc_text(now.expires)};
   }
   return facts;
 }

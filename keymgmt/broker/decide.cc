@@ -155,7 +155,6 @@ class Deciding {
                    now_,
                    facts.lease_until,
                    0};
-    claim.renewal = terms_.renews.has_value();
     claim.max_instances = licence->max_instances;
     const std::uint64_t restored = rules_.state().restored_at;
     if (restored != 0) claim.not_before = restored + licence->lease_seconds;

@@ -13,7 +13,7 @@ namespace sealpack::broker {
 // restore, since that goes back to what the backup knew, and anybody may go on from there.
 std::string log_origin(const State& state);
 
-// Signs the log as it is now and keeps the checkpoint in the store.
+// Signs the log as it is now. A store keeps none: one beside the log proves nothing about it.
 Result<Checkpoint> make_checkpoint(Store& store, const crypto::Signer& signer);
 
 // kUsage for a size that the log does not have.

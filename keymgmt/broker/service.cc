@@ -9,6 +9,7 @@
 
 #include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/committer.h"
+#include "keymgmt/broker/live_rules.h"
 #include "keymgmt/broker/log_allowance.h"
 #include "keymgmt/broker/nonce_guard.h"
 
@@ -28,26 +29,13 @@ Reason no_store() {
   return {"broker.store", "the broker's store does not answer"};
 }
 
-Status check_follows(const State& state, const State& before) {
-  const auto refuse = [](std::string how) {
-    return Error(ErrorCode::kIo, "the store " + std::move(how))
-        .with_hint("start the broker again, after `sealpack broker restore` and reconcile");
-  };
-  if (state.epoch_id != before.epoch_id) {
-    return refuse("is another: it was restored or replaced since this broker started");
-  }
-  if (state.generation >= before.generation) return done();
-  return refuse("went back in time, from change " + std::to_string(before.generation) + " to " +
-                std::to_string(state.generation));
-}
-
 class BrokerService final : public Service {
  public:
   BrokerService(std::shared_ptr<Store> store, ServiceKeys keys, ServiceOptions options)
-      : store_(std::move(store)),
-        keys_(std::move(keys)),
+      : keys_(std::move(keys)),
         options_(std::move(options)),
-        committer_(store_, handlers()) {
+        rules_(store, options_),
+        committer_(std::move(store), handlers()) {
     endorsements_ = std::make_shared<attest::Endorsements>(std::move(options_.endorsements));
   }
   ~BrokerService() override { stop(); }
@@ -61,9 +49,6 @@ class BrokerService final : public Service {
   void stop() override;
 
  private:
-  std::shared_ptr<const Rules> rules() const;
-  Status refresh();
-  Status read_state();
   Committer::Handlers handlers();
   std::optional<Reason> why_not_serving(const Rules& rules, std::uint64_t now);
   std::variant<ChallengeReply, Refusal> make_reply(const Rules& rules,
@@ -79,19 +64,16 @@ class BrokerService final : public Service {
   void answer(Job& job, Answer answer);
   void count(const Refusal& refusal);
 
-  std::shared_ptr<Store> store_;
   ServiceKeys keys_;
   ServiceOptions options_;
+  LiveRules rules_;
   attest::ChainCache cache_;
   NonceGuard nonces_;
   ClockGuard clock_;
   LogAllowance allowance_;
 
-  mutable std::mutex state_mutex_;
-  std::shared_ptr<const Rules> rules_;
+  std::mutex endorsements_mutex_;
   std::shared_ptr<const attest::Endorsements> endorsements_;
-  std::mutex refresh_mutex_;
-  std::string trouble_;  // with the store, as it was reported
 
   mutable std::mutex statistics_mutex_;
   ServiceStatistics statistics_;
@@ -129,9 +111,9 @@ Status check_keys(std::vector<std::unique_ptr<Key>>& keys, const Rules& rules, K
 }
 
 Status BrokerService::start() {
-  TRY(refresh());
+  TRY(rules_.refresh());
   const std::uint64_t now = options_.clock();
-  const auto current = rules();
+  const auto current = rules_.get();
   TRY(check_keys(keys_.recipients, *current, KeyUse::kRecipient, "recipient", now));
   TRY(check_keys(keys_.grants, *current, KeyUse::kGrants, "grant", now));
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
@@ -143,39 +125,9 @@ Status BrokerService::start() {
   return done();
 }
 
-std::shared_ptr<const Rules> BrokerService::rules() const {
-  const std::lock_guard lock(state_mutex_);
-  return rules_;
-}
-
-Status BrokerService::refresh() {
-  const std::lock_guard refreshing(refresh_mutex_);
-  const bool first = rules() == nullptr;
-  Status fresh = read_state();
-  const std::string trouble = fresh.ok() ? "" : fresh.error().message();
-  // Once, however often it is tried.
-  if (!fresh.ok() && !first && trouble != trouble_ && options_.report) {
-    options_.report(fresh.error());
-  }
-  trouble_ = trouble;
-  return fresh;
-}
-
-Status BrokerService::read_state() {
-  const StateVersion version = TRY(store_->version());
-  const auto current = rules();
-  if (current && current->state().version() == version) return done();
-  auto state = TRY(store_->state());
-  if (current) TRY(check_follows(*state, current->state()));
-  auto fresh = TRY(Rules::create(std::move(state), options_));
-  const std::lock_guard lock(state_mutex_);
-  rules_ = std::move(fresh);
-  return done();
-}
-
 void BrokerService::set_endorsements(attest::Endorsements endorsements) {
   auto fresh = std::make_shared<const attest::Endorsements>(std::move(endorsements));
-  const std::lock_guard lock(state_mutex_);
+  const std::lock_guard lock(endorsements_mutex_);
   endorsements_ = std::move(fresh);
 }
 
@@ -183,7 +135,7 @@ Committer::Handlers BrokerService::handlers() {
   return {
       [this](Pending& pending, const Outcome& outcome) { settle(pending, outcome); },
       [this](std::vector<Pending> batch) { decide_again(std::move(batch)); },
-      [this] { return refresh(); },
+      [this] { return rules_.refresh(); },
       [this](std::vector<Pending> batch, const Error& why) { try_later(std::move(batch), why); }};
 }
 
@@ -196,8 +148,8 @@ std::optional<Reason> BrokerService::why_not_serving(const Rules& rules, std::ui
 }
 
 std::optional<Reason> BrokerService::why_unwell() {
-  if (!refresh().ok()) return no_store();
-  return why_not_serving(*rules(), options_.clock());
+  if (!rules_.refresh().ok()) return no_store();
+  return why_not_serving(*rules_.get(), options_.clock());
 }
 
 std::variant<ChallengeReply, Refusal> BrokerService::make_reply(const Rules& rules,
@@ -235,12 +187,12 @@ Answer BrokerService::challenge(Bytes bytes, Transport transport) {
     count(refusal);
     return answer_of(std::move(refusal));
   }
-  auto made = make_reply(*rules(), *request, transport);
+  auto made = make_reply(*rules_.get(), *request, transport);
   // What is refused may have been registered a moment ago.
   if (std::holds_alternative<Refusal>(made)) {
-    const Status fresh = refresh();
-    made =
-        fresh.ok() ? make_reply(*rules(), *request, transport) : passing(no_store(), kBusySeconds);
+    const Status fresh = rules_.refresh();
+    made = fresh.ok() ? make_reply(*rules_.get(), *request, transport)
+                      : passing(no_store(), kBusySeconds);
   }
   if (auto* refusal = std::get_if<Refusal>(&made)) {
     count(*refusal);
@@ -280,12 +232,12 @@ void BrokerService::work() {
 }
 
 void BrokerService::judge(Job job) {
-  auto current = rules();
+  auto current = rules_.get();
   const std::uint64_t now = options_.clock();
   auto not_now = why_not_serving(*current, now);
   // The operator may have done what it takes a moment ago.
-  if (not_now && refresh().ok()) {
-    current = rules();
+  if (not_now && rules_.refresh().ok()) {
+    current = rules_.get();
     not_now = why_not_serving(*current, now);
   }
   if (not_now) return turn_away(job, passing(*std::move(not_now), kOperatorSeconds));
@@ -302,7 +254,7 @@ void BrokerService::judge(Job job) {
   }
   std::shared_ptr<const attest::Endorsements> endorsements;
   {
-    const std::lock_guard lock(state_mutex_);
+    const std::lock_guard lock(endorsements_mutex_);
     endorsements = endorsements_;
   }
   auto result = decide(*current, {keys_, options_, std::move(endorsements), cache_}, request, now);

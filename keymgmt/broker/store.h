@@ -92,10 +92,9 @@ using Change = std::variant<PutVendor, RemoveVendor, AddRelease, RaiseFloor, Rev
 
 // --- What a service writes ----------------------------------------------------------------------
 
-// An instance that a grant starts or prolongs.
+// An instance that a grant starts; or prolongs, where it runs.
 struct LeaseClaim {
   Lease lease;
-  bool renewal = false;             // of a lease that the requester says it has
   std::uint64_t max_instances = 0;  // 0: not limited
   // No new instance before this time: leases may be missing after a restore.
   std::uint64_t not_before = 0;
@@ -176,9 +175,6 @@ class Store {
   virtual Result<ByteVector> claims(const Digest& digest) = 0;
   // Whether any environment ever proved a claim of this value.
   virtual Result<bool> has_claimed(Bytes value) = 0;
-  // Signed checkpoints (checkpoint.h), by size; a text at most once.
-  virtual Status put_checkpoint(std::uint64_t size, const std::string& text) = 0;
-  virtual Result<std::optional<std::string>> latest_checkpoint() = 0;
 
   // A consistent copy in a new file of mode 0600, while the store serves: the same file whatever
   // the database. It has no challenge key. kIo where the file is there.

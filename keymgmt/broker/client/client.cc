@@ -11,8 +11,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Of an answer: a grant, a challenge or a refusal.
-constexpr std::size_t kMaxAnswerSize = std::size_t{64} << 10U;
+// Of an answer: a refusal is the largest.
+constexpr std::size_t kMaxAnswerSize = kMaxRefusalSize;
+static_assert(kMaxAnswerSize >= loader::kMaxKeyGrantSize && kMaxAnswerSize >= kMaxChallengeSize);
 constexpr std::uint32_t kLongestRetryAfter = 3600;  // seconds; beyond that it is no wait
 
 struct Easy {

@@ -9,6 +9,7 @@ namespace sealpack::broker::internal {
 namespace {
 
 constexpr std::size_t kMaxDevices = 65536;
+constexpr std::uint64_t kLongestLease = std::uint64_t{10} * 365 * 24 * 3600;  // seconds
 
 }  // namespace
 
@@ -18,6 +19,13 @@ Status check_text(std::string_view text, std::size_t limit, const char* what) {
   }
   return Error(ErrorCode::kUsage,
                std::string(what) + " is no text of at most " + std::to_string(limit) + " bytes");
+}
+
+Status check_line(std::string_view text, std::size_t limit, const char* what) {
+  TRY(check_text(text, limit, what));
+  if (printable(text).size() == text.size() + 2) return done();  // in quotes
+  return Error(ErrorCode::kUsage,
+               std::string(what) + " has characters that are none of a line of text");
 }
 
 Status check_product(const std::string& product) {
@@ -33,6 +41,10 @@ Status check_licence(const Licence& licence) {
     return Error(ErrorCode::kUsage,
                  "instances are counted by their leases: a licence with a "
                  "number of instances has a lease time");
+  }
+  if (licence.lease_seconds > kLongestLease) {
+    return Error(ErrorCode::kUsage, "a lease of " + std::to_string(licence.lease_seconds) +
+                                        " seconds; the longest is ten years");
   }
   if (licence.not_after != 0 && licence.not_after < licence.not_before) {
     return Error(ErrorCode::kUsage, "the licence ends before it begins");
@@ -50,7 +62,7 @@ Status check_licence(const Licence& licence) {
 }
 
 Status check_revocation(const Revocation& revocation) {
-  TRY(check_text(revocation.because, kMaxReasonSize, "the reason"));
+  TRY(check_line(revocation.because, kMaxReasonSize, "the reason"));
   const bool digest =
       revocation.kind != RevokedKind::kDevice && revocation.kind != RevokedKind::kMeasurement;
   const std::size_t size = revocation.value.size();

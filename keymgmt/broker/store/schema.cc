@@ -109,11 +109,6 @@ constexpr Table kTables[] = {
     {"claims", "CREATE TABLE claims (digest BYTEA PRIMARY KEY, claims BYTEA NOT NULL)",
      "SELECT digest, claims FROM claims ORDER BY digest",
      "INSERT INTO claims (digest, claims) VALUES ($1, $2)", true},
-    {"checkpoints",
-     "CREATE TABLE checkpoints (size BIGINT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (size, "
-     "note))",
-     "SELECT size, note FROM checkpoints ORDER BY size, note",
-     "INSERT INTO checkpoints (size, note) VALUES ($1, $2)", true},
 };
 
 constexpr const char* kIndexes[] = {

@@ -6,6 +6,7 @@
 #include "formats/base/utc_text.h"
 #include "formats/bundle/encode.h"
 #include "keymgmt/broker/store/change_check.h"
+#include "keymgmt/broker/store/change_words.h"
 #include "keymgmt/broker/store/record_bytes.h"
 #include "keymgmt/broker/store/sql_store.h"
 #include "keymgmt/crypto/sha256.h"
@@ -63,12 +64,12 @@ class Changer {
 
   Result<std::string> operator()(const RaiseFloor& change) {
     TRY(raise_floor(change.floor));
-    return floor_text(change.floor);
+    return words_of(change);
   }
 
   Result<std::string> operator()(const Revoke& change) {
     TRY(revoke(change.revocation));
-    return revocation_text(change.revocation);
+    return words_of(change);
   }
 
   Result<std::string> operator()(const EndRevocation& change) {
@@ -95,11 +96,7 @@ class Changer {
         " not_before = excluded.not_before, not_after = excluded.not_after,"
         " lease_seconds = excluded.lease_seconds, devices = excluded.devices",
         row));
-    return "put licence of " + printable(licence.product) + " instances " +
-           std::to_string(licence.max_instances) + " from " + std::to_string(licence.not_before) +
-           " to " + std::to_string(licence.not_after) + " lease " +
-           std::to_string(licence.lease_seconds) + " devices " +
-           std::to_string(licence.devices.size());
+    return words_of(change);
   }
 
   Result<std::string> operator()(const RemoveLicence& change) {
@@ -154,12 +151,12 @@ class Changer {
 
   Result<std::string> operator()(const AddKey& change) {
     TRY(add_key(change.key));
-    return key_text(change.key);
+    return words_of(change);
   }
 
   Result<std::string> operator()(const EndKey& change) {
     TRY(end_key(change));
-    return end_text(change);
+    return words_of(change);
   }
 
   Result<std::string> operator()(const EndLease& change) {
@@ -179,16 +176,11 @@ class Changer {
     for (const EndKey& end : change.ended_keys) TRY(end_key(end));
     head_.reconciled = true;
     if (change.no_lease_is_missing) head_.restored_at = 0;
-    return "reconcile: " + std::to_string(change.revocations.size()) + " revocations, " +
-           std::to_string(change.floors.size()) + " floors, " +
-           std::to_string(change.ended.size()) + " ended leases, " +
-           std::to_string(change.keys.size()) + " keys, " +
-           std::to_string(change.ended_keys.size()) + " ended keys, " +
-           (change.no_lease_is_missing ? "no lease is missing" : "leases may be missing");
+    return words_of(change);
   }
 
   Result<std::string> operator()(const ConfirmClock&) {
-    const std::string before = std::to_string(head_.last_time);
+    const std::string before = utc_text(head_.last_time);
     // Challenges made by a wrong clock may live for years, and what was forgotten of them is gone.
     TRY(database_.run("DELETE FROM challenge_key"));
     TRY(insert_challenge_key(database_));
@@ -197,7 +189,7 @@ class Changer {
     head_.forgotten = 0;
     head_.last_time = now_;
     head_.clock_confirmed = head_.generation + 1;
-    return "confirm clock: it is " + std::to_string(now_) + ", the log had reached " + before;
+    return "confirm clock: it is " + utc_text(now_) + ", the log had reached " + before;
   }
 
  private:
@@ -330,11 +322,6 @@ class Changer {
                  "nobody said which releases were registered since the backup: of " + unsaid);
   }
 
-  static std::string floor_text(const ProductFloor& floor) {
-    return "raise floor of " + printable(floor.product) + " to " +
-           std::to_string(floor.floor.counter);
-  }
-
   Status revoke(const Revocation& revocation) {
     TRY(check_revocation(revocation));
     TRY(database_.run(
@@ -343,10 +330,6 @@ class Changer {
         {static_cast<std::int64_t>(revocation.kind), revocation.value, revocation.because,
          TRY(number_value(revocation.since == 0 ? now_ : revocation.since, "time"))}));
     return done();
-  }
-  static std::string revocation_text(const Revocation& revocation) {
-    return std::string("revoke ") + to_string(revocation.kind) + " " + to_hex(revocation.value) +
-           (revocation.because.empty() ? "" : ": " + printable(revocation.because));
   }
 
   Status add_key(const BrokerKey& key) {
@@ -361,9 +344,6 @@ class Changer {
         {bytes_value(digest.bytes), static_cast<std::int64_t>(key.use), key.spki,
          TRY(number_value(key.not_before, "time")), TRY(number_value(key.not_after, "time"))}));
     return done();
-  }
-  static std::string key_text(const BrokerKey& key) {
-    return std::string("add key for ") + to_string(key.use) + " " + to_hex(key.digest().bytes);
   }
 
   Status end_key(const EndKey& end) {
@@ -380,9 +360,6 @@ class Changer {
     TRY(database_.run("UPDATE broker_keys SET not_after = $1 WHERE digest = $2",
                       {TRY(number_value(end.not_after, "time")), bytes_value(end.key.bytes)}));
     return done();
-  }
-  static std::string end_text(const EndKey& end) {
-    return "end key " + to_hex(end.key.bytes) + " at " + std::to_string(end.not_after);
   }
 
   Result<std::uint64_t> end_lease(const loader::Instance& instance) {

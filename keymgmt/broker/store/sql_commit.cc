@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "formats/base/utc_text.h"
 #include "keymgmt/broker/clock_guard.h"
 #include "keymgmt/broker/store/sql_store.h"
 
@@ -16,54 +17,63 @@ class Instances {
  public:
   explicit Instances(Database& database) : database_(database) {}
 
-  // Why the lease cannot be had; nothing where it was written.
+  // Why the lease cannot be had; nothing where it was written. An instance that does not run, be it
+  // that its lease lapsed or that it was never heard of, counts as a new one.
   Result<std::optional<Reason>> claim(const LeaseClaim& claim) {
     const Lease& lease = claim.lease;
-    if (!claim.renewal) {
-      const auto refused = TRY(refuse_new(claim));
-      if (refused) return refused;
-      TRY(database_.run(
-          "INSERT INTO leases (instance, authority, product, release_digest, device,"
-          " since, ends, renewals) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
-          {bytes_value(lease.instance), bytes_value(lease.authority.bytes),
-           bytes_value(as_bytes(lease.product)), bytes_value(lease.release.bytes), lease.device,
-           TRY(number_value(lease.since, "time")), TRY(number_value(lease.until, "time"))}));
-      return std::optional<Reason>();
+    const auto known = TRY(find(lease.instance));
+    const bool anothers =
+        known && (known->authority != lease.authority || known->product != lease.product ||
+                  known->device != lease.device);
+    if (anothers) {
+      return std::optional(Reason{"broker.lease-unknown",
+                                  "the lease to prolong is one of another product or device"});
     }
-    return renew(claim);
+    const bool runs = known && lease.since < known->until;
+    const auto refused = TRY(runs ? refuse_running(claim) : refuse_new(claim));
+    if (refused) return refused;
+    TRY(known ? prolong(lease, known->until) : insert(lease));
+    return std::optional<Reason>();
   }
 
  private:
   using Product = std::pair<Digest, std::string>;
 
-  Result<std::optional<Reason>> renew(const LeaseClaim& claim) {
-    const Lease& lease = claim.lease;
+  Result<std::optional<Lease>> find(const loader::Instance& instance) {
     const auto rows = TRY(database_.query(
         "SELECT instance, authority, product, release_digest, device, since, ends, renewals"
         " FROM leases WHERE instance = $1",
-        {bytes_value(lease.instance)}));
-    std::optional<Lease> known;
-    if (!rows.empty()) known = TRY(read_lease(rows.front()));
-    if (!known || known->authority != lease.authority || known->product != lease.product ||
-        known->device != lease.device) {
-      return std::optional(Reason{"broker.lease-unknown",
-                                  "the lease to prolong is not one of this product and device"});
-    }
-    if (known->until <= lease.since) {
-      // It lapsed: the instance counts as a new one.
-      const auto refused = TRY(refuse_new(claim));
-      if (refused) return refused;
-    } else if (claim.max_instances != 0 && TRY(running_at(lease)) > claim.max_instances) {
-      return std::optional(Reason{"broker.licence-instances",
-                                  "more than the " + std::to_string(claim.max_instances) +
-                                      " instances of the licence are running"});
-    }
+        {bytes_value(instance)}));
+    if (rows.empty()) return std::optional<Lease>();
+    return std::optional(TRY(read_lease(rows.front())));
+  }
+
+  Status insert(const Lease& lease) {
+    TRY(database_.run(
+        "INSERT INTO leases (instance, authority, product, release_digest, device,"
+        " since, ends, renewals) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+        {bytes_value(lease.instance), bytes_value(lease.authority.bytes),
+         bytes_value(as_bytes(lease.product)), bytes_value(lease.release.bytes), lease.device,
+         TRY(number_value(lease.since, "time")), TRY(number_value(lease.until, "time"))}));
+    return done();
+  }
+  Status prolong(const Lease& lease, std::uint64_t until) {
     TRY(
         database_.run("UPDATE leases SET ends = $1, renewals = renewals + 1, release_digest = $2"
                       " WHERE instance = $3",
-                      {TRY(number_value(std::max(lease.until, known->until), "time")),
+                      {TRY(number_value(std::max(lease.until, until), "time")),
                        bytes_value(lease.release.bytes), bytes_value(lease.instance)}));
-    return std::optional<Reason>();
+    return done();
+  }
+
+  // The licence may have become smaller since the instance was let in.
+  Result<std::optional<Reason>> refuse_running(const LeaseClaim& claim) {
+    if (claim.max_instances == 0 || TRY(running_at(claim.lease)) <= claim.max_instances) {
+      return std::optional<Reason>();
+    }
+    return std::optional(
+        Reason{"broker.licence-instances", "more than the " + std::to_string(claim.max_instances) +
+                                               " instances of the licence are running"});
   }
 
   // Counts the new instance unless there is no room for it.
@@ -74,7 +84,7 @@ class Instances {
       return std::optional(
           Reason{"broker.licence-restored",
                  "leases may have been lost with the store: no new instance before " +
-                     std::to_string(claim.not_before)});
+                     utc_text(claim.not_before)});
     }
     std::uint64_t& running = TRY(running_at(lease));
     if (running >= claim.max_instances) {
@@ -113,7 +123,7 @@ Result<std::vector<std::optional<Reason>>> spend_nonces(Database& database, cons
     auto reason = check_clock(decision.entry.time, head.last_time);
     if (!reason && decision.expires <= head.forgotten) {
       reason = Reason{"broker.nonce-expired",
-                      "challenges up to " + std::to_string(head.forgotten) + " are forgotten"};
+                      "challenges that ended by " + utc_text(head.forgotten) + " are forgotten"};
     }
     if (!reason) rows.push_back({decision.nonce, TRY(number_value(decision.expires, "time"))});
     refused.push_back(std::move(reason));

@@ -230,20 +230,4 @@ Result<bool> SqlStore::has_claimed(Bytes value) {
   return found;
 }
 
-Status SqlStore::put_checkpoint(std::uint64_t size, const std::string& text) {
-  const std::lock_guard lock(write_mutex_);
-  auto transaction = TRY(Transaction::begin(*writer_, Access::kWrite));
-  TRY(writer_->run("INSERT INTO checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                   {TRY(number_value(size, "log size")), text}));
-  return transaction.commit();
-}
-
-Result<std::optional<std::string>> SqlStore::latest_checkpoint() {
-  const std::lock_guard lock(read_mutex_);
-  const auto rows =
-      TRY(reader_->query("SELECT note FROM checkpoints ORDER BY size DESC, note LIMIT 1"));
-  if (rows.empty()) return std::optional<std::string>();
-  return std::optional(TRY(Columns(rows.front()).text()));
-}
-
 }  // namespace sealpack::broker::internal

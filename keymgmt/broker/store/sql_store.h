@@ -75,8 +75,6 @@ class SqlStore final : public Store {
                                         std::size_t count) override;
   Result<ByteVector> claims(const Digest& digest) override;
   Result<bool> has_claimed(Bytes value) override;
-  Status put_checkpoint(std::uint64_t size, const std::string& text) override;
-  Result<std::optional<std::string>> latest_checkpoint() override;
   Status backup(const std::filesystem::path& file) override;
 
  private:

@@ -33,6 +33,10 @@ class SqliteDatabase final : public Database {
     const int status = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
     database_.reset(raw);
     if (status != SQLITE_OK) return error(status);
+    path_ = path;
+    if (::stat(path_.c_str(), &opened_) != 0) {
+      return Error(ErrorCode::kIo, name_ + ": " + std::strerror(errno));
+    }
     sqlite3_extended_result_codes(raw, 1);
     sqlite3_busy_timeout(raw, kBusyMilliseconds);
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -41,9 +45,7 @@ class SqliteDatabase final : public Database {
                                "PRAGMA cell_size_check=ON", "PRAGMA foreign_keys=ON"}) {
       TRY(for_each(pragma, {}, [](const Row&) { return done(); }));
     }
-    path_ = path;
-    if (::stat(path_.c_str(), &opened_) == 0) return done();
-    return Error(ErrorCode::kIo, name_ + ": " + std::strerror(errno));
+    return done();
   }
 
   Status begin(Access access) override {
@@ -66,6 +68,8 @@ class SqliteDatabase final : public Database {
 
   Status for_each(const char* sql, const Row& parameters,
                   const std::function<Status(const Row&)>& row) override {
+    // Outside of a transaction a statement is one by itself.
+    if (sqlite3_get_autocommit(database_.get()) != 0) TRY(check_in_place());
     sqlite3_stmt* statement = TRY(bound(sql, parameters));
     const Reset reset{statement};
     Row values;

@@ -130,12 +130,14 @@ TEST_F(Licences, ProlongNoMoreLeasesThanTheyHaveInstances) {
   EXPECT_EQ(refused_for(second), "");
 }
 
-TEST_F(Licences, ProlongNoLeaseThatWasNotGranted) {
-  ASSERT_THAT(license(5, 3600), Succeeds());
+// Of one that was forgotten, or lost in a restore, nothing is left to tell it from a new one.
+TEST_F(Licences, CountALeaseThatTheyDoNotKnowAsANewOne) {
+  ASSERT_THAT(license(1, 3600), Succeeds());
   setting_.start();
   Client client(setting_);
   client.terms.renews = loader::Instance{1, 2, 3};
-  EXPECT_EQ(refused_for(client), "broker.lease-unknown");
+  EXPECT_EQ(lease_of(client).instance, client.terms.renews);
+  EXPECT_EQ(refused_for(), "broker.licence-instances");
 }
 
 // What ran under a licence that is gone is not worse off than what comes anew.
@@ -255,7 +257,12 @@ TEST_F(RestoredBrokers, CountNoNewInstanceWhileLostLeasesMayRun) {
   const auto kept = lease_of(client).instance;
   restore(100);
   ASSERT_THAT(reconcile(false), Succeeds());
-  EXPECT_EQ(refused_for(), "broker.licence-restored");
+  const Refusal waits = [&] {
+    Client other(setting_);
+    return refusal_in(exchange(service(), other));
+  }();
+  EXPECT_EQ(waits.reasons.at(0).code, "broker.licence-restored");
+  EXPECT_THAT(waits.reasons.at(0).text, HasSubstr("before 2023-11-14 22:31:40 UTC"));
   // One that the backup knows goes on.
   client.terms.renews = kept;
   EXPECT_EQ(refused_for(client), "");

@@ -48,12 +48,6 @@ class FailingStore final : public Store {
   }
   Result<ByteVector> claims(const Digest& digest) override { return store_->claims(digest); }
   Result<bool> has_claimed(Bytes value) override { return store_->has_claimed(value); }
-  Status put_checkpoint(std::uint64_t size, const std::string& text) override {
-    return store_->put_checkpoint(size, text);
-  }
-  Result<std::optional<std::string>> latest_checkpoint() override {
-    return store_->latest_checkpoint();
-  }
   Status backup(const std::filesystem::path& file) override { return store_->backup(file); }
 
  private:

@@ -174,7 +174,6 @@ TEST_F(Commits, CountInstancesUntilTheirLeasesLapse) {
 TEST_F(Commits, ProlongALease) {
   EXPECT_EQ(code_of(with_lease(1, 1, 1)), "");
   Decision renewal = with_lease(2, 1, 1);
-  renewal.lease->renewal = true;
   renewal.lease->lease.since = kNow + 50;
   renewal.lease->lease.until = kNow + 150;
   EXPECT_EQ(code_of(renewal), "");
@@ -188,7 +187,6 @@ TEST_F(Commits, ProlongALease) {
 TEST_F(Commits, ProlongNoLeaseOfSomethingElse) {
   EXPECT_EQ(code_of(with_lease(1, 1, 5)), "");
   const std::vector<std::function<void(Lease&)>> others = {
-      [](Lease& lease) { lease.instance = loader::Instance{9}; },
       [](Lease& lease) { lease.product = "other"; },
       [](Lease& lease) { lease.authority = Digest{{9}}; },
       [](Lease& lease) { lease.device = {8}; },
@@ -196,7 +194,6 @@ TEST_F(Commits, ProlongNoLeaseOfSomethingElse) {
   std::uint8_t nonce = 10;
   for (const auto& change : others) {
     Decision renewal = with_lease(nonce++, 1, 5);
-    renewal.lease->renewal = true;
     change(renewal.lease->lease);
     EXPECT_EQ(code_of(renewal), "broker.lease-unknown") << int{nonce};
   }
@@ -209,7 +206,6 @@ TEST_F(Commits, CountALapsedLeaseAsANewInstance) {
   other.lease->lease.until = kNow + 200;
   EXPECT_EQ(code_of(other), "");
   Decision renewal = with_lease(3, 1, 1);
-  renewal.lease->renewal = true;
   renewal.lease->lease.since = kNow + 150;
   renewal.lease->lease.until = kNow + 250;
   EXPECT_EQ(code_of(renewal), "broker.licence-instances");

@@ -54,6 +54,17 @@ TEST_F(StoreFiles, ThatWereReplacedWhileOpenAnswerNothing) {
   std::filesystem::copy_file(setting_.folder / "moved", path());
   EXPECT_THAT(setting_.store->state(), FailsWith(ErrorCode::kIo, HasSubstr("moved or replaced")));
   EXPECT_THAT(setting_.store->apply(PutVendor{setting_.vendor}, kNow), Fails(ErrorCode::kIo));
+  EXPECT_THAT(setting_.store->version(), Fails(ErrorCode::kIo));
+  EXPECT_THAT(setting_.store->log_head(), Fails(ErrorCode::kIo));
+}
+
+// Nobody gets a key of such a broker: whoever watches it has to hear of it.
+TEST_F(StoreFiles, ThatWereReplacedMakeABrokerUnwell) {
+  setting_.start();
+  EXPECT_EQ(setting_.service->why_unwell(), std::nullopt);
+  std::filesystem::rename(path(), setting_.folder / "moved");
+  ASSERT_TRUE(setting_.service->why_unwell());
+  EXPECT_EQ(setting_.service->why_unwell()->code, "broker.store");
 }
 
 // Pages of an earlier time in the same file: a failover that lost what was committed.

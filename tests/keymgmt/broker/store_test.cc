@@ -2,6 +2,7 @@
 // What an operator changes: what a store keeps of it, and what it refuses.
 
 #include "keymgmt/broker/known.h"
+#include "keymgmt/broker/log.h"
 #include "keymgmt/broker/rules.h"
 #include "tests/keymgmt/broker/store_setting.h"
 
@@ -97,9 +98,11 @@ TEST_F(Stores, RefuseWhatMakesNoSense) {
       Revoke{{RevokedKind::kContent, {1, 2, 3}, "", 0}},  // not a digest
       Revoke{{RevokedKind::kDevice, {}, "", 0}},          // nothing
       Revoke{{RevokedKind::kDevice, {1}, "\xff", 0}},     // no text
-      EnrolTpm{{Digest{{1}}, {}, {1}, ""}},               // no name of the attestation key
-      EnrolTpm{{Digest{{1}}, {1}, {}, ""}},               // no endorsement key
-      EndKey{digest_of(setting_->grants), 0},             // at no time
+      Revoke{{RevokedKind::kDevice, {1}, "a\nb", 0}},     // of more than a line
+      PutLicence{{a, kProduct, 0, 0, 0, ~std::uint64_t{0} >> 1U, {}}},  // leases without an end
+      EnrolTpm{{Digest{{1}}, {}, {1}, ""}},    // no name of the attestation key
+      EnrolTpm{{Digest{{1}}, {1}, {}, ""}},    // no endorsement key
+      EndKey{digest_of(setting_->grants), 0},  // at no time
   };
   for (const Change& change : changes) {
     EXPECT_THAT(apply(change), Fails(ErrorCode::kUsage)) << change.index();
@@ -248,6 +251,35 @@ TEST_F(Stores, LogEveryChangeInWords) {
   EXPECT_EQ(entries.back().kind, EntryKind::kChange);
   EXPECT_EQ(entries.back().what, "revoke device abcd: 'stolen'");
   EXPECT_EQ(entries.back().epoch, 1U);
+}
+
+TEST_F(Stores, LogTimesThatPeopleCanRead) {
+  const auto logged = [&](const Change& change) {
+    EXPECT_THAT(apply(change), Succeeds());
+    return entries_of(store()).back().what;
+  };
+  const Digest grants = digest_of(setting_->grants);
+  EXPECT_EQ(logged(PutLicence{{authority(), kProduct, 3, kNow, kNow + 100, 60, {{1}, {2}}}}),
+            "put licence of 'test product': 3 instances, leases of 60 s, from 2023-11-14 22:13:20 "
+            "UTC, until 2023-11-14 22:15:00 UTC, 2 devices");
+  EXPECT_EQ(logged(PutLicence{{authority(), kProduct, 0, 0, 0, 0, {}}}),
+            "put licence of 'test product': no limits");
+  EXPECT_EQ(logged(EndKey{grants, kNow + 100}),
+            "end key " + to_hex(grants.bytes) + " at 2023-11-14 22:15:00 UTC");
+  EXPECT_EQ(logged(ConfirmClock{}),
+            "confirm clock: it is 2023-11-14 22:13:20 UTC, the log had reached 2023-11-14 22:13:20 "
+            "UTC");
+}
+
+// What an operator says is kept for ever, and has to be read for ever.
+TEST_F(Stores, LogNothingThatCannotBeReadAgain) {
+  const ByteVector longest(256, 0xab);
+  const std::string escapes(1024, '\x1b');  // each is four bytes where it is shown
+  EXPECT_THAT(apply(Revoke{{RevokedKind::kDevice, longest, escapes, 0}}), Fails(ErrorCode::kUsage));
+  EXPECT_THAT(apply(Revoke{{RevokedKind::kDevice, longest, std::string(1024, 'x'), 0}}),
+              Succeeds());
+  EXPECT_THAT(apply(RaiseFloor{{authority(), std::string(512, '\x1b'), {1, {}}}}), Succeeds());
+  EXPECT_THAT(verify_log(store(), {}, {}), Succeeds());
 }
 
 }  // namespace

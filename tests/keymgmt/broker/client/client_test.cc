@@ -70,6 +70,16 @@ TEST_F(Clients, PassOnARefusalWithAllItsReasons) {
   EXPECT_EQ(server_.service.releases.size(), 1U);  // not tried again
 }
 
+TEST_F(Clients, TakeTheLongestRefusalThatThereMayBe) {
+  const std::vector<Reason> reasons(
+      kMaxReasons, Reason{std::string(kMaxReasonCode, 'c'), std::string(kMaxReasonText, 't')});
+  server_.service.release_answer = refusal(ErrorCode::kRefused, reasons, 9);
+  const auto client = this->client();
+  EXPECT_THAT(client->release({{1}, {}}), Fails(ErrorCode::kRefused));
+  ASSERT_TRUE(client->last_refusal());
+  EXPECT_EQ(client->last_refusal()->reasons, reasons);
+}
+
 TEST_F(Clients, TryAgainWhereTheBrokerIsBusy) {
   server_.service.release_answer = refusal(ErrorCode::kTryAgain, {{"server.busy", "later"}});
   ClientOptions patient = options();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Releases to a real kind of TEE: reports of a minted AMD processor, through the whole broker.
+// Releases to real kinds of TEEs: evidence of minted processors, through the whole broker.
 #include <map>
 
 #include "attest/policy/claim_names.h"
 #include "attest/verify/endorsements.h"
+#include "tests/attest/verify/dcap/mint_dcap.h"
 #include "tests/attest/verify/snp/snp_lab.h"
 #include "tests/keymgmt/broker/broker_setting.h"
 #include "tests/testing/result_matchers.h"
@@ -11,10 +12,13 @@
 namespace sealpack::broker {
 namespace {
 
+using sealpack::testing::kDcapNow;
+using sealpack::testing::MintDcap;
 using sealpack::testing::SnpLab;
 using sealpack::testing::Succeeds;
 using namespace testing;
 
+constexpr std::size_t kTdxReportData = 520;
 constexpr std::size_t kReportData = 0x50;
 constexpr std::size_t kMeasurement = 0x90;
 
@@ -150,6 +154,59 @@ TEST_F(SnpReleases, AreForTheProcessorsOfTheLicence) {
   ASSERT_THAT(license(device()), Succeeds());
   EXPECT_EQ(codes_of(ask()), "");
   EXPECT_EQ(setting_.store->leases(SnpLab::kNow)->at(0).device, device());
+}
+
+class TdxReleases : public ::testing::Test {
+ protected:
+  TdxReleases() {
+    *setting_.clock = kDcapNow;
+    EXPECT_THAT(setting_.apply(ConfirmClock{}), Succeeds());
+    const attest::Evidence evidence{"tdx", {{"quote", platform_.quote()}}};
+    const attest::Endorsements endorsements = platform_.endorsements();
+    const attest::Roots roots = platform_.roots();
+    const auto verdict = attest::verify(
+        {.evidence = evidence, .endorsements = endorsements, .roots = roots, .now = kDcapNow});
+    EXPECT_TRUE(verdict.accepted());
+    setting_.release = setting_.make_release(
+        8, [&](bundle::Release& made) { made.policy = policy_for(*verdict.claims); });
+    EXPECT_THAT(setting_.add(setting_.release), Succeeds());
+  }
+  void start(std::uint32_t minimum) {
+    setting_.start([&](ServiceOptions& options) {
+      options.lab = false;
+      options.roots = platform_.roots();
+      options.endorsements = platform_.endorsements();
+      options.minimum_tcb_evaluation = minimum;
+    });
+  }
+  Answer ask() {
+    client_.emplace(setting_);
+    client_->subject.tee = "tdx";
+    loader::KeyRequest made = client_->request(challenge_of(*setting_.service, client_->subject));
+    const ByteVector data = loader::report_data_for("tdx", loader::grant_transcript(made.terms));
+    std::copy(data.begin(), data.end(), platform_.body.begin() + kTdxReportData);
+    made.evidence = attest::serialize_evidence({"tdx", {{"quote", platform_.quote()}}});
+    return release_of(*setting_.service,
+                      serialize(ReleaseRequest{loader::serialize_key_request(made), {}}));
+  }
+
+  MintDcap platform_{MintDcap::Kind::kTdx4};
+  Setting setting_;
+  std::optional<Client> client_;
+};
+
+TEST_F(TdxReleases, BringTheKeyToATrustDomain) {
+  start(0);
+  const Answer answer = ask();
+  expect_key(setting_, *client_, answer);
+}
+
+// What a release admits may be too old for the broker: the evaluation number is 18 here.
+TEST_F(TdxReleases, EndBelowTheBrokersLowestEvaluationNumber) {
+  start(18);
+  EXPECT_EQ(codes_of(ask()), "");
+  start(19);
+  EXPECT_EQ(codes_of(ask()), "dcap.tcb-info-evaluation dcap.qe-identity-evaluation");
 }
 
 }  // namespace
