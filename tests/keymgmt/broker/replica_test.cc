@@ -26,6 +26,11 @@ struct Harvest {
   std::map<std::string, int> refusals;
   int unanswered = 0;
 
+  // All instances of the licence run, and a challenge was answered to twice.
+  bool is_enough() {
+    const std::lock_guard lock(mutex);
+    return refusals["broker.nonce-used"] > 0 && refusals["broker.licence-instances"] > 0;
+  }
   void take(const Digest& nonce, const std::optional<Answer>& answer) {
     const std::lock_guard lock(mutex);
     if (!answer) {
@@ -95,6 +100,11 @@ class KilledBrokers : public ::testing::Test {
       Replica& victim = *replicas_[static_cast<std::size_t>(i) % replicas_.size()];
       victim.kill();
       victim.start();
+    }
+    // A slow machine may have done little between the kills.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+    while (!harvest_.is_enough() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     over_ = true;
     for (auto& client : clients) client.join();
