@@ -152,6 +152,12 @@ void note_unreleased(const ProductName& name, cli::Terminal& terminal) {
                 " is here yet: this holds from its first on");
 }
 
+Result<std::uint64_t> parse_moment(const std::string& text, const char* option) {
+  const std::uint64_t time = TRY(cli::parse_time(text).within(option));
+  if (time != 0) return time;
+  return Error(ErrorCode::kUsage, std::string(option) + ": nothing began or ended in 1970");
+}
+
 Result<ByteVector> parse_value(const std::string& text, const std::string& what) {
   constexpr std::string_view kPrefix = "sha256:";
   auto bytes = from_hex(text.starts_with(kPrefix) ? text.substr(kPrefix.size()) : text);

@@ -50,6 +50,9 @@ Result<ProductName> find_product(const State& state, const std::string& product,
 // That what was said waits for the product's first release: its name may be misspelt.
 void note_unreleased(const ProductName& name, cli::Terminal& terminal);
 
+// A time as all verbs take it, but not 0: to the store that is "never".
+Result<std::uint64_t> parse_moment(const std::string& text, const char* option);
+
 // "sha256:HEX" or HEX.
 Result<ByteVector> parse_value(const std::string& text, const std::string& what);
 Result<Digest> parse_digest(const std::string& text, const std::string& what);

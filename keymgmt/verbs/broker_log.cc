@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // log show, log verify, checkpoint.
+#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -63,15 +64,23 @@ Status show(const ShowOptions& options, cli::Terminal& terminal) {
         });
   };
   if (terminal.json()) {
-    return cli::print_json_list(terminal, [&](const cli::JsonSink& sink) {
+    TRY(cli::print_json_list(terminal, [&](const cli::JsonSink& sink) {
       return each([&](std::uint64_t index, const LogEntry& entry) { sink(json_of(entry, index)); });
-    });
+    }));
+  } else {
+    cli::Table table({"entry", "time", "kind", "what"});
+    TRY(each([&](std::uint64_t index, const LogEntry& entry) {
+      table.add(
+          {std::to_string(index), utc_text(entry.time), to_string(entry.kind), text_of(entry)});
+    }));
+    table.print(terminal.out());
   }
-  cli::Table table({"entry", "time", "kind", "what"});
-  TRY(each([&](std::uint64_t index, const LogEntry& entry) {
-    table.add({std::to_string(index), utc_text(entry.time), to_string(entry.kind), text_of(entry)});
-  }));
-  table.print(terminal.out());
+  const std::uint64_t size = TRY(folder.store->log_head()).size;
+  const std::uint64_t rest = size - std::min(size, options.from);
+  if (rest > options.count) {
+    terminal.note(std::to_string(rest - options.count) + " more follow: --from " +
+                  std::to_string(options.from + options.count));
+  }
   return done();
 }
 

@@ -124,7 +124,7 @@ Result<std::vector<std::string>> add_keys(const Options& options, const BrokerFo
   for (const std::string& text : options.end_keys) {
     const auto [key, time] = TRY(parse_pair(text, "--end-key"));
     change.ended_keys.push_back(
-        {TRY(parse_key_digest(key, "--end-key")), TRY(cli::parse_time(time).within("--end-key"))});
+        {TRY(parse_key_digest(key, "--end-key")), TRY(parse_moment(time, "--end-key"))});
   }
   std::vector<std::string> notes;
   if (!options.keys_as_configured) return notes;

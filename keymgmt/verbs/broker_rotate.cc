@@ -100,7 +100,7 @@ Status rotate(const Options& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   const NamedUse use = TRY(use_called(options.use));
   std::uint64_t end = 0;  // not yet
-  if (!options.end_old.empty()) end = TRY(cli::parse_time(options.end_old).within("--end-old"));
+  if (!options.end_old.empty()) end = TRY(parse_moment(options.end_old, "--end-old"));
   const auto state = TRY(folder.state());
   const std::vector<Change> ends = ends_of(*state, use.use, end);
   const std::string name = free_name(folder.config, use.file);
@@ -155,7 +155,7 @@ Status end_key(const EndOptions& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   const Digest digest = TRY(parse_key_digest(options.key, "KEY"));
   std::uint64_t at = unix_time();
-  if (!options.at.empty()) at = TRY(cli::parse_time(options.at).within("--at"));
+  if (!options.at.empty()) at = TRY(parse_moment(options.at, "--at"));
   const auto state = TRY(folder.state());
   const auto key = std::find_if(state->keys.begin(), state->keys.end(),
                                 [&](const BrokerKey& one) { return one.digest() == digest; });

@@ -141,10 +141,10 @@ Status licence(const LicenceOptions& options, cli::Terminal& terminal) {
   licence.max_instances = options.instances;
   licence.lease_seconds = options.lease;
   if (!options.not_before.empty()) {
-    licence.not_before = TRY(cli::parse_time(options.not_before).within("--not-before"));
+    licence.not_before = TRY(parse_moment(options.not_before, "--not-before"));
   }
   if (!options.not_after.empty()) {
-    licence.not_after = TRY(cli::parse_time(options.not_after).within("--not-after"));
+    licence.not_after = TRY(parse_moment(options.not_after, "--not-after"));
   }
   for (const std::string& device : options.devices) {
     licence.devices.push_back(TRY(parse_value(device, "--device")));

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +55,23 @@ class KeysAnswer {
   std::shared_ptr<const State> state_;
 };
 
+// A shell gives a process a thousand descriptors, and a thousand idle strangers would take them.
+// How many connections there may be: fewer than configured where the system does not give as many.
+std::uint32_t allow_connections(std::uint32_t wanted, cli::Terminal& terminal) {
+  constexpr rlim_t kOthers = 256;  // the operator's connections, the store, files and tokens
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(wanted + kOthers, limit.rlim_max));
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted + kOthers) return wanted;
+  const rlim_t fewer = std::max<rlim_t>(limit.rlim_cur, kOthers + 1) - kOthers;
+  terminal.warning("the system allows " + std::to_string(limit.rlim_cur) +
+                   " open files: no more than " + std::to_string(fewer) +
+                   " connections at once, not the " + std::to_string(wanted) +
+                   " of broker.toml (ulimit -Hn, LimitNOFILE)");
+  return static_cast<std::uint32_t>(fewer);
+}
+
 Status serve(const Options& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
   if (options.lab)
@@ -88,6 +108,7 @@ Status serve(const Options& options, cli::Terminal& terminal) {
   server.public_log = folder.config.public_log;
   server.threads = folder.config.threads;
   server.limits = folder.config.limits;
+  server.limits.connections = allow_connections(server.limits.connections, terminal);
   server.gauges = [&service] { return gauges(*service); };
   server.reload = [&]() -> Status {
     service->set_endorsements(TRY(folder.endorsements()));

@@ -263,6 +263,26 @@ class Vendors(LifeCase):
         self.assertEqual(self.broker("log show", "--json").json(), before)
 
 
+    def test_who_come_with_the_product_of_another_are_told_that_its_limits_are_not_theirs(self):
+        self.broker("licence acme/clothes", "--instances", "1", "--lease", "600")
+        (self.folder / "own.toml").write_text(POLICY % (self.measurement, self.root))
+        self.broker("policy acme/clothes", "own.toml")
+        theirs = self.digest_of(self.folder / "stranger.pub")
+        self.foreign(product="acme/clothes")
+        run = self.broker("add", "theirs.seal", "--vendor", "stranger", "--trust", "stranger.pub")
+        for what, verb in (("a licence", "licence"), ("a policy of the broker's own", "policy")):
+            self.assertIn(f"'acme/clothes' has {what} under another authority and none under this one: "
+                          f"sealpack broker {verb} 'acme/clothes' --authority {theirs}", run.err)
+        # Who has his own is told nothing, and nor is who has the limits already.
+        self.broker("licence acme/clothes", "--lease", "60", "--authority", theirs)
+        self.broker("policy acme/clothes", "own.toml", "--authority", theirs)
+        self.foreign("later.seal", product="acme/clothes", counter=2)
+        run = self.broker("add", "later.seal", "--vendor", "stranger")
+        self.assertNotIn("under another authority", run.err)
+        self.build_release(self.succeed, "next.seal", 101)
+        self.assertNotIn("under another authority", self.broker("add", "next.seal").err)
+
+
 class Licences(LifeCase):
     def test_hold_from_the_first_release_on(self):
         self.refused(USAGE, "--authority", "licence acme/new", "--lease", "60")

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -45,7 +46,13 @@ backend replicas
 
 
 def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports that stay free while nobody listens: below those that the system gives to connections."""
+    sockets = []
+    while len(sockets) < count:
+        try:
+            sockets.append(socket.create_server(("127.0.0.1", random.randrange(20000, 30000))))
+        except OSError:
+            continue
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
@@ -133,7 +140,8 @@ class Replicas(BrokerCase):
         # To the brokers, all who come through the balancer are one address.
         path = self.folder / "broker/broker.toml"
         text = path.read_text()
-        for limit in ("requests_per_second", "request_burst"):
+        for limit in ("requests_per_second", "request_burst", "handshakes_per_second",
+                      "handshake_burst"):
             text = re.sub(rf"(?m)^{limit} = .*$", f"{limit} = 100000", text)
         # The log is read through the balancer, as an auditor would.
         path.write_text(text.replace("public_log = false", "public_log = true"))
@@ -179,11 +187,11 @@ class Replicas(BrokerCase):
 
         load = broker_load.Load(self, url)
         for kill in range(KILLS):
-            time.sleep(0.3 + 0.1 * (kill % 3))
+            log.wait_for_more(8 + kill % 3)
             self.stop(replicas[kill % 2], signal.SIGKILL)
-            time.sleep(0.2)
+            log.wait_for_more(3)
             replicas[kill % 2] = start(kill % 2)
-        time.sleep(0.5)
+        log.wait_for_more(8)
         asked = load.finish()
         results = broker_load.outcomes(asked)
         # It did what it is for: both served, requests were cut off and the licence was used up.

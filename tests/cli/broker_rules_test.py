@@ -141,7 +141,8 @@ class Revocations(RuleCase):
                 (("lease", "aa" * 16, "--end"), USAGE, "asked for anew"),
                 (("device", "aa", "--end"), REFUSED, "no revocation of device aa"),
                 (("device", "aa" * 4096, "--because", "x"), USAGE, "bytes"),
-                (("device", "aa", "--because", "x" * 2000), USAGE, "1024 bytes")):
+                (("device", "aa", "--because", "x" * 2000), USAGE, "1024 bytes"),
+                (("device", "aa", "--because", "two\nlines"), USAGE, "none of a line of text")):
             self.refused(status, pattern, "revoke", *arguments)
 
 
@@ -163,6 +164,9 @@ class Licences(RuleCase):
                 (("--instances", "3"), USAGE, "lease time"),
                 (("--not-before", "2040-01-01", "--not-after", "2030-01-01"), USAGE, "ends before"),
                 (("--not-after", "tomorrow"), USAGE, "--not-after"),
+                (("--not-after", "0"), USAGE, "--not-after: nothing began or ended in 1970"),
+                (("--not-before", "1970-01-01"), USAGE, "--not-before"),
+                (("--lease", "9000000000000000000"), USAGE, "ten years"),
                 (("--device", "xyz"), USAGE, "--device"),
                 (("--device", "aa", "--device", "aa"), USAGE, "distinct"),
                 (("--remove",), REFUSED, "no licence")):
@@ -246,6 +250,11 @@ class LogsAndCopies(RuleCase):
         whole = self.broker("log show", "--json").json()
         part = self.broker("log show", "--from", "1", "--count", "2", "--json").json()
         self.assertEqual(part, whole[1:3])
+        # Nobody takes a part for the whole.
+        more = f"{len(whole) - 3} more follow: --from 3"
+        self.assertIn(more, self.broker("log show", "--from", "1", "--count", "2", "--json").err)
+        self.assertIn(more, self.broker("log show", "--from", "1", "--count", "2").err)
+        self.assertNotIn("more follow", self.broker("log show", "--from", "1").err)
         self.assertEqual(self.broker("log show", "--from", "1000", "--json").json(), [])
         self.assertIn("revoke device aa: 'x'", self.broker("log show").out)
         self.refused(USAGE, "--count", "log show", "--count", "0")
@@ -310,6 +319,7 @@ class LogsAndCopies(RuleCase):
             self.assertEqual(after - before, {made["digest"]})
         self.refused(USAGE, "USE", "rotate", "tls")
         self.refused(USAGE, "--end-old", "rotate", "log", "--end-old", "soon")
+        self.refused(USAGE, "--end-old", "rotate", "log", "--end-old", "0")
         self.refused(IO, "none.key", "rotate", "log", "--key", "none.key")
         self.refused(USAGE, "role", "rotate", "log", "--key", "vendor.key")
         self.refused(REFUSED, "listed already", "rotate", "grants", "--key", "broker/grants.key")
