@@ -27,6 +27,23 @@ constexpr std::string_view kGrowing[] = {"clock", "reset_count"};
 constexpr std::string_view kNeverEmpty =
     "the rule refuses evidence that does not say it, which otherwise passes";
 
+// What bad news means, and what makes it go away.
+struct BadNews {
+  std::string_view claim;
+  std::string_view meaning;
+};
+constexpr BadNews kBadNews[] = {
+    {"advisories", "its firmware is open to what these advisories say, until it is updated"},
+    {"ak_purpose_unstated", "nobody says that the attestation key signs what a TPM made alone"},
+    {"chip_id_masked", "its host hides which chip it is of"},
+    {"gpu_revocation_unchecked",
+     "nothing said that the GPU's certificates stand; 'sealpack attest fetch' gets answers that "
+     "do"},
+    {"provisional", "its firmware is on trial, and the host can still go back"},
+    {"revocation_unchecked",
+     "nothing said that its certificates stand; 'sealpack attest fetch' gets a list that does"},
+    {"service_td", "a service TD can do to it what it likes"}};
+
 // Of a GPU's 64 measurements, which are all in the digest that has a rule.
 constexpr std::string_view kOfAllMeasurements =
     "of all its measurements; 'sealpack attest measure nvidia-rim' writes rules for single ones";
@@ -147,8 +164,12 @@ class Draft {
 
   void add_bad_news(const ClaimName& claim, const Values& values) {
     const bool flag = claim.kind == ClaimKind::kFlag;
+    const auto* news = std::find_if(std::begin(kBadNews), std::end(kBadNews),
+                                    [&](const BadNews& one) { return one.claim == claim.name; });
+    if (news == std::end(kBadNews)) die("policy_template: bad news without a meaning");
     caution(claim,
-            "bad news, refused unless you " + std::string(flag ? "say why it is not" : "list it"),
+            std::string(news->meaning) + "; refused unless you " +
+                (flag ? "say why that is fine" : "list them"),
             flag ? std::string(kIgnore) : rule_for(claim, values));
   }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "attest/policy/claim_names.h"
 #include "attest/policy/judge.h"
 #include "attest/policy/policy_file.h"
 #include "attest/policy/relaxations.h"
@@ -105,6 +106,25 @@ TEST(PolicyDraft, LeavesBadNewsToItsAuthor) {
   EXPECT_THAT(judged(claims, draft), IsEmpty());
 }
 
+TEST(PolicyDraft, SaysWhatEachPieceOfBadNewsMeans) {
+  std::size_t count = 0;
+  for (const policy::TeeClaims& tee : policy::all_tee_claims()) {
+    for (const policy::ClaimName& claim : tee.claims) {
+      if (!claim.bad_news) continue;
+      Claims claims;
+      claims.tee = tee.tee;
+      if (claim.kind == policy::ClaimKind::kFlag) {
+        claims.add_flag(std::string(claim.name), true);
+      } else {
+        claims.add_text(std::string(claim.name), "INTEL-SA-00001");
+      }
+      EXPECT_THAT(drafted(claims).text, HasSubstr("; refused unless you ")) << claim.name;
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 10U);
+}
+
 // A required claim that the sample does not make, or makes as none may be accepted.
 TEST(PolicyDraft, LeavesWhatTheSampleCannotSayToItsAuthor) {
   Claims claims;
@@ -147,6 +167,7 @@ TEST(PolicyDraft, SuggestsNothingThatCannotHoldAgain) {
 TEST(PolicyDraft, RequiresEveryComponentOfTheSample) {
   Claims claims;
   claims.tee = "psa";
+  claims.add_text("client_id", "5");
   claims.add_bytes("implementation_id", ByteVector(32, 1));
   claims.add_bytes("measurement", ByteVector(32, 2));
   claims.add_bytes("measurement", ByteVector(32, 3));
