@@ -39,9 +39,11 @@ root = { accept = ["%s"] }
 
 
 class Broker:
-    """A broker in a folder of its own with one bundle, and the load that asks it."""
+    """A broker in a folder of its own with one bundle, and the load that asks it; none of them
+    outlives `stack`."""
 
-    def __init__(self, programs, folder, kind):
+    def __init__(self, programs, folder, kind, stack):
+        self.stack = stack
         self.tool, self.folder, self.kind = programs / "sealpack", folder, kind
         self._run("keygen", "authority", "--out", "vendor", "--no-passphrase", "-q")
         self._run("broker", "init", "--dir", "broker", "-q")
@@ -57,6 +59,7 @@ class Broker:
             words += ["snp", "broker"]
         self.load = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, text=True)
+        stack.callback(self.load.kill)
         if self.load.stdout.readline().strip() != "prepared":
             raise SystemExit("bench: broker_load does not start")
         if kind != "simulated":
@@ -89,6 +92,7 @@ class Broker:
         self.server = subprocess.Popen(
             [self.tool, "broker", "serve", "--dir", "broker", "--lab", "--listen", "127.0.0.1:0",
              "--admin", "127.0.0.1:0"], cwd=self.folder, stderr=self.log)
+        self.stack.callback(self.server.kill)
         for _ in range(500):
             text = pathlib.Path(self.log.name).read_text(encoding="utf-8")
             ready = re.search(r'"event":"ready","port":(\d+),"admin_port":(\d+)', text)
@@ -163,7 +167,7 @@ def measure_memory(broker, table, requests):
     while readings[-1][0] < requests:
         next_reading += requests / MEMORY_READINGS
         asked, rates = readings[-1][0], []
-        while asked < next_reading:
+        while not rates or asked < next_reading:
             row = broker.ask(2)
             asked += row["releases"]
             rates.append(row["rate"])
@@ -181,8 +185,8 @@ def measure_memory(broker, table, requests):
 
 def measure_kind(options, table, kind):
     seconds = 2 if options.quick else 10
-    with tempfile.TemporaryDirectory() as name:
-        broker = Broker(options.programs.resolve(), pathlib.Path(name), kind)
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        broker = Broker(options.programs.resolve(), pathlib.Path(name), kind, stack)
         broker.ask(1)  # warm
         full = broker.ask(seconds)
         half = broker.ask(seconds, rate=full["rate"] / 2)

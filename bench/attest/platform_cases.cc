@@ -40,6 +40,7 @@ BareSignature signature_of(const SnpLab& lab) {
 attest::Endorsements chain_of(const SnpLab& lab) {
   attest::Endorsements endorsements;
   endorsements.certificates = {lab.leaf_der(), lab.authority_der(), lab.ark_der()};
+  endorsements.revocation_lists = {testing::mint_list({}, lab.ark, lab.ark_key)};
   return endorsements;
 }
 

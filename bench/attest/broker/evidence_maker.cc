@@ -66,6 +66,8 @@ std::unique_ptr<EvidenceMaker> snp_maker(const std::filesystem::path& folder) {
   put(folder / "endorsements" / "ark.pem", maker->lab().ark_der());
   put(folder / "endorsements" / "ask.pem", maker->lab().authority_der());
   put(folder / "endorsements" / "vcek.pem", maker->lab().leaf_der());
+  std::ofstream(folder / "endorsements" / "ark.crl", std::ios::binary)
+      << as_text(testing::mint_list({}, maker->lab().ark, maker->lab().ark_key));
   std::ofstream(folder / "evidence", std::ios::binary)
       << as_text(maker->make(ByteVector(kReportDataSize)));
   return maker;
