@@ -124,6 +124,14 @@ Result<std::shared_ptr<Connection>> Connection::open(const std::string& tcti) {
   return out;
 }
 
+Result<Name> Connection::name_of(ESYS_TR handle) {
+  TPM2B_NAME* given = nullptr;
+  TRY(call("name what it has",
+           [&](ESYS_CONTEXT* esys) { return Esys_TR_GetName(esys, handle, &given); }));
+  const Given<TPM2B_NAME> name(given);
+  return Name(name->name, name->name + name->size);
+}
+
 Connection::~Connection() {
   if (esys_ != nullptr) Esys_Finalize(&esys_);
   if (tcti_ != nullptr) Tss2_TctiLdr_Finalize(&tcti_);

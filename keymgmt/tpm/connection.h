@@ -65,6 +65,8 @@ class Connection {
     return failed(what, code);
   }
   static Error failed(const char* what, TSS2_RC code);
+  // Of the public area that ESAPI has for a handle.
+  Result<Name> name_of(ESYS_TR handle);
 
  private:
   static constexpr int kAttempts = 10;
@@ -163,8 +165,17 @@ struct Tpm::State {
   Result<Loaded> endorsement_session(TPMA_SESSION attributes);
   // What an NV index holds; nullopt where there is none.
   Result<std::optional<ByteVector>> read_index(std::uint32_t index);
-  // The NV index of a counter of ours.
-  Result<ESYS_TR> nv_handle(std::uint32_t index, bool& there);
+  // A session in which the TPM's answers are authentic, for commands that need no authorization
+  // too.
+  Result<Loaded> audit_session() { return hmac_session(TPMA_SESSION_AUDIT); }
+  // The NV index of a counter of ours, as the TPM describes it in `session`, an audit_session().
+  // Unwritten: defining it was cut off. kRefused where another index has its place.
+  enum class CounterState { kMissing, kUnwritten, kReady };
+  struct CounterHandle {
+    CounterState state = CounterState::kMissing;
+    ESYS_TR handle = ESYS_TR_NONE;
+  };
+  Result<CounterHandle> find_counter(std::uint32_t index, const Loaded& session);
   Result<Loaded> run_policy(const PolicyRun& policy);
   Status policy_nv(const Loaded& session, const PolicyRun::NvStep& step);
   Status policy_authorize(const Loaded& session, const PolicyRun& policy);

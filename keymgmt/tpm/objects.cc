@@ -61,13 +61,13 @@ Result<ByteVector> Tpm::import(const Duplicate& duplicate, const SecretBytes& in
   const TPM2B_PUBLIC area = TRY(to_tss(duplicate.object));
   const auto blob = TRY(sized_of<TPM2B_PRIVATE>(duplicate.blob, "wrapped key"));
   const auto seed = TRY(sized_of<TPM2B_ENCRYPTED_SECRET>(duplicate.secret, "its seed"));
-  auto inner = TRY(sized_of<TPM2B_DATA>(inner_key.reveal(), "inner key"));
   TPMT_SYM_DEF_OBJECT cipher{};
   cipher.algorithm = TPM2_ALG_AES;
   cipher.keyBits.aes = 128;
   cipher.mode.aes = TPM2_ALG_CFB;
   const Loaded session = TRY(state_->endorsement_session(TPMA_SESSION_DECRYPT));
   TPM2B_PRIVATE* given = nullptr;
+  auto inner = TRY(sized_of<TPM2B_DATA>(inner_key.reveal(), "inner key"));  // wiped below
   const TSS2_RC code = state_->connection->run([&](ESYS_CONTEXT* esys) {
     return Esys_Import(esys, state_->endorsement_handle, session.get(), ESYS_TR_NONE, ESYS_TR_NONE,
                        &inner, &area, &blob, &seed, &cipher, &given);
@@ -101,17 +101,17 @@ Result<Tpm::Object> Tpm::load(const PublicArea& object, Bytes private_part) {
 }
 
 Status Tpm::State::policy_nv(const Loaded& session, const PolicyRun::NvStep& step) {
-  bool there = false;
-  const ESYS_TR index = TRY(nv_handle(step.index, there));
-  if (!there) {
+  const Loaded reader = TRY(audit_session());
+  const CounterHandle counter = TRY(find_counter(step.index, reader));
+  if (counter.state != CounterState::kReady) {
     return Error(ErrorCode::kRefused, "the TPM has lost the counter that the key is bound to")
         .with_hint("the device must be enrolled again");
   }
-  const Loaded reader = TRY(hmac_session());
   const auto operand = TRY(sized_of<TPM2B_OPERAND>(step.operand, "operand"));
   return connection->call("show that the counter fits", [&](ESYS_CONTEXT* esys) {
-    return Esys_PolicyNV(esys, index, index, session.get(), reader.get(), ESYS_TR_NONE,
-                         ESYS_TR_NONE, &operand, step.offset, static_cast<TPM2_EO>(step.compare));
+    return Esys_PolicyNV(esys, counter.handle, counter.handle, session.get(), reader.get(),
+                         ESYS_TR_NONE, ESYS_TR_NONE, &operand, step.offset,
+                         static_cast<TPM2_EO>(step.compare));
   });
 }
 
@@ -184,7 +184,7 @@ Result<SecretBytes> Tpm::unseal(const Object& object, const PolicyRun& policy) {
       return Esys_Unseal(esys, object.handle_->loaded.get(), session.get(), ESYS_TR_NONE,
                          ESYS_TR_NONE, &given);
     });
-    if (code == TPM2_RC_PCR_CHANGED && attempt < kPolicyAttempts) continue;
+    if (without_place(code) == TPM2_RC_PCR_CHANGED && attempt < kPolicyAttempts) continue;
     if (code != TSS2_RC_SUCCESS) return Connection::failed("release the key", code);
     const Given<TPM2B_SENSITIVE_DATA> data(given);
     SecretBytes out = SecretBytes::copy_of(bytes_of(*data));
@@ -202,7 +202,7 @@ Result<SecretBytes> Tpm::agree(const Object& object, Bytes point, const PolicyRu
       return Esys_ECDH_ZGen(esys, object.handle_->loaded.get(), session.get(), ESYS_TR_NONE,
                             ESYS_TR_NONE, &ours, &given);
     });
-    if (code == TPM2_RC_PCR_CHANGED && attempt < kPolicyAttempts) continue;
+    if (without_place(code) == TPM2_RC_PCR_CHANGED && attempt < kPolicyAttempts) continue;
     if (code != TSS2_RC_SUCCESS) return Connection::failed("use the key", code);
     const Given<TPM2B_ECC_POINT> shared(given);
     return x_of(*shared);

@@ -40,7 +40,9 @@ Result<ByteVector> signature_bytes(const TPMT_SIGNATURE& signature) {
   return out;
 }
 
-Result<std::vector<PcrValue>> read_values(Connection& connection, PcrMask mask) {
+// `session`: an audit session, in which nobody forges them, or none.
+Result<std::vector<PcrValue>> read_values(Connection& connection, PcrMask mask,
+                                          ESYS_TR session = ESYS_TR_NONE) {
   std::vector<PcrValue> values;
   PcrMask left = mask;
   while (left != 0) {
@@ -50,7 +52,7 @@ Result<std::vector<PcrValue>> read_values(Connection& connection, PcrMask mask) 
     TPML_PCR_SELECTION* given_selection = nullptr;
     TPML_DIGEST* given_values = nullptr;
     TRY(connection.call("read its PCRs", [&](ESYS_CONTEXT* esys) {
-      return Esys_PCR_Read(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, &counter,
+      return Esys_PCR_Read(esys, session, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, &counter,
                            &given_selection, &given_values);
     }));
     const Given<TPML_PCR_SELECTION> selection(given_selection);
@@ -81,7 +83,7 @@ Result<std::vector<PcrValue>> read_values(Connection& connection, PcrMask mask) 
 }  // namespace
 
 Result<std::vector<PcrValue>> Tpm::read_pcrs(PcrMask mask) {
-  return read_values(*state_->connection, mask);
+  return read_values(*state_->connection, mask, TRY(state_->audit_session()).get());
 }
 
 // In a session: who sits on the wire cannot make an extension vanish unnoticed.
@@ -195,23 +197,25 @@ Result<crypto::SecretBytes> Tpm::activate_credential(const Credential& credentia
 }
 
 Result<CounterProof> Tpm::prove_counter(std::uint32_t index) {
-  bool there = false;
-  const ESYS_TR counter = TRY(state_->nv_handle(index, there));
-  if (!there) return Error(ErrorCode::kRefused, "the TPM has lost its counter");
   Loaded key;
   TRY(state_->make_attestation_key(key));
+  const Loaded reading = TRY(state_->audit_session());
+  const State::CounterHandle counter = TRY(state_->find_counter(index, reading));
+  if (counter.state != State::CounterState::kReady) {
+    return Error(ErrorCode::kRefused, "the TPM has lost its counter");
+  }
   const Digest context = counter_proof_context();
   const auto data = TRY(sized_of<TPM2B_DATA>(context.bytes, "context"));
   TPMT_SIG_SCHEME of_the_key{};
   of_the_key.scheme = TPM2_ALG_NULL;
   const Loaded signing = TRY(state_->hmac_session());
-  const Loaded reading = TRY(state_->hmac_session());
   TPM2B_ATTEST* given = nullptr;
   TPMT_SIGNATURE* given_signature = nullptr;
   constexpr UINT16 kSize = 8;
   TRY(state_->connection->call("prove a counter", [&](ESYS_CONTEXT* esys) {
-    return Esys_NV_Certify(esys, key.get(), counter, counter, signing.get(), reading.get(),
-                           ESYS_TR_NONE, &data, &of_the_key, kSize, 0, &given, &given_signature);
+    return Esys_NV_Certify(esys, key.get(), counter.handle, counter.handle, signing.get(),
+                           reading.get(), ESYS_TR_NONE, &data, &of_the_key, kSize, 0, &given,
+                           &given_signature);
   }));
   const Given<TPM2B_ATTEST> attest(given);
   const Given<TPMT_SIGNATURE> signature(given_signature);

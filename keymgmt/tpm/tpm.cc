@@ -126,6 +126,9 @@ Result<bool> Tpm::State::take_persistent(const Name& pinned) {
                                  ESYS_TR_NONE, &kept);
   });
   if (code != TSS2_RC_SUCCESS) return false;
+  // Sessions are salted with what ESAPI was told when it found the key. What follows is another
+  // answer, and who sits on the wire gives each as he likes.
+  if (TRY(connection->name_of(kept)) != pinned) return false;
   TPM2B_PUBLIC* given = nullptr;
   TRY(connection->call("read its endorsement key", [&](ESYS_CONTEXT* esys) {
     return Esys_ReadPublic(esys, kept, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &given, nullptr,
@@ -261,6 +264,10 @@ Result<Loaded> Tpm::State::endorsement_session(TPMA_SESSION attributes) {
     return Esys_PolicyOR(esys, session.get(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &branches);
   }));
   return session;
+}
+
+void Tpm::ask_no_more() {
+  state_->password = nullptr;
 }
 
 const PublicArea& Tpm::endorsement_key() const {

@@ -56,6 +56,9 @@ class Tpm {
   Tpm(const Tpm&) = delete;
   Tpm& operator=(const Tpm&) = delete;
 
+  // The source of passwords is done with: one that was not given yet is missing from here on.
+  void ask_no_more();
+
   const PublicArea& endorsement_key() const;
   // DER from the NV index where manufacturers put it; nullopt where there is none.
   Result<std::optional<ByteVector>> endorsement_certificate();
