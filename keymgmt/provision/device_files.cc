@@ -54,6 +54,20 @@ Status DeviceFiles::store_key(const tpm::KeyBlob& key, Overwrite overwrite) cons
   return done();
 }
 
+Result<BootPolicy> install_policy(tpm::Tpm& tpm, const DeviceFiles& files, const tpm::KeyBlob& key,
+                                  const SignedStatement& statement) {
+  BootPolicy policy = TRY(verify_boot_policy(key, statement));
+  TRY(check_number(tpm, key, policy));
+  // A confirmation that was cut off in the TPM's favour: what serves has the name of the next one.
+  const auto there = files.load_policies(key);
+  if (there.ok() && there->size() == 2) {
+    const Status serves = check_number(tpm, key, there->front());
+    if (!serves.ok() && serves.error().code() == ErrorCode::kRefused) TRY(files.promote_policy());
+  }
+  TRY(files.store_policy(statement));
+  return policy;
+}
+
 namespace {
 
 Result<DeviceAccess> open_uncapped(const std::filesystem::path& key, const std::string& tcti,

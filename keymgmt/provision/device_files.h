@@ -28,7 +28,8 @@ class DeviceFiles {
   // Those that are there and verify: the confirmed one, then the next. kNotAuthentic, kRefused for
   // one that does not.
   Result<std::vector<BootPolicy>> load_policies(const tpm::KeyBlob& key) const;
-  // As the confirmed one where there is none yet, else as the next. After verify_boot_policy.
+  // As the confirmed one where there is none yet, else as the next. After verify_boot_policy;
+  // install_policy does both.
   Status store_policy(const SignedStatement& statement) const;
   // Makes the next one the confirmed one.
   Status promote_policy() const;
@@ -41,6 +42,10 @@ class DeviceFiles {
   std::filesystem::path next_policy() const { return with(".policy.next"); }
   std::filesystem::path key_;
 };
+
+// Takes a boot policy beside what serves now. Errors of verify_boot_policy and check_number.
+Result<BootPolicy> install_policy(tpm::Tpm& tpm, const DeviceFiles& files, const tpm::KeyBlob& key,
+                                  const SignedStatement& statement);
 
 // Everything that a loader needs of the device, pinned to its TPM.
 struct DeviceAccess {

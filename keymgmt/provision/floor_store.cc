@@ -106,11 +106,13 @@ Result<FloorFile> parse_floor_file(Bytes bytes) {
 }
 
 FloorStore::FloorStore(std::shared_ptr<tpm::Tpm> tpm, crypto::SecretBytes key,
-                       std::filesystem::path path, FloorTable table)
+                       std::filesystem::path path, FloorTable table,
+                       std::optional<FloorFile> unsettled)
     : tpm_(std::move(tpm)),
       floor_key_(std::move(key)),
       path_(std::move(path)),
-      table_(std::move(table)) {}
+      table_(std::move(table)),
+      unsettled_(std::move(unsettled)) {}
 
 Result<std::unique_ptr<FloorStore>> FloorStore::open(std::shared_ptr<tpm::Tpm> tpm,
                                                      const tpm::KeyBlob& key,
@@ -120,7 +122,7 @@ Result<std::unique_ptr<FloorStore>> FloorStore::open(std::shared_ptr<tpm::Tpm> t
   const std::uint64_t value = TRY(counter_of(*tpm, key));
   std::string found;
   for (const std::filesystem::path& candidate : {path, next_of(path)}) {
-    const auto file = TRY(read_file(candidate));
+    auto file = TRY(read_file(candidate));
     if (!file) continue;
     const auto table = verify_file(*file, *tpm, key, floor_key);
     const Status fits = table.ok() ? check_table(*table, key) : Status(table.error());
@@ -129,9 +131,10 @@ Result<std::unique_ptr<FloorStore>> FloorStore::open(std::shared_ptr<tpm::Tpm> t
     } else if (table->value != value) {
       found += "; a file is of " + std::to_string(table->value);
     } else {
+      if (candidate == path) file.reset();
       return std::unique_ptr<FloorStore>(
           new FloorStore(std::move(tpm), crypto::SecretBytes::copy_of(floor_key.reveal()),
-                         std::move(path), *table));
+                         std::move(path), *table, std::move(file)));
     }
   }
   return Error(ErrorCode::kRefused, "no floors for the TPM's counter, which is at " +
@@ -186,15 +189,20 @@ Status FloorStore::raise(const Digest& authority, const std::string& product,
 
 // Whenever the power fails, one of the two files fits the counter.
 Status FloorStore::store(const FloorTable& table) {
+  const Error moved(ErrorCode::kTryAgain, "somebody else increments the counter of floors");
+  // It may have gone on in a rise whose end is not known. Another step would leave it where no file
+  // fits; who opens the floors anew finds the one that does.
+  if (TRY(tpm_->read_counter(table.index)) != table_.value) return moved;
+  if (unsettled_) {
+    TRY(write_file(path_, *unsettled_));  // before its other name is taken
+    unsettled_.reset();
+  }
   FloorFile file;
   file.payload = serialize_floors(table);
   file.mac = crypto::hmac_sha256(floor_key_.reveal(), file.payload);
   TRY(write_file(next_of(path_), file));
   TRY(tpm_->increment_counter(table.index));
-  const auto value = TRY(tpm_->read_counter(table.index));
-  if (!value || *value != table.value) {
-    return Error(ErrorCode::kTryAgain, "somebody else increments the counter of floors");
-  }
+  if (TRY(tpm_->read_counter(table.index)) != table.value) return moved;
   TRY(write_file(path_, file));
   std::error_code ignored;
   std::filesystem::remove(next_of(path_), ignored);

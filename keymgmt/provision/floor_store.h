@@ -7,6 +7,16 @@
 
 namespace sealpack::provision {
 
+// The file: either signed, or written by the device.
+struct FloorFile {
+  std::optional<SignedStatement> statement;
+  ByteVector payload;  // serialize_floors
+  Digest mac;          // HMAC-SHA-256
+  bool operator==(const FloorFile&) const = default;
+};
+ByteVector serialize_floor_file(const FloorFile& file);
+Result<FloorFile> parse_floor_file(Bytes bytes);
+
 // Floors of bundles that the host cannot turn back: a file beside the key, and a counter of the TPM
 // that says which file is the newest. What is in the file counts only if the grantor signed it for
 // this device, or if the device wrote it itself with DeviceKey::floor_key(), and only while the
@@ -29,28 +39,20 @@ class FloorStore final : public loader::CounterStore {
 
  private:
   FloorStore(std::shared_ptr<tpm::Tpm> tpm, crypto::SecretBytes key, std::filesystem::path path,
-             FloorTable table);
+             FloorTable table, std::optional<FloorFile> unsettled);
   Status store(const FloorTable& table);
 
   std::shared_ptr<tpm::Tpm> tpm_;
   crypto::SecretBytes floor_key_;
   std::filesystem::path path_;
   FloorTable table_;
+  // What was found in PATH.next, and in no other file: the power failed before it got its name.
+  std::optional<FloorFile> unsettled_;
 };
 
 // Takes floors that the grantor signed for this device into use; what was there before counts no
 // longer. kRefused for another device, and for floors signed for an earlier or later time than now.
 Status install_floors(tpm::Tpm& tpm, const tpm::KeyBlob& key, const SignedStatement& statement,
                       const std::filesystem::path& path);
-
-// The file: either signed, or written by the device.
-struct FloorFile {
-  std::optional<SignedStatement> statement;
-  ByteVector payload;  // serialize_floors
-  Digest mac;          // HMAC-SHA-256
-  bool operator==(const FloorFile&) const = default;
-};
-ByteVector serialize_floor_file(const FloorFile& file);
-Result<FloorFile> parse_floor_file(Bytes bytes);
 
 }  // namespace sealpack::provision

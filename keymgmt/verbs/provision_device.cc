@@ -166,7 +166,8 @@ Result<OpenTpm> open_device_of(const DeviceOptions& options, const tpm::Name& de
 }
 
 // A key that is bound to other counters than the one in its place would live on, with the floors
-// that it has now.
+// that it has now. Before that one takes its place: where the power fails in between, the same
+// answer is installed again.
 Status end_replaced_key(Tpm& tpm, const tpm::KeyBlob& before, const tpm::KeyBlob& now,
                         cli::Terminal& terminal) {
   if (!before.binding || before.device != now.device ||
@@ -196,23 +197,24 @@ Status install_key(const DeviceOptions& options, const SignedStatement& answer,
   const Installed installed = TRY(install_answer(*open.tpm, kind, answer, grantor.verifying_key()));
   const DeviceFiles files(options.key);
   const auto before = files.load_key();
+  if (before.ok() && options.force) {
+    TRY(end_replaced_key(*open.tpm, *before, installed.key, terminal));
+  }
   TRY(files.store_key(installed.key, overwrite_of(options)));
   TRY(install_floors(*open.tpm, installed.key, installed.floors, files.floors()));
   TRY(keystore::store_armored(options.proof, kProofLabel, serialize(installed.proof), 0644,
                               overwrite_of(options)));
-  if (before.ok()) TRY(end_replaced_key(*open.tpm, *before, installed.key, terminal));
   terminal.note("next: send the proof to the vendor, and install a boot policy");
   return done();
 }
 
-Status install_policy(const DeviceOptions& options, const SignedStatement& statement,
-                      cli::Terminal& terminal) {
+Status install_boot_policy(const DeviceOptions& options, const SignedStatement& statement,
+                           cli::Terminal& terminal) {
   const DeviceFiles files(options.key);
   const tpm::KeyBlob key = TRY(files.load_key());
-  const BootPolicy policy = TRY(verify_boot_policy(key, statement));
+  TRY(verify_boot_policy(key, statement));  // what does not concern the TPM is said without it
   const auto tpm = TRY(open_pinned(options, key));
-  TRY(check_number(*tpm, key, policy));
-  TRY(files.store_policy(statement));
+  const BootPolicy policy = TRY(install_policy(*tpm, files, key, statement));
   terminal.note("boot policy " + std::to_string(policy.number) +
                 " is installed; confirm it once the machine that it is for has proven itself");
   return done();
@@ -230,7 +232,7 @@ Status install(const DeviceOptions& options, cli::Terminal& terminal) {
   const SignedStatement statement = TRY(parse_signed(file.content).within(name));
   if (file.label == kAnswerLabel) return install_key(options, statement, terminal).within(name);
   if (file.label == kBootPolicyLabel) {
-    return install_policy(options, statement, terminal).within(name);
+    return install_boot_policy(options, statement, terminal).within(name);
   }
   const DeviceFiles files(options.key);
   const tpm::KeyBlob key = TRY(files.load_key());

@@ -3,6 +3,8 @@
 
 #include "keymgmt/crypto/kdf.h"
 #include "tests/keymgmt/provision/enrolled_device.h"
+#include "tests/keymgmt/tpm/tpm_command.h"
+#include "tests/keymgmt/tpm/tpm_proxy.h"
 
 namespace sealpack::provision {
 namespace {
@@ -137,6 +139,43 @@ TEST_F(FloorStoreTest, SurvivesAPowerCutAtAnyStep) {
   ASSERT_THAT(raise(9), Succeeds());
   copy(before, next);
   EXPECT_EQ(floor().counter, 9U);
+}
+
+// The first cut was behind the counter's rise; then the file that fits has the name that the next
+// rise writes under.
+TEST_F(FloorStoreTest, SurvivesAPowerCutInTheRiseAfterACut) {
+  ASSERT_THAT(raise(7), Succeeds());
+  write_for_next_value(8, device_->folder() / "device.floors.next");
+  ASSERT_THAT(device_->tpm().increment_counter(Counters{}.floor_index), Succeeds());
+  device_->disconnect();
+  {
+    constexpr std::uint32_t kNvIncrement = 0x134;
+    constexpr std::uint32_t kFailure = 0x101;
+    const testing::TpmProxy proxy(device_->machine(), [](Bytes command) {
+      return testing::tpm_code(command) == kNvIncrement
+                 ? std::optional(testing::tpm_refusal(kFailure))
+                 : std::nullopt;
+    });
+    const std::shared_ptr<tpm::Tpm> tpm =
+        *tpm::Tpm::open({proxy.tcti(), tpm::EndorsementKind::kP256, std::nullopt});
+    const auto store = *FloorStore::open(tpm, *key_, floor_key_, device_->floors());
+    EXPECT_FALSE(store->raise(kScope.authority, kScope.product, {9, kRelease}).ok());
+  }
+  device_->reconnect();
+  EXPECT_EQ(floor().counter, 8U);
+  ASSERT_THAT(raise(9), Succeeds());
+  EXPECT_EQ(floor().counter, 9U);
+}
+
+// As when the TPM did what it was told and its response was lost.
+TEST_F(FloorStoreTest, ARiseWhoseEndIsUnknownIsNotGoneOnWith) {
+  ASSERT_THAT(raise(7), Succeeds());
+  const auto store = *open();
+  write_for_next_value(8, device_->folder() / "device.floors.next");
+  ASSERT_THAT(device_->tpm().increment_counter(Counters{}.floor_index), Succeeds());
+  EXPECT_THAT(store->raise(kScope.authority, kScope.product, {9, kRelease}),
+              Fails(ErrorCode::kTryAgain));
+  EXPECT_EQ(floor().counter, 8U);
 }
 
 // What a rise leaves on the disk when the power goes before the counter rose fits its next value.
