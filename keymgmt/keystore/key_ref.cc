@@ -37,7 +37,9 @@ Result<std::unique_ptr<crypto::Signer>> open_signer(const std::string& key_ref,
   TRY(check_host_key(key_ref));
   if (key_ref.starts_with(kPkcs11)) return open_pkcs11_signer(key_ref, passphrases);
   if (key_ref.starts_with(kExec)) return open_exec_signer(program_of(key_ref));
-  if (key_ref.starts_with(kTpm)) return open_tpm_signer(parse_tpm_key_ref(key_ref), allowed);
+  if (key_ref.starts_with(kTpm)) {
+    return open_tpm_signer(parse_tpm_key_ref(key_ref), allowed, passphrases);
+  }
   TRY(check_not_public(key_ref));
   const LoadedPrivateKey loaded = TRY(load_private_key(key_ref, allowed, passphrases));
   return loaded.key.signer().within("key file " + printable(key_ref));
@@ -53,7 +55,8 @@ Result<Unwrapper> open_unwrapper(const std::string& key_ref, const std::vector<R
     return Unwrapper{std::nullopt, TRY(open_exec_decryptor(program_of(key_ref)))};
   }
   if (key_ref.starts_with(kTpm)) {
-    TpmUnwrapper unwrapper = TRY(open_tpm_decryptor(parse_tpm_key_ref(key_ref), allowed));
+    TpmUnwrapper unwrapper =
+        TRY(open_tpm_decryptor(parse_tpm_key_ref(key_ref), allowed, passphrases));
     return Unwrapper{unwrapper.role, std::move(unwrapper.key)};
   }
   TRY(check_not_public(key_ref));

@@ -16,8 +16,9 @@ namespace sealpack::keystore {
 // mode 0600), else from `pins`; pin-value is refused (kUsage), because every user of the machine
 // can read command lines.
 //
-// kUsage for the URI; kKeyUnavailable for an absent token or key or a wrong PIN; kUnsupported for a
-// missing mechanism or another kind of key; kIo for a failing token.
+// kUsage for the URI; kKeyUnavailable for an absent token or key or a wrong PIN; kRefused for a key
+// that the token gives out in the clear; kUnsupported for a missing mechanism or another kind of
+// key; kIo for a failing token.
 
 // Ed25519 (CKM_EDDSA), ECDSA P-256 and P-384 (CKM_ECDSA). Every signature is verified before it is
 // returned (kNotAuthentic).

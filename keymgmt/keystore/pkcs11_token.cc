@@ -95,6 +95,15 @@ Pkcs11Token::~Pkcs11Token() {
   if (session_open_) functions_->C_CloseSession(session_);
 }
 
+// By slot-id, slot-description and slot-manufacturer, where the URI has them.
+bool Pkcs11Token::is_named(CK_FUNCTION_LIST* module, CK_SLOT_ID slot) const {
+  constexpr auto kAny = static_cast<CK_SLOT_ID>(-1);
+  const CK_SLOT_ID wanted = p11_kit_uri_get_slot_id(uri_.get());
+  CK_SLOT_INFO info{};
+  return (wanted == kAny || wanted == slot) && module->C_GetSlotInfo(slot, &info) == CKR_OK &&
+         p11_kit_uri_match_slot_info(uri_.get(), &info) != 0;
+}
+
 Status Pkcs11Token::find_slot() {
   std::size_t count = 0;
   for (CK_FUNCTION_LIST* module : modules_->list()) {
@@ -110,7 +119,7 @@ Status Pkcs11Token::find_slot() {
     slots.resize(slot_count);
     for (const CK_SLOT_ID slot : slots) {
       CK_TOKEN_INFO info{};
-      if (module->C_GetTokenInfo(slot, &info) != CKR_OK ||
+      if (!is_named(module, slot) || module->C_GetTokenInfo(slot, &info) != CKR_OK ||
           (info.flags & CKF_TOKEN_INITIALIZED) == 0 ||
           p11_kit_uri_match_token_info(uri_.get(), &info) == 0) {
         continue;
@@ -225,7 +234,19 @@ Result<CK_OBJECT_HANDLE> Pkcs11Token::private_key() const {
     return Error(ErrorCode::kUsage, name_ + ": several private keys match the URI")
         .with_hint("name one with object= or id=");
   }
-  return found.front();
+  if (stays_inside(found.front())) return found.front();
+  return Error(ErrorCode::kRefused,
+               name_ + ": the token gives this private key in the clear to whoever has its PIN")
+      .with_hint("make a new key in the token, with CKA_SENSITIVE set");
+}
+
+// PKCS#11 2.40, section 4.9: a token reveals a private key that is extractable and not sensitive.
+bool Pkcs11Token::stays_inside(CK_OBJECT_HANDLE private_key) const {
+  const auto says = [&](CK_ATTRIBUTE_TYPE type, CK_BBOOL wanted) {
+    const Result<ByteVector> value = attribute(private_key, type);
+    return value.ok() && value->size() == 1 && value->front() == wanted;
+  };
+  return says(CKA_SENSITIVE, CK_TRUE) || says(CKA_EXTRACTABLE, CK_FALSE);
 }
 
 Result<CK_OBJECT_HANDLE> Pkcs11Token::public_key_of(CK_OBJECT_HANDLE private_key) const {

@@ -53,7 +53,8 @@ class Pkcs11Token {
   std::mutex& mutex() const { return mutex_; }
 
   bool has_mechanism(CK_MECHANISM_TYPE mechanism) const;
-  // The one private key that the URI names, and the public key object with the same id.
+  // The one private key that the URI names, and the public key object with the same id. kRefused
+  // for a private key that the token would show.
   Result<CK_OBJECT_HANDLE> private_key() const;
   Result<CK_OBJECT_HANDLE> public_key_of(CK_OBJECT_HANDLE private_key) const;
   Result<ByteVector> attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) const;
@@ -67,6 +68,8 @@ class Pkcs11Token {
  private:
   Pkcs11Token() = default;
   Status find_slot();
+  bool is_named(CK_FUNCTION_LIST* module, CK_SLOT_ID slot) const;
+  bool stays_inside(CK_OBJECT_HANDLE private_key) const;
   Status open_session(PassphraseSource& pins);
   Status obtain_pin(PassphraseSource& pins);
   Status login(CK_USER_TYPE user) const;

@@ -7,6 +7,7 @@
 #include "keymgmt/crypto/hpke.h"
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/keystore/armored_file.h"
+#include "keymgmt/keystore/private_file.h"
 #include "keymgmt/tpm/tpm.h"
 
 namespace sealpack::keystore {
@@ -106,13 +107,25 @@ Result<Found> find_key(const TpmKeyRef& key_ref, const std::vector<Role>& allowe
     return Error(ErrorCode::kUnsupported,
                  name + (signs(*role) ? " signs and does not open" : " opens and does not sign"));
   }
+  // Of use to everybody who can read it and reach the TPM.
+  TRY(load_private_file(key_ref.path, crypto::SecretBytes::kMaxSize).within("TPM key"));
   return out;
 }
 
-Result<std::unique_ptr<LoadedKey>> load(const TpmKeyRef& key_ref, const tpm::KeyBlob& blob) {
+tpm::PasswordSource source_of(PassphraseSource& passwords) {
+  return [&passwords](tpm::Hierarchy hierarchy) {
+    return passwords.passphrase(std::string("the TPM's ") + tpm::to_string(hierarchy) +
+                                " hierarchy");
+  };
+}
+
+Result<std::unique_ptr<LoadedKey>> load(const TpmKeyRef& key_ref, const tpm::KeyBlob& blob,
+                                        PassphraseSource& passwords) {
   const std::string name = "TPM key " + printable(key_ref.path);
-  auto tpm = TRY(tpm::Tpm::open({key_ref.tcti, blob.kind, blob.device}).within(name));
+  auto tpm = TRY(
+      tpm::Tpm::open({key_ref.tcti, blob.kind, blob.device, source_of(passwords)}).within(name));
   auto object = TRY(tpm->load(blob.object, blob.private_part).within(name));
+  tpm->ask_no_more();  // `passwords` may not live as long
   return std::make_unique<LoadedKey>(std::move(tpm), std::move(object), name);
 }
 
@@ -142,37 +155,44 @@ Status store_tpm_key(const std::filesystem::path& path, const tpm::KeyBlob& key,
 
 Result<TpmKeyFiles> generate_tpm_key(Role role, const std::string& tcti,
                                      const std::filesystem::path& base, const std::string& name,
-                                     Overwrite overwrite) {
+                                     PassphraseSource& passwords, Overwrite overwrite) {
   const auto kind = signs(role) ? tpm::ObjectKind::kSignP256 : tpm::ObjectKind::kAgreeP256;
-  const auto tpm = TRY(tpm::Tpm::open({tcti, tpm::EndorsementKind::kP256, std::nullopt}));
+  const auto tpm =
+      TRY(tpm::Tpm::open({tcti, tpm::EndorsementKind::kP256, std::nullopt, source_of(passwords)}));
   tpm::Tpm::Created created = TRY(tpm->create_key(kind));
   TpmKeyFiles files{with_ending(base, ".tpmkey"), with_ending(base, ".pub"), {}};
   const ByteVector spki = TRY(created.object.spki());
   files.digest = crypto::sha256(spki);
+  const std::string text = TRY(serialize_public_key(role, name, spki));
   TRY(store_tpm_key(
       files.key_path,
       {tpm::EndorsementKind::kP256, tpm::name_of(tpm->endorsement_key()), to_string(role),
        created.object, std::move(created.private_part), std::nullopt},
       overwrite));
-  const std::string text = TRY(serialize_public_key(role, name, spki));
-  TRY(store_file(files.public_path, as_bytes(text), 0644, overwrite));
+  Status stored = store_file(files.public_path, as_bytes(text), 0644, overwrite);
+  if (!stored.ok() && overwrite == Overwrite::kRefuse) {
+    std::error_code ignored;  // half a pair helps nobody
+    std::filesystem::remove(files.key_path, ignored);
+  }
+  TRY(std::move(stored));
   return files;
 }
 
 Result<std::unique_ptr<crypto::Signer>> open_tpm_signer(const TpmKeyRef& key_ref,
-                                                        const std::vector<Role>& allowed) {
+                                                        const std::vector<Role>& allowed,
+                                                        PassphraseSource& passwords) {
   const Found found = TRY(find_key(key_ref, allowed, tpm::ObjectKind::kSignP256));
   auto key = TRY(crypto::VerifyingKey::from_spki(TRY(found.blob.spki())));
   return std::unique_ptr<crypto::Signer>(
-      std::make_unique<TpmSigner>(TRY(load(key_ref, found.blob)), std::move(key)));
+      std::make_unique<TpmSigner>(TRY(load(key_ref, found.blob, passwords)), std::move(key)));
 }
 
-Result<TpmUnwrapper> open_tpm_decryptor(const TpmKeyRef& key_ref,
-                                        const std::vector<Role>& allowed) {
+Result<TpmUnwrapper> open_tpm_decryptor(const TpmKeyRef& key_ref, const std::vector<Role>& allowed,
+                                        PassphraseSource& passwords) {
   const Found found = TRY(find_key(key_ref, allowed, tpm::ObjectKind::kAgreeP256));
   auto key = TRY(crypto::EncryptionKey::from_spki(TRY(found.blob.spki())));
-  return TpmUnwrapper{
-      found.role, std::make_unique<TpmDecryptor>(TRY(load(key_ref, found.blob)), std::move(key))};
+  return TpmUnwrapper{found.role, std::make_unique<TpmDecryptor>(
+                                      TRY(load(key_ref, found.blob, passwords)), std::move(key))};
 }
 
 }  // namespace sealpack::keystore

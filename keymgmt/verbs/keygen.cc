@@ -94,7 +94,8 @@ void report(const Options& options, Role role, crypto::KeyType type, const KeyPa
 }
 
 // P-256, which is what TPMs sign and agree with.
-Status keygen_in_tpm(const Options& options, Role role, cli::Terminal& terminal) {
+Status keygen_in_tpm(const Options& options, Role role, PassphraseSource& passwords,
+                     cli::Terminal& terminal) {
   if (!options.type.empty() && options.type != "p256") {
     return Error(ErrorCode::kUsage, "keys in a TPM are of type p256");
   }
@@ -103,7 +104,7 @@ Status keygen_in_tpm(const Options& options, Role role, cli::Terminal& terminal)
                                         " are of other types than a TPM has");
   }
   const TpmKeyFiles files =
-      TRY(generate_tpm_key(role, *options.tpm, options.out, options.name,
+      TRY(generate_tpm_key(role, *options.tpm, options.out, options.name, passwords,
                            options.force ? Overwrite::kReplace : Overwrite::kRefuse));
   if (terminal.json()) {
     cli::print_json(terminal, {{"role", to_string(role)},
@@ -129,12 +130,12 @@ Status keygen(const Options& options, cli::Terminal& terminal) {
             "authority, publisher, reviewer, grantor, grant-signer, log, simulated-root, "
             "recipient, escrow, broker or device");
   }
-  if (options.tpm) return keygen_in_tpm(options, *role, terminal);
-  const crypto::KeyType type = TRY(chosen_type(*role, options.type));
   TerminalPassphrase prompt;
   FilePassphrase file(options.passphrase_file);
   PassphraseSource* passphrases = &prompt;
   if (!options.passphrase_file.empty()) passphrases = &file;
+  if (options.tpm) return keygen_in_tpm(options, *role, *passphrases, terminal);
+  const crypto::KeyType type = TRY(chosen_type(*role, options.type));
   if (options.no_passphrase) passphrases = nullptr;
   const KeyPairFiles files =
       TRY(generate_key_pair(*role, type, options.out, options.name, passphrases,
@@ -165,14 +166,15 @@ void add_keygen(CLI::App& app, cli::Job& job) {
                    "ed25519 (default), p256, p384; x25519 (default), p256, rsa3072, aes256");
   verb->add_option("--name", options->name, "Text for people, kept in both files");
   CLI::Option* file = verb->add_option("--passphrase-file", options->passphrase_file,
-                                       "Encrypt under the first line of this file (mode 0600)");
+                                       "Encrypt under the first line of this file (mode 0600); "
+                                       "with --tpm: the password of the TPM's endorsement "
+                                       "hierarchy, where it has one");
   verb->add_flag("--no-passphrase", options->no_passphrase, "Leave the private key unencrypted")
       ->excludes(file);
   verb->add_option("--tpm", options->tpm,
                    "Make the key in this TPM, which it never leaves: NAME.tpmkey, for KEYREF "
                    "tpm:NAME.tpmkey")
-      ->type_name("TCTI")
-      ->excludes(file);
+      ->type_name("TCTI");
   verb->add_flag("--force", options->force, "Replace files that exist");
   verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or a file exists"},
                                 {ErrorCode::kIo, "a file cannot be written"},

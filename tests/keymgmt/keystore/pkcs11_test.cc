@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Against SoftHSM 2: a token of its own per test, keys made by pkcs11-tool.
 #include <gtest/gtest.h>
+#include <p11-kit/p11-kit.h>
 #include <stdlib.h>
+
+#include <array>
 
 #include "keymgmt/crypto/random.h"
 #include "keymgmt/keystore/key_ref.h"
@@ -79,6 +82,45 @@ class SoftHsm : public ::testing::Test {
     ASSERT_TRUE(run("pkcs11-tool --module " + std::string(kModule) +
                     " --token-label vendor --login --pin 1234 --keypairgen --key-type " + type +
                     " " + usage + " --id 0" + std::to_string(id) + " --label " + label));
+  }
+  // A P-256 pair whose private half has these attributes; what pkcs11-tool makes is sensitive.
+  void make_key_with(bool sensitive, bool extractable, CK_BYTE id, std::string label) {
+    CK_FUNCTION_LIST* module = p11_kit_module_load(kModule, 0);
+    ASSERT_NE(module, nullptr);
+    ASSERT_EQ(p11_kit_module_initialize(module), CKR_OK);
+    std::array<CK_SLOT_ID, 8> slots{};
+    CK_ULONG count = slots.size();
+    ASSERT_EQ(module->C_GetSlotList(CK_TRUE, slots.data(), &count), CKR_OK);
+    CK_SESSION_HANDLE session = 0;
+    ASSERT_EQ(module->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
+                                    &session),
+              CKR_OK);
+    std::array<CK_BYTE, 4> pin = {'1', '2', '3', '4'};
+    ASSERT_EQ(module->C_Login(session, CKU_USER, pin.data(), pin.size()), CKR_OK);
+    std::array<CK_BYTE, 10> curve = {6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7};
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL is_sensitive = sensitive ? CK_TRUE : CK_FALSE;
+    CK_BBOOL is_extractable = extractable ? CK_TRUE : CK_FALSE;
+    std::array<CK_ATTRIBUTE, 4> of_public = {{{CKA_TOKEN, &yes, 1},
+                                              {CKA_ID, &id, 1},
+                                              {CKA_EC_PARAMS, curve.data(), curve.size()},
+                                              {CKA_VERIFY, &yes, 1}}};
+    std::array<CK_ATTRIBUTE, 7> of_private = {{{CKA_TOKEN, &yes, 1},
+                                               {CKA_PRIVATE, &yes, 1},
+                                               {CKA_ID, &id, 1},
+                                               {CKA_LABEL, label.data(), label.size()},
+                                               {CKA_SIGN, &yes, 1},
+                                               {CKA_SENSITIVE, &is_sensitive, 1},
+                                               {CKA_EXTRACTABLE, &is_extractable, 1}}};
+    CK_MECHANISM mechanism{};
+    mechanism.mechanism = CKM_EC_KEY_PAIR_GEN;
+    CK_OBJECT_HANDLE made[2] = {};
+    EXPECT_EQ(module->C_GenerateKeyPair(session, &mechanism, of_public.data(), of_public.size(),
+                                        of_private.data(), of_private.size(), &made[0], &made[1]),
+              CKR_OK);
+    module->C_CloseSession(session);
+    p11_kit_module_finalize(module);
+    p11_kit_module_release(module);
   }
   std::string uri(const std::string& path, const std::string& query = "") const {
     return "pkcs11:" + path + "?module-path=" + kModule +
@@ -199,6 +241,31 @@ TEST_F(SoftHsm, RefusesAUriThatNamesSeveral) {
   make_token("second");
   EXPECT_THAT(open_signer(uri("object=one"), {}, nobody_),
               FailsWith(ErrorCode::kUsage, HasSubstr("2 PKCS#11 tokens")));
+}
+
+TEST_F(SoftHsm, TakesTheSlotThatTheUriNamesAndNoOther) {
+  make_key("EC:prime256v1", "--usage-sign", 1, "p256");
+  const std::string key = "token=vendor;object=p256;";
+  EXPECT_THAT(open_signer(uri(key + "slot-manufacturer=SoftHSM%20project"), {}, nobody_),
+              Succeeds());
+  for (const char* other : {"slot-manufacturer=nobody", "slot-description=nowhere", "slot-id=1"}) {
+    EXPECT_THAT(open_signer(uri(key + other), {}, nobody_),
+                FailsWith(ErrorCode::kKeyUnavailable, HasSubstr("no PKCS#11 token")))
+        << other;
+  }
+}
+
+// Whoever has the PIN for a moment would have the key for good.
+TEST_F(SoftHsm, RefusesAKeyThatTheTokenShows) {
+  make_key_with(false, true, 1, "readable");
+  make_key_with(false, false, 2, "kept");
+  make_key_with(true, true, 3, "wrapped");  // leaves the token in the clear neither
+  EXPECT_THAT(open_signer(uri("token=vendor;object=readable"), {}, nobody_),
+              FailsWith(ErrorCode::kRefused, HasSubstr("in the clear")));
+  EXPECT_THAT(open_unwrapper(uri("token=vendor;object=readable"), {}, nobody_),
+              Fails(ErrorCode::kRefused));
+  EXPECT_THAT(open_signer(uri("token=vendor;object=kept"), {}, nobody_), Succeeds());
+  EXPECT_THAT(open_signer(uri("token=vendor;object=wrapped"), {}, nobody_), Succeeds());
 }
 
 TEST_F(SoftHsm, RefusesOtherKindsOfKeys) {

@@ -5,6 +5,7 @@
 #include "keymgmt/keystore/key_ref.h"
 #include "keymgmt/keystore/tpm_key.h"
 #include "tests/keymgmt/tpm/software_tpm.h"
+#include "tests/keymgmt/tpm/tpm_command.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::keystore {
@@ -24,8 +25,8 @@ class TpmKeyRefTest : public ::testing::Test {
     device_.emplace();
   }
   std::string make(Role role) {
-    const auto files =
-        generate_tpm_key(role, device_->tcti(), folder_ / to_string(role), "", Overwrite::kRefuse);
+    const auto files = generate_tpm_key(role, device_->tcti(), folder_ / to_string(role), "",
+                                        unused_, Overwrite::kRefuse);
     EXPECT_THAT(files, Succeeds());
     return "tpm:" + files->key_path.string() + "?tcti=" + device_->tcti();
   }
@@ -81,6 +82,57 @@ TEST_F(TpmKeyRefTest, AnotherTpmIsNotTheKeys) {
   const std::string moved = "tpm:" + (folder_ / "broker.tpmkey").string() + "?tcti=" + other.tcti();
   EXPECT_THAT(open_unwrapper(moved, {}, unused_),
               FailsWith(ErrorCode::kNotAuthentic, HasSubstr("another TPM")));
+}
+
+// Its owner changed it after the key was made.
+TEST_F(TpmKeyRefTest, APasswordOfTheTpmIsReadFromAFile) {
+  const std::string signer = make(Role::kGrantor);
+  const std::string opener = make(Role::kBroker);
+  ASSERT_EQ(testing::tpm_code(
+                device_->command(testing::tpm_change_auth(testing::kTpmEndorsement, "for keys"))),
+            0U);
+  EXPECT_THAT(open_signer(signer, {}, unused_), Fails(ErrorCode::kIo)) << "there is no such file";
+  const auto put = [&](const char* name, const char* password) {
+    const auto path = folder_.put(name, password);
+    std::filesystem::permissions(path, std::filesystem::perms{0600});
+    return path;
+  };
+  FilePassphrase wrong(put("wrong", "another\n"));
+  EXPECT_THAT(open_signer(signer, {}, wrong), Fails(ErrorCode::kRefused));
+  std::unique_ptr<crypto::Signer> key;
+  {
+    FilePassphrase right(put("right", "for keys\n"));
+    key = *open_signer(signer, {}, right);
+  }
+  // The password was needed to load the key, and is not asked for again.
+  std::filesystem::remove(folder_ / "right");
+  EXPECT_THAT(key->sign(as_bytes("message")), Succeeds());
+  key.reset();
+  FilePassphrase right(put("right", "for keys\n"));
+  EXPECT_THAT(open_unwrapper(opener, {}, right), Succeeds());
+  EXPECT_THAT(
+      generate_tpm_key(Role::kLog, device_->tcti(), folder_ / "log", "", right, Overwrite::kRefuse),
+      Succeeds());
+}
+
+// The TPM serves everybody whom the machine lets near it.
+TEST_F(TpmKeyRefTest, AFileThatOthersMayReadIsRefused) {
+  const std::string key_ref = make(Role::kGrantor);
+  for (const unsigned mode : {0640U, 0604U, 0620U}) {
+    std::filesystem::permissions(folder_ / "grantor.tpmkey", std::filesystem::perms{mode});
+    EXPECT_THAT(open_signer(key_ref, {}, unused_),
+                FailsWith(ErrorCode::kRefused, HasSubstr("other users")));
+  }
+  std::filesystem::permissions(folder_ / "grantor.tpmkey", std::filesystem::perms{0600});
+  EXPECT_THAT(open_signer(key_ref, {}, unused_), Succeeds());
+}
+
+TEST_F(TpmKeyRefTest, AHalfPairIsNotLeft) {
+  folder_.put("log.pub", "in the way");
+  EXPECT_FALSE(generate_tpm_key(Role::kLog, device_->tcti(), folder_ / "log", "", unused_,
+                                Overwrite::kRefuse)
+                   .ok());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "log.tpmkey"));
 }
 
 TEST_F(TpmKeyRefTest, OtherFilesAreNotKeys) {
