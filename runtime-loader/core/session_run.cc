@@ -103,8 +103,12 @@ Result<bool> Session::advance_run() {
           Result<bool>(Error(ErrorCode::kUsage,
                              "input " + printable(run.missing()[0].name) + " is missing")));
     }
-    Status counted = state_->at(Stage::kAnswer, state_->count_answers(*state_->run->member));
-    Status started = counted.ok() ? state_->at(Stage::kRun, run.start()) : std::move(counted);
+    // However long its inputs were waited for.
+    Status started = state_->at(Stage::kKey, state_->check_lease(*state_->run->member));
+    if (started.ok()) {
+      started = state_->at(Stage::kAnswer, state_->count_answers(*state_->run->member));
+    }
+    if (started.ok()) started = state_->at(Stage::kRun, run.start());
     if (!started.ok()) {
       abandon_run();
       return std::move(started).take_error();

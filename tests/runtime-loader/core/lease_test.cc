@@ -82,6 +82,20 @@ TEST_F(Leases, RunToTheirEndAndNotBeyond) {
   EXPECT_THAT(session.check_lease(1), Fails(ErrorCode::kRefused));
 }
 
+// A run that was begun in time and then kept waiting for its inputs would be one for later.
+TEST_F(Leases, EndForARunThatWaitsForItsInputs) {
+  Session session = start();
+  ASSERT_THAT(open(session, lease(60)), Succeeds());
+  ASSERT_THAT(session.load(1, {}), Succeeds());
+  ASSERT_THAT(session.begin_run(1, {}), Succeeds());
+  seconds_ += 60;
+  const ByteVector bytes = testing::bytes_of(testing::some_input(1));
+  ASSERT_THAT(session.add_input(testing::input_of(bytes)), Succeeds());
+  EXPECT_THAT(session.advance_run(), FailsWith(ErrorCode::kRefused, HasSubstr("lease is over")));
+  EXPECT_EQ(session.last_refusal(), (Refusal{ErrorCode::kRefused, Stage::kKey, 0}));
+  EXPECT_FALSE(session.is_running());
+}
+
 TEST_F(Leases, DoNotEndWhereTheGrantSaysNoEnd) {
   Session session = start();
   ASSERT_THAT(open(session, {kNow}), Succeeds());

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <exception>
 #include <new>
 
 #include "runtime-loader/core/machine.h"
+#include "runtime-loader/tee/boot_clock.h"
 #include "runtime-loader/tee/process/inside/channel.h"
 #include "runtime-loader/tee/process/inside/outside.h"
 #include "runtime-loader/tee/process/inside/simulated_evidence.h"
@@ -34,13 +34,6 @@ StartFrame receive_start() {
   return *frame;
 }
 
-// Goes on while the machine sleeps.
-std::uint64_t seconds_since_boot() {
-  timespec now{};
-  if (::clock_gettime(CLOCK_BOOTTIME, &now) != 0) die("there is no clock");
-  return static_cast<std::uint64_t>(now.tv_sec);
-}
-
 class Program {
  public:
   Program(const Start& start, const StartFrame& frame, std::uint64_t data_limit)
@@ -57,7 +50,7 @@ class Program {
     loader::Services services{memory_, counters_, frame_.spill_size == 0 ? nullptr : &spill_,
                               nullptr, workers_,  ahead_};
     if (start_.evidence_key) services.evidence = &evidence_;
-    services.seconds = seconds_since_boot;
+    services.seconds = [] { return static_cast<std::uint64_t>(boot_clock().count()); };
     loader::MachineOptions options;
     options.backend = {"simulated", {}, true};
     const Digest policy = policy_digest(frame_.cap);
