@@ -194,11 +194,15 @@ class Deciding {
     entry.lease_until = 0;
     entry.instance.reset();
     for (const auto* reasons : {&reasons_, &own_reasons_}) {
-      for (const Reason& reason : *reasons) {
-        if (entry.codes.size() < kMaxLoggedCodes) entry.codes.push_back(reason.code);
-      }
+      for (const Reason& reason : *reasons) log_code(reason.code);
     }
     out_.refusal = refusal_of(ErrorCode::kRefused, std::move(reasons_));
+  }
+
+  void log_code(const std::string& code) {
+    std::vector<std::string>& codes = out_.decision.entry.codes;
+    const bool known = std::find(codes.begin(), codes.end(), code) != codes.end();
+    if (!known && codes.size() < kMaxLoggedCodes) codes.push_back(code);
   }
 
   const Rules& rules_;
@@ -213,6 +217,15 @@ class Deciding {
   Decided out_;
 };
 
+// At most `limit` bytes of it, and not in the middle of a character.
+void shorten(std::string& text, std::size_t limit) {
+  if (text.size() <= limit) return;
+  std::size_t size = limit - 3;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0U) == 0x80U) --size;
+  text.resize(size);
+  text += "...";
+}
+
 Refusal refusal_of_error(const char* code, const Error& error) {
   return refusal_of(error.code(), {{code, error.message()}});
 }
@@ -226,14 +239,12 @@ ChallengeRequest subject_of(const loader::GrantTerms& terms) {
 Refusal refusal_of(ErrorCode code, std::vector<Reason> reasons) {
   Refusal refusal;
   refusal.code = code;
-  if (reasons.size() > kMaxReasons) reasons.resize(kMaxReasons);
-  for (Reason& reason : reasons) {
-    if (reason.text.size() <= kMaxReasonText) continue;
-    // Not in the middle of a character.
-    std::size_t size = kMaxReasonText - 3;
-    while (size > 0 && (static_cast<unsigned char>(reason.text[size]) & 0xc0U) == 0x80U) --size;
-    reason.text.resize(size);
-    reason.text += "...";
+  for (Reason& reason : reasons) shorten(reason.text, kMaxReasonText);
+  if (reasons.size() > kMaxReasons) {
+    const std::string more = " (" + std::to_string(reasons.size() - kMaxReasons) + " reasons more)";
+    reasons.resize(kMaxReasons);
+    shorten(reasons.back().text, kMaxReasonText - more.size());
+    reasons.back().text += more;
   }
   refusal.reasons = std::move(reasons);
   return refusal;

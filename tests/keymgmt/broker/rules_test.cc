@@ -12,6 +12,7 @@ namespace {
 
 using sealpack::testing::digest_of;
 using sealpack::testing::Succeeds;
+using ::testing::EndsWith;
 using namespace testing;
 
 class RulesOfAState : public ::testing::Test {
@@ -149,7 +150,9 @@ TEST(Refusals, AreCutToWhatAMessageHolds) {
   reasons[1].text = umlauts;
   const auto parsed = parse_refusal(serialize(refusal_of(ErrorCode::kRefused, reasons)));
   ASSERT_THAT(parsed, Succeeds());
-  EXPECT_EQ(parsed->reasons.size(), kMaxReasons);
+  ASSERT_EQ(parsed->reasons.size(), kMaxReasons);
+  EXPECT_THAT(parsed->reasons.back().text, EndsWith("x... (36 reasons more)"));
+  EXPECT_EQ(parsed->reasons.back().text.size(), kMaxReasonText);
   // Not in the middle of a character.
   EXPECT_EQ(parsed->reasons[1].text.size(), kMaxReasonText);
   EXPECT_TRUE(is_utf8(parsed->reasons[1].text));

@@ -251,6 +251,11 @@ TEST_F(Releases, KeepTheBrokersOwnRulesToThemselves) {
   EXPECT_EQ(refusal.reasons[0].text.find("aaaa"), std::string::npos);
   EXPECT_EQ(entries_of(*setting_.store).back().codes,
             (std::vector<std::string>{"broker.policy", "policy.not-accepted"}));
+  // Each code once, however many reasons have it.
+  client.measurement = Digest{{9}};
+  EXPECT_EQ(refused_for(client), "policy.not-accepted broker.policy");
+  EXPECT_EQ(entries_of(*setting_.store).back().codes,
+            (std::vector<std::string>{"policy.not-accepted", "broker.policy"}));
 }
 
 TEST_F(Releases, StopWhereTheBrokersOwnRulesCannotBeRead) {
