@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "keymgmt/broker/server/log_queries.h"
 #include "keymgmt/broker/server/server.h"
@@ -59,11 +60,13 @@ class KeysAnswer {
 // How many connections there may be: fewer than configured where the system does not give as many.
 std::uint32_t allow_connections(std::uint32_t wanted, cli::Terminal& terminal) {
   constexpr rlim_t kOthers = 256;  // the operator's connections, the store, files and tokens
+  const rlim_t needed = wanted + kOthers;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
-  limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(wanted + kOthers, limit.rlim_max));
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= wanted + kOthers) return wanted;
+  // Where there are enough it is not asked for more: a service's sandbox may forbid that.
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return wanted;
+  const rlim_t before = std::exchange(limit.rlim_cur, std::min(needed, limit.rlim_max));
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  if (limit.rlim_cur >= needed) return wanted;
   const rlim_t fewer = std::max<rlim_t>(limit.rlim_cur, kOthers + 1) - kOthers;
   terminal.warning("the system allows " + std::to_string(limit.rlim_cur) +
                    " open files: no more than " + std::to_string(fewer) +
