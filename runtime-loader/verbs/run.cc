@@ -22,6 +22,7 @@ namespace {
 
 constexpr BundleId kBundle = 0;
 constexpr const char* kOwner = "vendor";
+constexpr std::uint64_t kLongestLease = std::uint64_t{1} << 40U;  // seconds: sums stay in range
 
 using Instant = std::chrono::steady_clock::time_point;
 
@@ -206,7 +207,7 @@ class RunSession {
     lease_ = lease_.zero();
     if (facts.lease_until <= facts.unix_seconds) return done();
     // Long before its end, so that a broker that is away for a while is no harm.
-    lease_ = std::chrono::seconds(facts.lease_until - facts.unix_seconds);
+    lease_ = std::chrono::seconds(std::min(facts.lease_until - facts.unix_seconds, kLongestLease));
     ask_again_ = asked + lease_ / 2;
     lease_end_ = asked + lease_;
     return done();

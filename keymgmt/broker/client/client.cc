@@ -182,10 +182,13 @@ class HttpsClient final : public Client {
   }
 
   // An answer other than 200.
-  Error refused(const Reply& reply) {
+  Error refused(Reply& reply) {
     auto parsed = parse_refusal(reply.body);
     if (parsed.ok()) {
       refusal_ = *std::move(parsed);
+      // Whatever is between may drop the header; the message says it too.
+      reply.retry_after =
+          std::max(reply.retry_after, std::min(refusal_->retry_after, kLongestRetryAfter));
       return to_error(*refusal_).within(name());
     }
     const std::string text = name() + " answers with HTTP status " + std::to_string(reply.status);

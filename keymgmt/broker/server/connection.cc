@@ -99,6 +99,7 @@ class HttpConnection final : public Connection,
   void await_request() {
     if (shared_->stopping) return say_goodbye();
     parser_.emplace();
+    is_head_ = false;
     parser_->header_limit(kMaxHeadSize);
     parser_->body_limit(kMaxRequestSize);
     if (buffer_.size() != 0) return read_head();
@@ -163,6 +164,7 @@ class HttpConnection final : public Connection,
     HttpRequest request;
     auto message = parser_->release();
     request.method = method_of(message.method());
+    is_head_ = message.method() == http::verb::head;
     request.target = std::string(message.target());
     request.content_type = std::string(message[http::field::content_type]);
     request.body = std::move(message.body());
@@ -203,6 +205,7 @@ class HttpConnection final : public Connection,
     reply_->body() = std::move(answer.body);
     reply_->keep_alive(keep_alive_);
     reply_->prepare_payload();
+    if (is_head_) reply_->body().clear();  // RFC 9110 §9.3.2: what follows is the next answer
     expire_in(shared_->limits.answer_time);
     http::async_write(stream_, *reply_, then(&HttpConnection::on_replied));
   }
@@ -238,6 +241,7 @@ class HttpConnection final : public Connection,
   Share body_place_;
   unsigned version_ = 11;
   bool keep_alive_ = false;
+  bool is_head_ = false;
   bool idle_ = false;
 };
 
