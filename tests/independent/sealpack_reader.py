@@ -342,13 +342,17 @@ class Hpke:
         labeled = size.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
         return HKDFExpand(hashes.SHA256(), size, labeled).derive(prk)
 
-    def open(self, dh, enc, public, info, wrapped):
+    def schedule(self, dh, enc, public, info):
+        """Key and nonce of the one message."""
         kem, suite = b"KEM" + self.kem, b"HPKE" + self.kem + b"\0\1\0\2"
         shared = self.expand(kem, self.extract(kem, b"", b"eae_prk", dh), b"shared_secret", enc + public, 32)
         context = b"\0" + self.extract(suite, b"", b"psk_id_hash", b"") + self.extract(suite, b"", b"info_hash", info)
         secret = self.extract(suite, shared, b"secret", b"")
-        key, nonce = self.expand(suite, secret, b"key", context, 32), self.expand(suite, secret, b"base_nonce", context, 12)
-        return AESGCM(key).decrypt(nonce, wrapped, b"")
+        return self.expand(suite, secret, b"key", context, 32), self.expand(suite, secret, b"base_nonce", context, 12)
+
+    def open(self, dh, enc, public, info, wrapped, aad=b""):
+        key, nonce = self.schedule(dh, enc, public, info)
+        return AESGCM(key).decrypt(nonce, wrapped, aad)
 
 
 def argon2id(passphrase, slot):
