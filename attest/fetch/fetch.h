@@ -10,6 +10,8 @@ namespace sealpack::attest {
 struct FetchOptions {
   // Stands for the manufacturers' hosts: a mirror or cache of theirs. Empty: theirs.
   std::string base_url;
+  // A PCCS, Intel's caching service, that has Intel's documents. Empty: none.
+  std::string pccs;
   // Of SEV-SNP reports of version 2, which do not say it: "Milan", "Genoa".
   std::string product;
 };

@@ -11,6 +11,7 @@ namespace sealpack::attest {
 namespace {
 
 constexpr long kOk = 200;
+constexpr long kNotFound = 404;
 constexpr long kTooMany = 429;
 constexpr long kUnavailable = 503;
 constexpr long kConnectSeconds = 15;
@@ -138,7 +139,10 @@ struct HttpsClient::State {
     }
     if (code != CURLE_OK) {
       const std::string text = why[0] == 0 ? ::curl_easy_strerror(code) : why;
-      return Error(ErrorCode::kIo, "cannot get " + printable(url) + ": " + text);
+      return Error(ErrorCode::kIo, "cannot get " + printable(url) + ": " + text)
+          .with_hint(
+              "a site without a network: docs/ATTESTATION.md, 'Air-gapped sites'; a mirror: "
+              "--base-url");
     }
     long status = 0;
     (void)::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
@@ -177,6 +181,10 @@ Result<HttpReply> HttpsClient::exchange(const Question& question) {
     const long status = TRY(state_->ask(question, collected));
     if (status == kOk) return std::move(collected.reply);
     const std::string answer = printable(url) + " answers " + std::to_string(status);
+    if (status == kNotFound) {
+      return Error(ErrorCode::kIo, answer)
+          .with_hint("it has nothing for this chip, firmware or platform");
+    }
     if (status != kTooMany && status != kUnavailable) return Error(ErrorCode::kIo, answer);
     const std::chrono::seconds wait = asked_wait(collected.reply);
     if (state_->waited + wait > state_->options.longest_wait) {

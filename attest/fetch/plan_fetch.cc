@@ -18,10 +18,30 @@ constexpr const char* kIntelRoot = "https://certificates.trustedservices.intel.c
 constexpr std::size_t kTurinIdSize = 8;
 using Items = std::vector<FetchItem>;
 
+std::string without_slash(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
 std::string host(const FetchOptions& options, const char* manufacturer) {
-  std::string base = options.base_url.empty() ? manufacturer : options.base_url;
-  while (!base.empty() && base.back() == '/') base.pop_back();
-  return base;
+  return without_slash(options.base_url.empty() ? manufacturer : options.base_url);
+}
+
+// Where Intel's documents are. A PCCS has its own place for the list of the root
+// (https://cc-enabling.trustedservices.intel.com/intel-sgx-tdx-pccs/).
+struct IntelService {
+  std::string base;
+  std::string root_list;
+};
+
+IntelService intel_service(const FetchOptions& options) {
+  constexpr std::string_view kApi = "/sgx/certification/v4";  // as sgx_default_qcnl.conf ends
+  if (options.pccs.empty()) {
+    return {host(options, kIntel), host(options, kIntelRoot) + "/IntelSGXRootCA.der"};
+  }
+  std::string base = without_slash(options.pccs);
+  if (base.ends_with(kApi)) base.resize(base.size() - kApi.size());
+  return {base, base + std::string(kApi) + "/rootcacrl"};
 }
 
 Result<snp::Product> product_of(const snp::Report& report, const FetchOptions& options) {
@@ -72,7 +92,9 @@ Result<Items> plan_dcap(Bytes bytes, const FetchOptions& options) {
   constexpr std::uint16_t kCertificateChain = 5;
   if (quote.certification_type != kCertificateChain) {
     return Error(ErrorCode::kUnsupported,
-                 "the quote does not bring the certificate of its platform");
+                 "the quote does not bring the certificate of its platform")
+        .with_hint(
+            "set the quote provider of its machine up with a PCCS (docs/attestation/sgx.md)");
   }
   const auto chain = TRY(x509::Certificate::parse_pem(quote.certification_data));
   const auto extension = chain.front().extension(dcap::PckExtension::kOid);
@@ -80,7 +102,8 @@ Result<Items> plan_dcap(Bytes bytes, const FetchOptions& options) {
   const dcap::PckExtension platform = TRY(dcap::parse_pck_extension(*extension));
   const std::string issuer = chain.front().issuer_common_name();
   const bool by_platform = issuer.find("Platform") != issuer.npos;
-  const std::string base = host(options, kIntel);
+  const IntelService intel = intel_service(options);
+  const std::string& base = intel.base;
   const std::string tee = quote.tee == dcap::Tee::kTdx ? "/tdx" : "/sgx";
   const std::string identity_chain = "sgx-enclave-identity-issuer-chain";
   return Items{
@@ -91,7 +114,7 @@ Result<Items> plan_dcap(Bytes bytes, const FetchOptions& options) {
        base + "/sgx/certification/v4/pckcrl?ca=" + (by_platform ? "platform" : "processor") +
            "&encoding=der",
        "sgx-pck-crl-issuer-chain"},
-      {"root.crl", host(options, kIntelRoot) + "/IntelSGXRootCA.der", ""}};
+      {"root.crl", intel.root_list, ""}};
 }
 
 Result<const ByteVector*> item_of(const Evidence& evidence, const char* kind) {

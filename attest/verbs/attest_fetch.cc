@@ -59,7 +59,8 @@ Status fetch_endorsements(const Options& options, cli::Terminal& terminal) {
   HttpOptions http = options.http;
   http.timeout = std::chrono::seconds(options.timeout);
   http.longest_wait = std::chrono::seconds(options.longest_wait);
-  http.allow_plain = options.fetch.base_url.starts_with("http://");
+  http.allow_plain =
+      options.fetch.base_url.starts_with("http://") || options.fetch.pccs.starts_with("http://");
   HttpsClient client = TRY(HttpsClient::create(http));
   const std::vector<FetchedFile> files = TRY(fetch(items, client));
   TRY(store(files, options.out));
@@ -94,6 +95,8 @@ void add_attest_fetch(CLI::App& group, cli::Job& job) {
       ->allow_extra_args(false);
   verb->add_option("--base-url", options->fetch.base_url,
                    "URL of a mirror instead of the manufacturers' hosts; may be http");
+  verb->add_option("--pccs", options->fetch.pccs,
+                   "URL of a PCCS for Intel's documents, as in sgx_default_qcnl.conf; may be http");
   verb->add_option("--product", options->fetch.product,
                    "Milan or Genoa, for reports that do not say it");
   verb->add_option("--ca", options->http.ca_file,

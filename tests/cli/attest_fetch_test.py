@@ -4,6 +4,7 @@
 import http.server
 import os
 import pathlib
+import shutil
 import threading
 import unittest
 import urllib.parse
@@ -156,6 +157,20 @@ class FetchForIntel(FetchCase):
                          {"tcb_info.json", "tcb_info.json.chain.pem", "qe_identity.json", "qe_identity.json.chain.pem",
                           "pck.crl", "pck.crl.chain.pem", "root.crl"})
         self.assertEqual((self.folder / "got/pck.crl.chain.pem").read_bytes(), self.authority.pem)
+
+    def test_asks_a_pccs_by_the_url_that_its_users_have(self):
+        chain = urllib.parse.quote(self.authority.pem.decode())
+        signed = b'{"tcbInfo":{},"signature":"' + b"0" * 128 + b'"}'
+        Service.answers = {
+            "/sgx/certification/v4/tcb": [(200, {"TCB-Info-Issuer-Chain": chain}, signed)],
+            "/sgx/certification/v4/qe/identity": [(200, {"SGX-Enclave-Identity-Issuer-Chain": chain},
+                                                   signed.replace(b"tcbInfo", b"enclaveIdentity"))],
+            "/sgx/certification/v4/pckcrl": [(200, {"SGX-PCK-CRL-Issuer-Chain": chain}, self.authority.crl)],
+            "/sgx/certification/v4/rootcacrl": [(200, {}, self.authority.crl.hex().encode())]}
+        for url in (self.url, self.url + "/sgx/certification/v4/"):
+            self.succeed("attest", "fetch", VECTORS / "sgx/phala-sgx_quote", "--pccs", url, "--out", "got")
+            self.assertEqual(len(list((self.folder / "got").iterdir())), 7)
+            shutil.rmtree(self.folder / "got")
 
     def test_wants_the_chain_beside_what_is_signed(self):
         Service.answers = {"/sgx/certification/v4/tcb": [
