@@ -308,7 +308,7 @@ TEST(Judge, NeverIgnoresTheFirmwareThatMakesAzuresTpm) {
   EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}), IsEmpty());  // by its signer
   rule_of(environment, "id_key_digest").accepted = {ByteVector(48, 0xab), ByteVector(48, 0)};
   EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}),
-              ElementsAre(reason("policy.never-ignored", "or of id_key_digest")));
+              ElementsAre(reason("policy.never-ignored", "unless the policy names id_key_digest")));
   rule_of(environment, "id_key_digest") = {"id_key_digest", {}, 0, "a test"};
   EXPECT_THAT(judge(full_claims(snp), {{}, {environment}}),
               ElementsAre(has_code("policy.never-ignored")));
