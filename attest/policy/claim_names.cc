@@ -121,7 +121,7 @@ constexpr ClaimName kNitro[] = {
 constexpr ClaimName kPsa[] = {
     {"attestation_key", ClaimKind::kBytes, kOptional, k32},
     {"certification_reference", ClaimKind::kText, kOptional},
-    {"client_id", ClaimKind::kText, kOptional},
+    {"client_id", ClaimKind::kText, kMandatory},
     {"implementation_id", ClaimKind::kBytes, kMandatory, k32},
     {"instance_id", ClaimKind::kBytes, kOptional, k33},
     {"measurement", ClaimKind::kBytesSet, kMandatory, kHashes},

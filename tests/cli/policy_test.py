@@ -121,7 +121,8 @@ class Show(PolicyCase):
             self.assertIn(part, text)
 
     def test_says_bits_and_what_must_occur(self):
-        psa = ('[[environment]]\ntee = "psa"\n[environment.claims]\nimplementation_id = { ignore = "a test" }\n'
+        psa = ('[[environment]]\ntee = "psa"\n[environment.claims]\nclient_id = { accept = ["5"] }\n'
+               'implementation_id = { ignore = "a test" }\n'
                'security_lifecycle = { accept = ["secured"] }\n')
         self.write(psa + f'measurement = {{ require = ["{"ab" * 32}"], accept = ["{"cd" * 32}"] }}\n')
         self.assertIn(f'measurement: "{"ab" * 32}", besides only "{"cd" * 32}"',

@@ -44,7 +44,7 @@ std::string snp(const std::string& rules, const std::string& product = "[\"Genoa
 }
 
 std::string psa(const std::string& rules) {
-  return environment("psa", {"implementation_id", "security_lifecycle"}, rules);
+  return environment("psa", {"client_id", "implementation_id", "security_lifecycle"}, rules);
 }
 
 std::vector<Reason> judged(const attest::Claims& claims, const std::string& text) {
@@ -230,6 +230,22 @@ TEST(BadNews, IsAServiceTd) {
 }
 
 // Turin's first firmware (FMC) has a level of its own, which no other product states.
+// Any program of a device gets a token with the nonce that it names.
+TEST(Psa, NeedsARuleForWhoAsked) {
+  const std::vector<std::string> others = {"implementation_id", "measurement",
+                                           "security_lifecycle"};
+  EXPECT_THAT(parse_policy(environment("psa", others, ""), "p"),
+              FailsWith(ErrorCode::kUsage, HasSubstr("client_id")));
+  attest::Claims claims;
+  claims.tee = "psa";
+  claims.add_text("client_id", "-1");
+  const std::string loader = "client_id = { accept = [\"5\"] }\n";
+  EXPECT_THAT(judged(claims, environment("psa", others, loader)),
+              ElementsAre(reason("policy.not-accepted", "client_id is '-1'")));
+  claims.claims[0].value = {'5'};
+  EXPECT_THAT(judged(claims, environment("psa", others, loader)), IsEmpty());
+}
+
 TEST(Turin, NeedsARuleForItsFmc) {
   for (const char* product : {"[\"Turin\"]", "[\"Genoa\", \"Turin\"]"}) {
     EXPECT_THAT(parse_policy(snp("", product), "p"),
