@@ -76,9 +76,14 @@ TEST(EventLogs, WithoutDigestsOfTheBankAreRefused) {
 }
 
 TEST(EventLogs, OfFirmwareThatDidNotCloseItsPcrsAreRefused) {
-  MintedLog log;
-  log.add(0, 8, "version");
-  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {0})), HasOnlyReason("eventlog.separator"));
+  constexpr std::uint8_t kZero[4] = {};
+  for (std::uint8_t pcr = 0; pcr < 8; ++pcr) {
+    MintedLog log;
+    // A note is extended nowhere and closes nothing.
+    log.add(pcr, 8, "version").add(pcr, kEvNoAction, kZero);
+    EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {pcr})),
+                HasOnlyReason("eventlog.separator"));
+  }
 }
 
 TEST(EventLogs, WithASeparatorThatReportsAnErrorAreRefused) {
@@ -86,11 +91,12 @@ TEST(EventLogs, WithASeparatorThatReportsAnErrorAreRefused) {
   constexpr std::uint8_t kError[] = {1, 0, 0, 0};
   log.add(2, kEvSeparator, kError).separator(2);
   EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {2})), HasOnlyReason("eventlog.separator"));
-  // Whatever its type says.
-  MintedLog relabelled;
-  relabelled.add(2, 1, kError).separator(2);
-  EXPECT_THAT(replayed(parsed(relabelled), relabelled.values(kSha256, {2})),
-              HasOnlyReason("eventlog.separator"));
+  for (const std::uint8_t pcr : ByteVector{0, 2, 3, 4, 5, 6, 7}) {
+    MintedLog relabelled;  // whatever its type says
+    relabelled.add(pcr, 1, kError).separator(pcr);
+    EXPECT_THAT(replayed(parsed(relabelled), relabelled.values(kSha256, {pcr})),
+                HasOnlyReason("eventlog.separator"));
+  }
 }
 
 TEST(EventLogs, MayMeasureABootOrderThatLooksLikeAnError) {
@@ -102,6 +108,14 @@ TEST(EventLogs, MayMeasureABootOrderThatLooksLikeAnError) {
   error.add(1, kEvSeparator, kEntries).separator(1);
   EXPECT_THAT(replayed(parsed(error), error.values(kSha256, {1})),
               HasOnlyReason("eventlog.separator"));
+  // RTMR0 and RTMR1 have several PCRs' events.
+  for (const std::uint8_t rtmr : {std::uint8_t{1}, std::uint8_t{2}}) {
+    MintedLog ccel({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+    ccel.add(rtmr, 0x80000002, as_bytes("BootOrder"), kEntries);
+    std::vector<Reason> reasons;
+    check_events(parsed(ccel, EventLogKind::kCcel), HashAlgorithm::kSha384, reasons);
+    EXPECT_THAT(reasons, ::testing::IsEmpty());
+  }
 }
 
 TEST(EventLogs, MayCloseWithOnesToo) {
@@ -118,6 +132,15 @@ TEST(EventLogs, WithOtherEventsRelabelledAsSeparatorsAreRefused) {
   EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {2})),
               ::testing::AllOf(testing::HasReason("eventlog.event-digest"),
                                testing::HasReason("eventlog.separator")));
+}
+
+TEST(EventLogs, WithOtherEventsRelabelledAsStepsOfTheFirmwareAreRefused) {
+  MintedLog log;
+  log.add(4, kEvEfiAction, as_bytes("Calling EFI Application from Boot Option"),
+          as_bytes("a boot loader"));
+  log.separator(4);
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {4})),
+              HasOnlyReason("eventlog.event-digest"));
 }
 
 TEST(EventLogs, WithVariablesThatWereNotMeasuredAreRefused) {
@@ -159,6 +182,12 @@ TEST(EventLogs, RefuseLocalitiesThatAreNoneOrComeLate) {
   MintedLog twice;
   twice.add(0, kEvNoAction, with(3)).add(0, kEvNoAction, with(4));
   EXPECT_THAT(parse_event_log(twice.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+  MintedLog elsewhere;
+  elsewhere.add(1, kEvNoAction, with(3));
+  EXPECT_THAT(parse_event_log(elsewhere.bytes(), EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+  MintedLog ccel({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  ccel.add(0, kEvNoAction, with(3));
+  EXPECT_THAT(parse_event_log(ccel.bytes(), EventLogKind::kCcel), Fails(ErrorCode::kMalformed));
 }
 
 TEST(EventLogs, RefuseTypesThatTheSpecificationDoesNotHave) {
@@ -205,6 +234,49 @@ TEST(EventLogs, RefuseDigestLengthsThatContradictTheirAlgorithm) {
 TEST(EventLogs, RefuseAnAlgorithmTwice) {
   EXPECT_THAT(parse_event_log(MintedLog({kSha256, kSha256}).bytes(), EventLogKind::kTpm),
               Fails(ErrorCode::kMalformed));
+}
+
+TEST(EventLogs, DescribeThemselvesFirst) {
+  const ByteVector good = MintedLog().bytes();
+  constexpr std::size_t kIndex = 0;
+  constexpr std::size_t kType = 4;
+  constexpr std::size_t kDigest = 8;
+  constexpr std::size_t kMajorVersion = 32 + 21;
+  for (const std::size_t at : {kIndex, kType, kDigest, kMajorVersion}) {
+    ByteVector bytes = good;
+    bytes[at] ^= 1U;
+    EXPECT_THAT(parse_event_log(bytes, EventLogKind::kTpm), Fails(ErrorCode::kUnsupported)) << at;
+  }
+  ByteVector longer = good;
+  ++longer[28];  // its size
+  longer.push_back(0);
+  EXPECT_THAT(parse_event_log(longer, EventLogKind::kTpm), Fails(ErrorCode::kMalformed));
+}
+
+// One that has not, or one twice, can be read in two ways.
+TEST(EventLogs, HaveADigestOfEachAlgorithmInEachEvent) {
+  const auto with = [](const std::vector<std::uint8_t>& banks) {
+    ByteVector bytes = MintedLog({kSha256, HashAlgorithm::kSha384}).bytes();
+    const auto append = [&](const ByteVector& more) {
+      bytes.insert(bytes.end(), more.begin(), more.end());
+    };
+    append({7, 0, 0, 0, 4, 0, 0, 0, static_cast<std::uint8_t>(banks.size()), 0, 0, 0});
+    for (const std::uint8_t bank : banks) {
+      append({bank, 0});
+      append(ByteVector(bank == tpm::kAlgSha256 ? 32 : 48));
+    }
+    append({0, 0, 0, 0});
+    return parse_event_log(bytes, EventLogKind::kTpm).ok();
+  };
+  constexpr std::uint8_t kOne = tpm::kAlgSha256;
+  constexpr std::uint8_t kOther = tpm::kAlgSha384;
+  EXPECT_TRUE(with({kOne, kOther}));
+  EXPECT_TRUE(with({kOther, kOne}));
+  EXPECT_FALSE(with({kOne}));
+  EXPECT_FALSE(with({}));
+  EXPECT_FALSE(with({kOne, kOne}));
+  EXPECT_FALSE(with({kOne, kOther, kOther}));
+  EXPECT_FALSE(with({kOne, tpm::kAlgSha512}));
 }
 
 TEST(EventLogs, OfSha1AloneInTheOldFormatAreNotRead) {

@@ -173,10 +173,44 @@ TEST_F(TpmQuotes, OfTwoBanksProveTheSha256One) {
   ASSERT_THAT(verdict, Accepted());
   EXPECT_EQ(claim(verdict, "pcr0"), values[2].digest);
   EXPECT_EQ(claim(verdict, "pcr_selection"), (ByteVector{0x81, 0, 0}));
+  const auto& claims = verdict.claims->claims;
+  EXPECT_EQ(std::count_if(claims.begin(), claims.end(),
+                          [](const Claim& one) { return one.name == "pcr0"; }),
+            1);
 
   // The order of the banks is part of what is digested.
   fields.selections = {fields.selections[1], fields.selections[0]};
   EXPECT_THAT(verify(tpm.evidence(fields, values, two.bytes())), Refused("tpm.pcr-selection"));
+}
+
+TEST_F(TpmQuotes, OfTwoBanksAreRefusedWhereTheLogLeadsEitherElsewhere) {
+  MintedLog two({HashAlgorithm::kSha1, HashAlgorithm::kSha256});
+  two.boot(true);
+  for (const std::size_t at : {0U, 1U}) {
+    values = {two.values(HashAlgorithm::kSha1, {7})[0], two.values(HashAlgorithm::kSha256, {7})[0]};
+    values[at].digest[0] ^= 1U;
+    EXPECT_THAT(verify(tpm.evidence(tpm.fields_for(values), values, two.bytes())),
+                Refused("eventlog.pcr"));
+  }
+}
+
+// Nobody checked the other bank's digests of an event.
+TEST_F(TpmQuotes, ClaimNothingOfEventsByAnotherBankThanSha256) {
+  MintedLog two({HashAlgorithm::kSha1, HashAlgorithm::kSha256});
+  two.boot(true);
+  values = two.values(HashAlgorithm::kSha1, {4, 7});
+  values.push_back(two.values(HashAlgorithm::kSha256, {0})[0]);
+  const Verdict verdict = verify(tpm.evidence(tpm.fields_for(values), values, two.bytes()));
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(claim(verdict, "secure_boot"), text_of("(no claim)"));
+  EXPECT_EQ(claim(verdict, "pcr4_event"), text_of("(no claim)"));
+}
+
+TEST_F(TpmQuotes, ClaimNoNumberThatPoliciesCannotCompare) {
+  fields.clock = std::uint64_t{1} << 63U;
+  const Verdict verdict = verify_fields();
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(claim(verdict, "clock"), text_of("(no claim)"));
 }
 
 TEST_F(TpmQuotes, OfTheSha1BankAloneProveNothing) {
@@ -208,8 +242,12 @@ TEST_F(TpmQuotes, MayCoverResettablePcrsWhichAreJustClaims) {
 }
 
 TEST_F(TpmQuotes, AreRefusedWhereFirmwareMeasuredNothing) {  // "TPM Carte Blanche"
-  values[0].digest = ByteVector(32);
-  EXPECT_THAT(verify(tpm.evidence(tpm.fields_for(values), values)), Refused("tpm.carte-blanche"));
+  for (std::uint8_t pcr = 0; pcr < 8; ++pcr) {
+    values = log.values(HashAlgorithm::kSha256, {0, 1, 2, 3, 4, 5, 6, 7, 8});
+    values[pcr].digest = ByteVector(32);
+    EXPECT_THAT(verify(tpm.evidence(tpm.fields_for(values), values)), Refused("tpm.carte-blanche"))
+        << int{pcr};
+  }
 }
 
 TEST_F(TpmQuotes, BindExactlyWhatWasAskedFor) {
@@ -244,6 +282,19 @@ TEST_F(TpmQuotes, AreRefusedWhenTheKeyIsForAnotherScheme) {
   // The same key, in an area that says RSASSA.
   ByteVector& area = item(evidence, "ak-public");
   area[13] = 0x14;
+  ByteVector name = crypto::hash(HashAlgorithm::kSha256, area);
+  name.insert(name.begin(), {0x00, 0x0b});
+  roots.tpm_enrolments = {{signs.key_digest(), name, ek_name}};
+  EXPECT_THAT(verify(evidence), Refused("tpm.signature-scheme"));
+}
+
+TEST_F(TpmQuotes, AreRefusedWhenTheKeyIsForAnotherHash) {
+  MintedTpm signs;
+  signs.hash = HashAlgorithm::kSha384;
+  Evidence evidence = signs.evidence(signs.fields_for(values), values, log.bytes());
+  ByteVector& area = item(evidence, "ak-public");
+  ASSERT_EQ(area[15], 0x0c);
+  area[15] = 0x0b;
   ByteVector name = crypto::hash(HashAlgorithm::kSha256, area);
   name.insert(name.begin(), {0x00, 0x0b});
   roots.tpm_enrolments = {{signs.key_digest(), name, ek_name}};
