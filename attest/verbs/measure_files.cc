@@ -15,8 +15,10 @@ constexpr std::uint64_t kMaxFirmware = 16U << 20U;
 constexpr std::uint64_t kMaxBootFile = std::uint64_t{2} << 30U;
 
 Status measure_sgx(const std::string& path, cli::Terminal& terminal) {
-  const ByteVector content = TRY(load_file(path, Sigstruct::kSize + 1));
-  const Sigstruct sigstruct = TRY(parse_sigstruct(content).within(printable(path)));
+  constexpr const char* kWanted = "the .sig file of the signing tool has one, of 1808 bytes";
+  const ByteVector content = TRY(load_file(path, Sigstruct::kSize + 1).with_hint(kWanted));
+  const Sigstruct sigstruct =
+      TRY(parse_sigstruct(content).within(printable(path)).with_hint(kWanted));
   Claims claims;
   claims.tee = "sgx";
   claims.add_flag("debug", false);

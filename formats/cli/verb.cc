@@ -41,6 +41,17 @@ bool mentions_json(int argc, const char* const* argv) {
                      [](const char* argument) { return std::string_view(argument) == "--json"; });
 }
 
+// Of the verb that was named, as far as it was: "sealpack attest measure --help".
+std::string help_of(const CLI::App& app) {
+  const CLI::App* verb = &app;
+  std::string words = verb->get_name();
+  while (!verb->get_subcommands().empty()) {
+    verb = verb->get_subcommands().front();
+    words += " " + verb->get_name();
+  }
+  return words + " --help says what it takes";
+}
+
 bool has_verb(CLI::App& app, const std::string& name) {
   return !app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == name; }).empty();
 }
@@ -77,8 +88,7 @@ int run(int argc, const char* const* argv, const std::string& description,
       return fail(terminal, Error(ErrorCode::kUsage, "there is no verb " + printable(argv[1]))
                                 .with_hint("sealpack --help lists the verbs"));
     }
-    return fail(terminal, Error(ErrorCode::kUsage, error.what())
-                              .with_hint("sealpack --help, or sealpack VERB --help"));
+    return fail(terminal, Error(ErrorCode::kUsage, error.what()).with_hint(help_of(app)));
   }
   terminal.set_quiet(switches.quiet);
   terminal.set_json(switches.json);

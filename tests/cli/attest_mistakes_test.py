@@ -110,6 +110,12 @@ class WrongFile(MistakeCase):
         os.mkfifo(self.folder / "pipe")
         self.hint("to a file first", IO, *self.verify("pipe"))
 
+    def test_a_quote_is_no_signature_of_an_enclave(self):
+        for size in (100, 4600):
+            self.put("quote.bin", bytes(size))
+            run = self.run_tool("attest", "measure", "sgx", "quote.bin")
+            self.assertIn("hint: the .sig file", run.err)
+
     def test_a_recording_that_is_not_there_is_named(self):
         for source in ("absent", "e.bin"):
             self.fail_with(IO, f"'{source}' is no folder", "attest", "collect", "--tee", "sev-snp", "--report-data",
@@ -137,6 +143,13 @@ class WrongText(MistakeCase):
         for rule in ("true", "{ acept = [1] }", "{ accept = 1 }"):
             self.put("policy.toml", f'[[environment]]\ntee = "sgx"\n[environment.claims]\ndebug = {rule}\n')
             self.hint("accept = ", MALFORMED, "policy", "check", "policy.toml")
+
+
+class WrongCommandLine(MistakeCase):
+    def test_the_help_of_the_verb_that_was_meant_is_named(self):
+        for verb, given in (("attest measure snp", ("--vcpus", "2")), ("attest measure", ()), ("policy", ("chek", "x")),
+                            ("attest verify", ("e.bin", "--polcy", "p.toml"))):
+            self.hint(f"sealpack {verb} --help", USAGE, *verb.split(), *given)
 
 
 class Pipes(MistakeCase):
