@@ -32,8 +32,9 @@ void harden() {
 
 int main(int argc, char** argv) {
   harden();
-  // tpm2-tss writes to stderr on its own; what went wrong is in our messages.
-  (void)::setenv("TSS2_LOG", "all+NONE", 0);
+  // tpm2-tss writes on its own, passwords and session keys too where somebody asks for it; what
+  // went wrong is in our messages.
+  (void)::setenv("TSS2_LOG", "all+NONE", 1);
   sealpack::crypto::start_without_configuration();
   sealpack::cli::Terminal terminal(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
   constexpr sealpack::cli::AddVerb kVerbs[] = {

@@ -130,6 +130,11 @@ Bytes bytes_of(const Sized& sized) {
 }
 
 struct Tpm::State {
+  State() = default;
+  ~State();  // wipes the passwords that tpm2-tss has
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
   std::shared_ptr<Connection> connection;
   PasswordSource password;
   EndorsementKind kind{};

@@ -33,6 +33,9 @@ std::uint32_t set_bit(Hierarchy hierarchy) {
   return hierarchy == Hierarchy::kOwner ? TPMA_PERMANENT_OWNERAUTHSET
                                         : TPMA_PERMANENT_ENDORSEMENTAUTHSET;
 }
+ESYS_TR handle_of(Hierarchy hierarchy) {
+  return hierarchy == Hierarchy::kOwner ? ESYS_TR_RH_OWNER : ESYS_TR_RH_ENDORSEMENT;
+}
 
 TPML_DIGEST either_of(Bytes first, Bytes second) {
   TPML_DIGEST out{};
@@ -96,6 +99,14 @@ Status Tpm::State::read_properties() {
   return done();
 }
 
+Tpm::State::~State() {
+  for (const Hierarchy hierarchy : {Hierarchy::kOwner, Hierarchy::kEndorsement}) {
+    if ((authorized & set_bit(hierarchy)) == 0) continue;
+    const TPM2B_AUTH none{};
+    (void)Esys_TR_SetAuth(connection->esys(), handle_of(hierarchy), &none);
+  }
+}
+
 bool Tpm::State::has_password(Hierarchy hierarchy) const {
   return (permanent & set_bit(hierarchy)) != 0;
 }
@@ -108,9 +119,9 @@ Status Tpm::State::authorize(Hierarchy hierarchy) {
   }
   const crypto::SecretBytes secret = TRY(password(hierarchy));
   auto value = TRY(sized_of<TPM2B_AUTH>(secret.reveal(), "password of the TPM"));
-  const ESYS_TR handle = hierarchy == Hierarchy::kOwner ? ESYS_TR_RH_OWNER : ESYS_TR_RH_ENDORSEMENT;
-  Status set = connection->call(
-      "take a password", [&](ESYS_CONTEXT* esys) { return Esys_TR_SetAuth(esys, handle, &value); });
+  Status set = connection->call("take a password", [&](ESYS_CONTEXT* esys) {
+    return Esys_TR_SetAuth(esys, handle_of(hierarchy), &value);
+  });
   crypto::wipe({value.buffer, sizeof value.buffer});
   TRY(std::move(set));
   authorized |= set_bit(hierarchy);

@@ -176,9 +176,13 @@ void add_keygen(CLI::App& app, cli::Job& job) {
                    "tpm:NAME.tpmkey")
       ->type_name("TCTI");
   verb->add_flag("--force", options->force, "Replace files that exist");
-  verb->footer(cli::exit_codes({{ErrorCode::kUsage, "wrong command line, or a file exists"},
-                                {ErrorCode::kIo, "a file cannot be written"},
-                                {ErrorCode::kRefused, "others may read the passphrase file"}}));
+  verb->footer(cli::exit_codes(
+      {{ErrorCode::kUsage, "wrong command line, or a file exists"},
+       {ErrorCode::kIo, "a file cannot be written, or a TPM not reached"},
+       {ErrorCode::kUnsupported, "the TPM lacks an algorithm"},
+       {ErrorCode::kNotAuthentic, "something pretends to be the TPM"},
+       {ErrorCode::kRefused, "others may read the passphrase file, or a TPM's password is wrong"},
+       {ErrorCode::kTryAgain, "the TPM is busy, or in its lockout"}}));
   verb->callback([options, &job] {
     job = [options](cli::Terminal& terminal) { return keygen(*options, terminal); };
   });
