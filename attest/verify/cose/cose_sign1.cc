@@ -13,6 +13,7 @@ constexpr std::uint64_t kTagMac0 = 17;
 constexpr std::uint64_t kTagSign1 = 18;
 constexpr std::int64_t kHeaderAlgorithm = 1;
 constexpr std::int64_t kHeaderCritical = 2;
+constexpr const char* kNoAlgorithm = ": the protected header names no algorithm";
 
 struct Algorithm {
   std::int64_t id;
@@ -81,17 +82,13 @@ class Parser {
 
   Status read_algorithm(CoseSign1& token) {
     const std::string name(what_);
-    if (token.protected_header.empty()) {
-      return refuse("cose.algorithm", name + ": the protected header names no algorithm");
-    }
+    if (token.protected_header.empty()) return refuse("cose.malformed", name + kNoAlgorithm);
     const CborMap header = TRY(CborMap::parse(token.protected_header, "protected header"));
     if (header.find(kHeaderCritical)) {
       return refuse("cose.critical", name + ": it has critical headers, none is understood");
     }
     const auto value = header.find(kHeaderAlgorithm);
-    if (!value) {
-      return refuse("cose.algorithm", name + ": the protected header names no algorithm");
-    }
+    if (!value) return refuse("cose.malformed", name + kNoAlgorithm);
     const auto id = CborReader(*value, "algorithm").number("");
     for (const Algorithm& algorithm : kAlgorithms) {
       if (!id.ok() || algorithm.id != id.value()) continue;
@@ -108,7 +105,7 @@ class Parser {
   Status check_unprotected() {
     const CborMap header = TRY(CborMap::read(in_, "unprotected header"));
     if (header.find(kHeaderAlgorithm)) {
-      return refuse("cose.algorithm", std::string(what_) + ": an algorithm that is not protected");
+      return refuse("cose.malformed", std::string(what_) + ": an algorithm that is not protected");
     }
     if (header.find(kHeaderCritical)) {
       return refuse("cose.critical", std::string(what_) + ": critical headers outside protection");

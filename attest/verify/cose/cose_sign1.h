@@ -22,10 +22,11 @@ struct CoseSign1 {
 // Whether the tag 18 that says "COSE_Sign1" may be left out.
 enum class CoseTag { kRequired, kOptional };
 
-// Adds why not and gives nothing for: other bytes ("cose.malformed"), a Mac0 ("cose.mac0": whoever
-// verifies one could have made it), another algorithm than ES256, ES384 and ES512, or one outside
-// the protected header ("cose.algorithm"), critical headers ("cose.critical": none is understood),
-// a payload that is elsewhere ("cose.detached"). `what` names the token in messages.
+// Adds why not and gives nothing for: other bytes, or no algorithm or one outside the protected
+// header ("cose.malformed"), a Mac0 ("cose.mac0": whoever verifies one could have made it), another
+// algorithm than ES256, ES384 and ES512 ("cose.algorithm"), critical headers ("cose.critical": none
+// is understood), a payload that is elsewhere ("cose.detached"). `what` names the token in
+// messages.
 std::optional<CoseSign1> parse_cose_sign1(Bytes bytes, std::string_view what, CoseTag tag,
                                           std::vector<Reason>& reasons);
 

@@ -108,12 +108,16 @@ class GpuVerifier {
   }
 
   void refuse(const char* code, const std::string& text) { reasons_.push_back({code, text}); }
+  void refuse_unread(const char* code, const Error& error) {
+    const bool newer = error.code() == ErrorCode::kUnsupported;
+    refuse(newer ? "nvidia.unsupported" : code, error.message());
+  }
 
   void judge(Bytes request, Bytes report_bytes, Bytes pem) {
     const auto nonce = parse_spdm_request(request);
     const auto report = parse_spdm_report(report_bytes);
-    if (!nonce.ok()) refuse("nvidia.request", nonce.error().message());
-    if (!report.ok()) refuse("nvidia.report", report.error().message());
+    if (!nonce.ok()) refuse_unread("nvidia.request", nonce.error());
+    if (!report.ok()) refuse_unread("nvidia.report", report.error());
     if (nonce.ok()) {
       out_.nonce = to_vector(*nonce);
       check_binding(context_.expected_nonce, *nonce, "nvidia.nonce", "nonce", reasons_);

@@ -9,6 +9,7 @@ namespace sealpack::attest {
 namespace {
 
 constexpr std::uint8_t kVersion11 = 0x11;
+constexpr std::uint8_t kLastVersion1 = 0x1F;
 constexpr std::uint8_t kGetMeasurements = 0xE0;
 constexpr std::uint8_t kMeasurements = 0x60;
 constexpr std::uint8_t kWithSignature = 0x01;
@@ -41,6 +42,14 @@ Status check_byte(ByteReader& in, std::uint8_t expected, std::string_view field)
                       to_hex({&expected, 1}));
 }
 
+Status check_version(ByteReader& in) {
+  const std::uint8_t found = TRY(in.u8("SPDM version"));
+  if (found == kVersion11) return done();
+  const std::string text = "SPDM version is 0x" + to_hex({&found, 1}) + ", this version knows 0x11";
+  if (found < kVersion11 || found > kLastVersion1) return in.malformed(text);
+  return Error(ErrorCode::kUnsupported, text);
+}
+
 Result<std::vector<SpdmMeasurement>> parse_blocks(Bytes record, std::uint8_t count) {
   ByteReader in(record, "measurement record");
   std::vector<SpdmMeasurement> blocks;
@@ -68,7 +77,10 @@ Status parse_opaque(Bytes opaque, SpdmReport& report) {
   if (versioned) {
     TRY(in.skip(kOpaqueMagic.size(), "magic"));
     const std::uint16_t profile = TRY(in.u16("profile"));
-    if (profile != kOpaqueProfile) return in.malformed("profile " + std::to_string(profile));
+    if (profile != kOpaqueProfile) {
+      return Error(ErrorCode::kUnsupported,
+                   "opaque data of profile " + std::to_string(profile) + ", this version knows 0");
+    }
     report.opaque_version = TRY(in.u8("major version"));
     TRY(in.skip(3, "version"));
   }
@@ -103,7 +115,7 @@ std::optional<Bytes> SpdmReport::find(std::uint16_t id) const {
 
 Result<std::array<std::uint8_t, kSpdmNonceSize>> parse_spdm_request(Bytes bytes) {
   ByteReader in(bytes, "GPU request");
-  TRY(check_byte(in, kVersion11, "SPDM version"));
+  TRY(check_version(in));
   TRY(check_byte(in, kGetMeasurements, "request code"));
   TRY(check_byte(in, kWithSignature, "attributes"));
   TRY(check_byte(in, kAllMeasurements, "measurement operation"));
@@ -115,7 +127,7 @@ Result<std::array<std::uint8_t, kSpdmNonceSize>> parse_spdm_request(Bytes bytes)
 
 Result<SpdmReport> parse_spdm_report(Bytes bytes) {
   ByteReader in(bytes, "GPU report");
-  TRY(check_byte(in, kVersion11, "SPDM version"));
+  TRY(check_version(in));
   TRY(check_byte(in, kMeasurements, "response code"));
   TRY(in.skip(2, "parameters"));
   const std::uint8_t count = TRY(in.u8("number of blocks"));

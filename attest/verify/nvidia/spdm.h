@@ -14,7 +14,7 @@ inline constexpr std::size_t kSpdmNonceSize = 32;
 inline constexpr std::size_t kSpdmSignatureSize = 96;  // ES384, r || s
 
 // GET_MEASUREMENTS of SPDM 1.1 (DSP0274 section 10.11) that asks for all measurements and a
-// signature; the nonce is the verifier's.
+// signature; the nonce is the verifier's. kMalformed; kUnsupported for a newer version of SPDM.
 Result<std::array<std::uint8_t, kSpdmNonceSize>> parse_spdm_request(Bytes bytes);
 
 struct SpdmMeasurement {
@@ -41,8 +41,9 @@ struct SpdmReport {
   std::optional<Bytes> find(std::uint16_t id) const;
 };
 
-// kMalformed. The message ends where its lengths say; one zero byte after it is tolerated, because
-// drivers (580.95 on Hopper) hand it out with one. Nothing else may follow.
+// kMalformed; kUnsupported for newer versions of SPDM or of NVIDIA's data. The message ends where
+// its lengths say; one zero byte after it is tolerated, because drivers (580.95 on Hopper) hand it
+// out with one. Nothing else may follow.
 Result<SpdmReport> parse_spdm_report(Bytes bytes);
 
 }  // namespace sealpack::attest

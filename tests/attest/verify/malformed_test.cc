@@ -84,7 +84,13 @@ TEST(MalformedCodes, AreInOrderAndDocumented) {
   // Newer hardware may say these.
   EXPECT_FALSE(says_malformed("snp.version"));
   EXPECT_FALSE(says_malformed("dcap.quote-unsupported"));
-  EXPECT_FALSE(says_malformed("nitro.algorithm"));
+  for (const char* code : {"cose.algorithm", "nitro.algorithm", "snp.algorithm"}) {
+    EXPECT_FALSE(says_malformed(code)) << code;
+  }
+  for (const char* code : {"snp.reserved", "sgx.reserved", "tdx.reserved"}) {
+    EXPECT_FALSE(says_malformed(code)) << code;
+  }
+  EXPECT_FALSE(says_malformed("nvidia.unsupported"));
   EXPECT_FALSE(says_malformed("chain.expired"));
   EXPECT_FALSE(says_malformed("dcap.tcb-info-malformed"));
 }

@@ -100,10 +100,10 @@ TEST(CoseSign1, RefusesATokenWithoutAProtectedAlgorithm) {
     EXPECT_THAT(
         reasons_of(cose_sign1(p256(), kPayload,
                               {.protected_header = header, .unprotected_header = unprotected})),
-        HasOnlyReason("cose.algorithm"));
+        HasOnlyReason("cose.malformed"));
   }
   EXPECT_THAT(reasons_of(cose_sign1(p256(), kPayload, {.unprotected_header = unprotected})),
-              HasOnlyReason("cose.algorithm"));
+              HasOnlyReason("cose.malformed"));
 }
 
 TEST(CoseSign1, DoesNotVerifyUnderAnAlgorithmOfAnotherCurve) {

@@ -260,6 +260,17 @@ TEST_F(Gpu, RefusesMalformedRequestsAndReports) {
   EXPECT_THAT(again(), Refused("nvidia.report"));
 }
 
+TEST_F(Gpu, CallsWhatIsNewerUnsupported) {
+  gpu.fields[3].value = {3, 0};  // version of the opaque data
+  EXPECT_THAT(run(), Refused("nvidia.unsupported"));
+  gpu.fields[3].value = {1, 0};
+  run();
+  evidence.items[0].bytes[0] = evidence.items[1].bytes[0] = 0x12;
+  const Verdict verdict = again();
+  EXPECT_THAT(verdict, Refused("nvidia.unsupported"));
+  EXPECT_EQ(verdict.reasons.size(), 2U);
+}
+
 TEST_F(Gpu, DoesNotNumberMeasurementsThatAreNoDigests) {
   gpu.blocks[5].value = ByteVector(20, 1);
   const Verdict verdict = run();
