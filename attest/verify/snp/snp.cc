@@ -17,6 +17,8 @@ using crypto::DeviceKey;
 using x509::Certificate;
 
 constexpr std::size_t kChainSize = 3;  // VCEK or VLEK, ASK or ASVK, ARK
+// Bound on work for certificates that somebody else supplies: those whose key is tried.
+constexpr std::size_t kMaxTried = 64;
 
 // What there is to choose from: the evidence's own first, then the endorsements'.
 class Choice {
@@ -61,8 +63,9 @@ Status verify_signature(const Certificate& certificate, const Report& report, By
                           report.signature);
 }
 
-// Of the certificates of the right name the one that fits best; of several that fit alike, one
-// whose key made the signature: a broker may hold those of many chips and versions.
+// Of the certificates of the right name the one that fits best; of several that fit alike, one of
+// the first kMaxTried whose key made the signature: a broker may hold those of many chips and
+// versions.
 const SuppliedCertificate* find_candidate(const Choice& choice, const Report& report, Bytes bytes,
                                           ChainCache* cache) {
   std::vector<const SuppliedCertificate*> candidates;
@@ -77,6 +80,7 @@ const SuppliedCertificate* find_candidate(const Choice& choice, const Report& re
   }
   if (candidates.empty()) return nullptr;
   if (candidates.size() > 1) {
+    candidates.resize(std::min(candidates.size(), kMaxTried));
     for (const SuppliedCertificate* one : candidates) {
       if (verify_signature(one->certificate, report, bytes, cache).ok()) return one;
     }

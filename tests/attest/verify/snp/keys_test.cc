@@ -171,6 +171,25 @@ TEST(SnpLeaf, IsChosenAmongThoseOfOtherChipsAndVersions) {
   EXPECT_THAT(lab.run(), Accepted());
 }
 
+// Somebody else supplies them, and each costs a signature.
+TEST(SnpLeaf, IsSoughtAmong64ThatFitAlike) {
+  SnpLab lab("Milan");
+  SnpLab twin("Milan");
+  twin.leaf_key = lab_key(5);
+  lab.with_chain = false;
+  for (std::uint64_t i = 0; i < 63; ++i) {
+    twin.leaf.serial = 1000 + i;
+    lab.more.certificates.push_back(twin.leaf_der());
+  }
+  for (const ByteVector& der : {lab.leaf_der(), lab.authority_der(), lab.ark_der()}) {
+    lab.more.certificates.push_back(der);
+  }
+  EXPECT_THAT(lab.run(), Accepted());
+  twin.leaf.serial = 2000;
+  lab.more.certificates.insert(lab.more.certificates.begin(), twin.leaf_der());
+  EXPECT_THAT(lab.run(), Refused("snp.signature"));
+}
+
 TEST(SnpChip, RefusesAnotherChipsKey) {
   SnpLab lab("Milan");
   lab.set_u8(0x1A0, 0x11);
