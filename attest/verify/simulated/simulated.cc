@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/verify/binding.h"
 #include "attest/verify/items.h"
 #include "attest/verify/verify.h"
 #include "keymgmt/crypto/signature.h"
@@ -43,10 +44,8 @@ Verdict verify_simulated(const VerifyInput& input) {
     return verdict;
   }
   const auto root = root_of(*report, input.roots, verdict.reasons);
-  if (input.report_data && *input.report_data != report->report_data) {
-    verdict.reasons.push_back({"simulated.report-data", "bound to " + to_hex(report->report_data) +
-                                                            ", not to what was asked for"});
-  }
+  check_binding(input.report_data, report->report_data, "simulated.report-data", "report data",
+                verdict.reasons);
   if (!root || !verdict.reasons.empty()) return verdict;
   Claims claims{"simulated", {}, report->report_data};
   claims.add_bytes("measurement", report->measurement.bytes);
