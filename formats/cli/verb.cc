@@ -21,11 +21,15 @@ struct Switches {
   bool json = false;
 };
 
+bool is_group(const CLI::App& verb) {
+  return !verb.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
 // What every verb takes. On the verbs themselves, so that their help lists it.
 void add_switches(CLI::App& app, Switches& switches) {
   for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; })) {
     add_switches(*verb, switches);
-    if (!verb->get_subcommands([](CLI::App*) { return true; }).empty()) continue;
+    if (is_group(*verb)) continue;
     if (verb->get_option_no_throw("--json") == nullptr) {
       verb->add_flag("--json", switches.json, "Result, or error, as JSON on stdout");
     }
@@ -41,19 +45,23 @@ bool mentions_json(int argc, const char* const* argv) {
                      [](const char* argument) { return std::string_view(argument) == "--json"; });
 }
 
-// Of the verb that was named, as far as it was: "sealpack attest measure --help".
-std::string help_of(const CLI::App& app) {
+// What is wrong with a command line that CLI11 does not take.
+Error wrong_command_line(const CLI::App& app, const CLI::ParseError& error, int argc,
+                         const char* const* argv) {
   const CLI::App* verb = &app;
-  std::string words = verb->get_name();
+  std::string words;  // the verb, as far as it is one
+  int next = 1;
   while (!verb->get_subcommands().empty()) {
     verb = verb->get_subcommands().front();
-    words += " " + verb->get_name();
+    words += verb->get_name() + " ";
+    ++next;
   }
-  return words + " --help says what it takes";
-}
-
-bool has_verb(CLI::App& app, const std::string& name) {
-  return !app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == name; }).empty();
+  const std::string help = "sealpack " + words + "--help ";
+  if (is_group(*verb) && next < argc && argv[next][0] != '-') {
+    return Error(ErrorCode::kUsage, "there is no verb " + printable(words + argv[next]))
+        .with_hint(help + "lists the verbs");
+  }
+  return Error(ErrorCode::kUsage, error.what()).with_hint(help + "says what it takes");
 }
 
 }  // namespace
@@ -84,11 +92,7 @@ int run(int argc, const char* const* argv, const std::string& description,
     return app.exit(success, terminal.out(), terminal.err());
   } catch (const CLI::ParseError& error) {
     terminal.set_json(mentions_json(argc, argv));
-    if (argc > 1 && argv[1][0] != '-' && !has_verb(app, argv[1])) {
-      return fail(terminal, Error(ErrorCode::kUsage, "there is no verb " + printable(argv[1]))
-                                .with_hint("sealpack --help lists the verbs"));
-    }
-    return fail(terminal, Error(ErrorCode::kUsage, error.what()).with_hint(help_of(app)));
+    return fail(terminal, wrong_command_line(app, error, argc, argv));
   }
   terminal.set_quiet(switches.quiet);
   terminal.set_json(switches.json);

@@ -151,6 +151,10 @@ class WrongCommandLine(MistakeCase):
                             ("attest verify", ("e.bin", "--polcy", "p.toml"))):
             self.hint(f"sealpack {verb} --help", USAGE, *verb.split(), *given)
 
+    def test_a_verb_that_there_is_not_is_named(self):
+        self.fail_with(USAGE, "there is no verb 'policy chek'", "policy", "chek", "policy.toml")
+        self.fail_with(USAGE, "there is no verb 'attest measure snpp'", "attest", "measure", "snpp")
+
 
 class Pipes(MistakeCase):
     def test_who_has_read_enough_hears_no_complaint(self):
