@@ -67,6 +67,9 @@ TEST(CborReader, RefusesLengthsThatAreIndefinite) {
 TEST(CborReader, RefusesReservedHeads) {
   for (const char* text : {"1c", "1d", "1e", "5c", "7d", "9e", "bc", "dd", "fe"}) {
     EXPECT_THAT(skip_all(hex(text)), Fails(ErrorCode::kMalformed)) << text;
+    // Not even where more follows that could be a length.
+    const ByteVector longer = hex(text + std::string(160, '0'));
+    EXPECT_THAT(CborReader(longer, "test").skip(), Fails(ErrorCode::kMalformed)) << text;
   }
 }
 
@@ -149,6 +152,10 @@ TEST(CborReader, RefusesCountsBeyondTheInput) {
   }
   EXPECT_THAT(CborReader(hex("9bffffffffffffffff00"), "n").array(""), Fails(ErrorCode::kMalformed));
   EXPECT_THAT(CborReader(hex("bb8000000000000000"), "n").map(""), Fails(ErrorCode::kMalformed));
+  // Before an element is read: who asked may set room aside for as many.
+  EXPECT_THAT(CborReader(hex("83000000"), "n").array(""), Succeeds());
+  EXPECT_THAT(CborReader(hex("830000"), "n").array(""), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(CborReader(hex("a2000000"), "n").map(""), Fails(ErrorCode::kMalformed));
 }
 
 TEST(CborReader, RefusesTextThatIsNotUtf8AlsoWhereItIsSkipped) {

@@ -109,6 +109,10 @@ TEST_F(Cca, ChecksTheBindingWithTheHashThatTheRealmNames) {
     EXPECT_THAT(run(), Refused("cca.binding"));
     maker.realm.put(44240, CborWriter().text(crypto::to_string(hash)));
     EXPECT_THAT(run(), Accepted());
+    maker.fit_challenge = false;
+    maker.platform.put(10, CborWriter().bytes(ByteVector(crypto::hash_size(hash), 1)));
+    EXPECT_THAT(run(), Refused("cca.binding"));
+    maker.fit_challenge = true;
     maker.realm.put(44240, CborWriter().text("sha-512"));
   }
   for (const char* name : {"sha-1", "md5", "SHA-256", "none", ""}) {
@@ -233,6 +237,11 @@ TEST_F(Cca, RefusesMeasurementsOfOtherSizesAndCounts) {
   for (int i = 0; i < 3; ++i) three.bytes(ByteVector(32, 1));
   const CcaMaker good = maker;
   maker.realm.put(44239, three);
+  EXPECT_THAT(run(), Refused("cca.realm.extensible-measurements"));
+  CborWriter five;
+  five.array(5);
+  for (int i = 0; i < 5; ++i) five.bytes(ByteVector(32, 1));
+  maker.realm.put(44239, five);
   EXPECT_THAT(run(), Refused("cca.realm.extensible-measurements"));
   three = CborWriter();
   three.array(4);

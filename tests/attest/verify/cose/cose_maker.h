@@ -92,7 +92,8 @@ struct CoseShape {
   std::optional<std::uint64_t> tag = 18;
   std::optional<ByteVector> protected_header{};  // else the algorithm of the key alone
   ByteVector unprotected_header{0xA0};
-  ByteVector external_data{};  // not in the token: signed besides
+  ByteVector external_data{};                   // not in the token: signed besides
+  std::optional<crypto::HashAlgorithm> hash{};  // else that of the key's algorithm
 };
 
 inline ByteVector header_of(std::int64_t algorithm) {
@@ -110,7 +111,8 @@ inline ByteVector cose_sign1(const MintKey& key, Bytes payload, const CoseShape&
                                  .bytes(shape.external_data)
                                  .bytes(payload)
                                  .take();
-  const auto hash = p256 ? crypto::HashAlgorithm::kSha256 : crypto::HashAlgorithm::kSha384;
+  const auto hash =
+      shape.hash.value_or(p256 ? crypto::HashAlgorithm::kSha256 : crypto::HashAlgorithm::kSha384);
   CborWriter out;
   if (shape.tag) out.tag(*shape.tag);
   out.array(4).bytes(header).raw(shape.unprotected_header).bytes(payload);

@@ -113,6 +113,15 @@ TEST(CoseSign1, DoesNotVerifyUnderAnAlgorithmOfAnotherCurve) {
   EXPECT_FALSE(verifies(cose_sign1(p384(), kPayload, {.protected_header = header_of(-7)}), p384()));
   EXPECT_FALSE(
       verifies(cose_sign1(p384(), kPayload, {.protected_header = header_of(-36)}), p384()));
+  // Signed with the hash that it says.
+  EXPECT_FALSE(verifies(
+      cose_sign1(p256(), kPayload,
+                 {.protected_header = header_of(-35), .hash = crypto::HashAlgorithm::kSha384}),
+      p256()));
+  EXPECT_FALSE(verifies(
+      cose_sign1(p384(), kPayload,
+                 {.protected_header = header_of(-7), .hash = crypto::HashAlgorithm::kSha256}),
+      p384()));
 }
 
 TEST(CoseSign1, RefusesCriticalHeaders) {

@@ -242,6 +242,13 @@ TEST_F(Nitro, RefusesAMac0) {
 TEST_F(Nitro, RefusesAnAuthorityThatSignsDocuments) {
   leaf.authority = true;
   EXPECT_THAT(run(), Refused("nitro.leaf"));
+  leaf.may_sign = true;
+  EXPECT_THAT(run(), Refused("nitro.leaf"));
+}
+
+TEST_F(Nitro, RefusesALeafWhoseKeyIsNotForSignatures) {
+  leaf.extensions = {{"2.5.29.15", true, {0x03, 0x02, 0x05, 0x20}}};  // keyEncipherment
+  EXPECT_THAT(run(), Refused("nitro.leaf"));
 }
 
 TEST_F(Nitro, RefusesALeafIssuedByALeaf) {

@@ -339,6 +339,28 @@ TEST(SecureBoot, IsNotWhatTheSystemAppendsLater) {
   EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), std::nullopt);
 }
 
+// What is written beside a digest is anybody's, until the digest is of it.
+TEST(SecureBoot, IsNotWhatWasMerelyWritten) {
+  MintedLog log;
+  log.add(7, 1, secure_boot_variable(1), as_bytes("something else")).separator(7);
+  EXPECT_THAT(replayed(parsed(log), log.values(kSha256, {7})), ::testing::IsEmpty());
+  EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), std::nullopt);
+}
+
+TEST(SecureBoot, IsNotWhatANoteSays) {
+  MintedLog log;
+  log.add(7, kEvNoAction, secure_boot_variable(1)).separator(7);
+  EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), std::nullopt);
+}
+
+TEST(SecureBoot, IsTheVariableOfTheSpecification) {
+  MintedLog log;
+  ByteVector of_another_vendor = secure_boot_variable(1);
+  of_another_vendor[0] ^= 1U;
+  log.add(7, kEvEfiVariableDriverConfig, of_another_vendor).separator(7);
+  EXPECT_EQ(measured_secure_boot(parsed(log), kSha256, 7), std::nullopt);
+}
+
 TEST(SecureBoot, IsReadFromTheMeasuredBytesWhateverTheirType) {
   MintedLog log;
   log.add(7, 1, secure_boot_variable(0)).separator(7);
@@ -373,6 +395,28 @@ TEST(EventClaims, AreAllDigestsWhateverTheirTypes) {
   }
 }
 
+TEST(EventClaims, AreNotMadeOfNotes) {
+  MintedLog log;
+  log.separator(4).add(4, kEvNoAction, "the kernel");
+  Claims claims;
+  add_event_claims(parsed(log), log.values(kSha256, {4}), claims);
+  EXPECT_TRUE(claims.claims.empty());
+}
+
+// Some of too many would pass for all.
+TEST(EventClaims, AreNoneWhereThereAreTooMany) {
+  MintedLog log;
+  const auto claimed = [&] {
+    Claims claims;
+    add_event_claims(parsed(log), log.values(kSha256, {9}), claims);
+    return claims.claims.size();
+  };
+  for (int i = 0; i < 512; ++i) log.add(9, 13, std::to_string(i));
+  EXPECT_EQ(claimed(), 512U);
+  log.add(9, 13, "one more");
+  EXPECT_EQ(claimed(), 0U);
+}
+
 TEST(EventClaims, AreNotMadeOfPcrsThatWereNotQuoted) {
   MintedLog log;
   log.boot(true);
@@ -400,6 +444,12 @@ TEST(Rtmrs, AreReproducedOrTheLogIsRefused) {
     check_rtmr_replay(one, changed, reasons);
     EXPECT_THAT(reasons, HasOnlyReason("eventlog.rtmr"));
   }
+  // One that the log does not speak of was extended all the same.
+  MintedLog less({HashAlgorithm::kSha384}, EventLogKind::kCcel);
+  less.separator(1).separator(2);
+  reasons.clear();
+  check_rtmr_replay(parsed(less, EventLogKind::kCcel), rtmrs, reasons);
+  EXPECT_THAT(reasons, HasOnlyReason("eventlog.rtmr"));
   // RTMR3 belongs to the running system, until the log speaks of it.
   auto running = rtmrs;
   running[3] = other;
