@@ -34,7 +34,48 @@ bool has_unknown_critical_extension(const X509_CRL* crl) {
   return false;
 }
 
+// The header of the next element, and what its contents and all behind them are, of one with
+// definite length.
+struct Element {
+  int tag = 0;
+  Bytes whole;
+  Bytes contents;
+  Bytes behind;
+};
+std::optional<Element> next_element(Bytes bytes) {
+  constexpr int kConstructed = 0x20;
+  const unsigned char* cursor = bytes.data();
+  long size = 0;
+  Element element;
+  int kind = 0;
+  const int form =
+      ASN1_get_object(&cursor, &size, &element.tag, &kind, static_cast<long>(bytes.size()));
+  // 0x80 is an error; the lowest bit is an indefinite length.
+  if ((form & ~kConstructed) != 0 || kind != V_ASN1_UNIVERSAL) return std::nullopt;
+  const auto header = static_cast<std::size_t>(cursor - bytes.data());
+  element.whole = bytes.first(header + static_cast<std::size_t>(size));
+  element.contents = element.whole.subspan(header);
+  element.behind = bytes.subspan(element.whole.size());
+  return element;
+}
+
 }  // namespace
+
+// CertificateList ::= SEQUENCE { tbsCertList SEQUENCE { version INTEGER OPTIONAL,
+//   signature SEQUENCE, issuer SEQUENCE, … }, … }
+std::optional<ByteVector> RevocationList::issuer_of(Bytes der) {
+  const QuietErrors quiet;
+  const auto list = next_element(der);
+  if (!list || list->tag != V_ASN1_SEQUENCE) return std::nullopt;
+  const auto signed_part = next_element(list->contents);
+  if (!signed_part || signed_part->tag != V_ASN1_SEQUENCE) return std::nullopt;
+  auto field = next_element(signed_part->contents);
+  if (field && field->tag == V_ASN1_INTEGER) field = next_element(field->behind);
+  if (!field || field->tag != V_ASN1_SEQUENCE) return std::nullopt;
+  const auto issuer = next_element(field->behind);
+  if (!issuer || issuer->tag != V_ASN1_SEQUENCE) return std::nullopt;
+  return to_vector(issuer->whole);
+}
 
 Result<RevocationList> RevocationList::parse_der(Bytes der) {
   const QuietErrors quiet;

@@ -16,6 +16,9 @@ class RevocationList {
   // kMalformed for DER with anything behind it, for times that are none; kLimit for more than
   // 4 MiB.
   static Result<RevocationList> parse_der(Bytes der);
+  // As issuer_name() of what parse_der accepts, whatever its size: of a list that may have nothing
+  // to do with the question. Says nothing of the rest; nullopt for what is no list.
+  static std::optional<ByteVector> issuer_of(Bytes der);
 
   ByteVector issuer_name() const;                    // DER, for comparing
   std::uint64_t this_update() const;                 // Unix seconds

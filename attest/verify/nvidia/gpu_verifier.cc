@@ -316,8 +316,7 @@ const std::set<ByteVector>& GpuContext::issuers_of_lists() {
   if (issuers_) return *issuers_;
   issuers_.emplace();
   for (const ByteVector& der : input.endorsements.revocation_lists) {
-    const auto list = x509::RevocationList::parse_der(der);
-    if (list.ok()) issuers_->insert(list->issuer_name());
+    if (auto issuer = x509::RevocationList::issuer_of(der)) issuers_->insert(std::move(*issuer));
   }
   return *issuers_;
 }

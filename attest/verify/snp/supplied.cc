@@ -37,8 +37,8 @@ void add(const Certificate& certificate, Supplied& out) {
 }
 
 void add_list(Bytes der, Supplied& out) {
-  const auto list = x509::RevocationList::parse_der(der);
-  if (list.ok()) out.revocation_lists.push_back({to_vector(der), list->issuer_name()});
+  auto issuer = x509::RevocationList::issuer_of(der);
+  if (issuer) out.revocation_lists.push_back({to_vector(der), std::move(*issuer)});
 }
 
 Supplied read(const Endorsements& endorsements, ChainCache* cache) {

@@ -19,6 +19,7 @@ using testing::MintCertificate;
 using testing::MintExtension;
 using testing::MintKey;
 using testing::MintKeyType;
+using testing::MintList;
 using testing::pem_of;
 using testing::Succeeds;
 
@@ -189,6 +190,23 @@ TEST(RevocationList, KnowsItsWindow) {
   EXPECT_FALSE(list.is_current(200));
   EXPECT_EQ(list.issuer_name(),
             Certificate::parse_der(mint(root, key(), nullptr, key()))->subject_name());
+}
+
+TEST(RevocationList, TellsItsIssuerWithoutBeingReadWhole) {
+  const MintCertificate root{.subject = "Root", .authority = true};
+  MintList content;
+  for (const std::size_t count : {0U, 1U, 4000U}) {
+    while (content.revoked.size() < count) content.revoked.push_back(content.revoked.size() + 1);
+    const ByteVector der = testing::mint_list(content, root, key());
+    EXPECT_EQ(RevocationList::issuer_of(der), RevocationList::parse_der(der)->issuer_name());
+    if (count > 1) continue;
+    for (std::size_t size = 0; size < der.size(); ++size) {
+      EXPECT_EQ(RevocationList::issuer_of(Bytes(der).first(size)), std::nullopt) << size;
+    }
+  }
+  EXPECT_EQ(RevocationList::issuer_of(mint(root, key(), nullptr, key())), std::nullopt);
+  EXPECT_EQ(RevocationList::issuer_of(ByteVector{0x30, 0x03, 0x30, 0x01, 0x02}), std::nullopt);
+  EXPECT_EQ(RevocationList::issuer_of(ByteVector(64, 0x30)), std::nullopt);
 }
 
 TEST(RevocationList, RefusesTruncationsAndTrailers) {

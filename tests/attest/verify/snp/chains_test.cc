@@ -16,6 +16,7 @@ using testing::mint_list;
 using testing::MintKey;
 using testing::MintKeyType;
 using testing::Refused;
+using testing::RefusedAlsoFor;
 using testing::SnpLab;
 
 constexpr auto kVcek = SnpLab::Kind::kVcek;
@@ -158,6 +159,16 @@ TEST(SnpChain, IgnoresListsOfOtherMakers) {
   const Verdict verdict = lab.run();
   EXPECT_THAT(verdict, Accepted());
   EXPECT_TRUE(is_claimed(verdict, "revocation_unchecked"));
+}
+
+TEST(SnpChain, RefusesAListOfItsRootThatCannotBeRead) {
+  SnpLab lab("Milan");
+  ByteVector list = mint_list({}, lab.ark, lab.ark_key);
+  const auto time = std::find(list.begin(), list.end(), 'Z');
+  ASSERT_NE(time, list.end());
+  *(time - 1) = 'x';
+  lab.more.revocation_lists = {list};
+  EXPECT_THAT(lab.run(), RefusedAlsoFor("chain.revocation-list"));
 }
 
 TEST(SnpChain, TakesAListFromTheHostsTable) {
