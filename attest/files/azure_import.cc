@@ -37,6 +37,11 @@ Result<ByteVector> read_certificate(JsonReader& in) {
   return read_json_bytes(in, JsonBytes::kBase64, "vcek");
 }
 
+// The first evidence of SEV-SNP has other names for two of them.
+std::string member_of(const std::string& name) {
+  return name == "quote" ? "tpm_quote" : name == "report" ? "hcl_report" : name;
+}
+
 Status read_member(JsonReader& in, const std::string& key, AzureJson& out) {
   if (key == "version") {
     const std::uint64_t version = TRY(in.integer("version"));
@@ -45,9 +50,9 @@ Status read_member(JsonReader& in, const std::string& key, AzureJson& out) {
     }
     return done();
   }
-  if (key == "quote" || key == "tpm_quote") {
+  if (key == "tpm_quote") {
     out.quote = TRY(read_quote_json(in, JsonBytes::kHex));
-  } else if (key == "report" || key == "hcl_report") {
+  } else if (key == "hcl_report") {
     out.hcl_report = TRY(read_json_bytes(in, JsonBytes::kBase64, key));
   } else if (key == "vcek") {
     out.vcek = TRY(read_certificate(in));
@@ -95,8 +100,9 @@ Result<Evidence> parse_trustee_azure(Bytes json) {
   std::set<std::string> seen;
   TRY(in.begin_object("evidence"));
   while (const auto key = TRY(in.next_key())) {
-    if (!seen.insert(*key).second) return in.malformed("member " + printable(*key) + " twice");
-    TRY(read_member(in, *key, parts));
+    const std::string name = member_of(*key);
+    if (!seen.insert(name).second) return in.malformed("member " + printable(*key) + " twice");
+    TRY(read_member(in, name, parts));
   }
   TRY(in.finish());
   const bool snp = !parts.vcek.empty();
