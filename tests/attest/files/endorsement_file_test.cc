@@ -87,6 +87,13 @@ constexpr std::string_view kJwk =
     R"({"crv":"P-384","kty":"EC","x":"IShnxS4rlQiwpCCpBWDzlNLfqiG911FP8akBr-fh94uxHU5m-Kijivp2r2oxxN6M",)"
     R"("y":"hM4tr8mWQli1P61xh3T0ViDREbF26DGOEYfbAjWjGNN7pZf-6A4OTHYqEryz6m7U"})";
 
+TEST(EndorsementFile, BoundsTheBlocksOfPem) {
+  std::string text;
+  for (int i = 0; i < 1025; ++i)
+    text += "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+  EXPECT_THAT(read(text), Fails(ErrorCode::kLimit));
+}
+
 TEST(EndorsementFile, ReadsJsonWebKeys) {
   const auto one = read(kJwk);
   ASSERT_THAT(one, Succeeds());
@@ -106,6 +113,17 @@ TEST(EndorsementFile, RefusesJsonWebKeysThatAreNone) {
         R"({"kty":"EC","kty":"EC"})", R"({"kty":"RSA","n":"AQAB","e":"AQABAQAB"})"}) {
     EXPECT_FALSE(read(text).ok()) << text;
   }
+  // In a set too, where it is one of many; an exponent that 32 bits would make 65537.
+  const std::string twice = R"({"kty":"RSA","kty":"EC",)" + std::string(kJwk.substr(1));
+  EXPECT_THAT(read("{\"keys\": [" + twice + "]}"),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("'kty'")));
+  const std::string modulus = "gA" + std::string(340, 'A') + "E";
+  EXPECT_THAT(read(R"({"kty":"RSA","e":"AQAB","n":")" + modulus + "\"}"), Succeeds());
+  EXPECT_THAT(read(R"({"kty":"RSA","e":"AQABAAE","n":")" + modulus + "\"}"),
+              FailsWith(ErrorCode::kUnsupported, HasSubstr("32 bits")));
+  std::string many = "{\"keys\": [" + std::string(kJwk);
+  for (int i = 0; i < 64; ++i) many += "," + std::string(kJwk);
+  EXPECT_THAT(read(many + "]}"), FailsWith(ErrorCode::kMalformed, HasSubstr("64 keys")));
   std::string with_private(kJwk);
   with_private.back() = ',';
   EXPECT_THAT(read(with_private + "\"d\":\"AAAA\"}"),
@@ -221,6 +239,9 @@ TEST(EndorsementFolder, RefusesWhatIsNoEndorsementAndNamesIt) {
 }
 
 TEST(EndorsementFolder, IsBoundedInAll) {
+  const testing::TemporaryFolder many;
+  for (int i = 0; i < 1025; ++i) many.put(std::to_string(i), "");
+  EXPECT_THAT(load_endorsements(many.path()), Fails(ErrorCode::kLimit));
   const testing::TemporaryFolder folder;
   const std::string half(kMaxEndorsementsSize / 2 + 1, ' ');
   const std::string pem(as_text(pem_of(Made().certificate)));

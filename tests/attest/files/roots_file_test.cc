@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/files/roots_file.h"
 
+#include "attest/verify/endorsements.h"
 #include "keymgmt/x509/certificate.h"
 #include "tests/attest/authority/mint.h"
 #include "tests/testing/result_matchers.h"
@@ -89,6 +90,16 @@ TEST(RootsFile, RefusesFilesThatNameNoKey) {
               FailsWith(ErrorCode::kMalformed, HasSubstr("besides certificates")));
   EXPECT_THAT(load_roots(folder.put("b.toml", "intel = [\"absent.pem\"]\n")),
               Fails(ErrorCode::kIo));
+  // Nor what holds something besides.
+  const MintKey key = MintKey::generate(MintKeyType::kP256);
+  const ByteVector root = mint({.subject = "root", .authority = true}, key, nullptr, key);
+  const ByteVector list = testing::mint_list({}, {.subject = "root", .authority = true}, key);
+  Endorsements both;
+  both.certificates = {root};
+  both.revocation_lists = {list};
+  folder.put("both.bin", std::string(as_text(serialize_endorsements(both))));
+  EXPECT_THAT(load_roots(folder.put("c.toml", "intel = [\"both.bin\"]\n")),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("besides certificates")));
 }
 
 TEST(RootsFile, HasAClosedSchema) {
@@ -135,6 +146,20 @@ TEST(RootsFile, RefusesEnrolmentsThatAreIncomplete) {
         std::string("[[tpm_enrolments]]\n"), std::string("tpm_enrolments = 1\n")}) {
     EXPECT_THAT(parse(text), Fails(ErrorCode::kMalformed)) << text;
   }
+  Endorsements keys;
+  for (int i = 0; i < 2; ++i) {
+    keys.public_keys.push_back(MintKey::generate(MintKeyType::kP256).spki());
+  }
+  const testing::TemporaryFolder folder;
+  folder.put("keys.bin", std::string(as_text(serialize_endorsements(keys))));
+  EXPECT_THAT(load_roots(folder.put("a.toml",
+                                    "[[tpm_enrolments]]\nattestation_key = \"keys.bin\"\n"
+                                    "ak_name = \"" +
+                                        name + "\"\nek_name = \"" + name + "\"\n")),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("one key")));
+  std::string many;
+  for (int i = 0; i < 1025; ++i) many += enrolment(name, name);
+  EXPECT_THAT(parse(many), Fails(ErrorCode::kLimit));
   EXPECT_THAT(parse(enrolment(name, name) + "[[tpm_enrolments]]\nattestation_key = \"absent\"\n"),
               FailsWith(ErrorCode::kIo, HasSubstr("attestation_key")));
 }
