@@ -120,9 +120,8 @@ Result<std::vector<PlacedSection>> read_sections(const Layout& layout, Bytes fil
     one.place.at = TRY(in.u32("pointer to raw data"));
     TRY(in.skip(16, "relocations and characteristics"));
     if (one.place.size != 0) {
-      if (one.place.at < layout.headers_size || one.place.at + one.place.size > limit) {
-        return malformed("section " + printable(one.section.name) +
-                         " outside its part of the file");
+      if (one.place.at + one.place.size > limit) {
+        return malformed("section " + printable(one.section.name) + " beyond its part of the file");
       }
       one.section.data = TRY(part(file, one.place.at, one.place.size, "section"));
     }
@@ -132,9 +131,6 @@ Result<std::vector<PlacedSection>> read_sections(const Layout& layout, Bytes fil
 }
 
 Result<Digest> hash_image(const Layout& layout, std::vector<PlacedSection> sections, Bytes file) {
-  if (layout.checksum_at + 4 > layout.security_at || layout.security_at + 8 > layout.headers_size) {
-    return malformed("headers out of order");
-  }
   const auto between = [&](std::uint64_t from, std::uint64_t to) {
     return file.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
   };
@@ -148,7 +144,7 @@ Result<Digest> hash_image(const Layout& layout, std::vector<PlacedSection> secti
   std::uint64_t end = layout.headers_size;
   for (const PlacedSection& one : sections) {
     if (one.place.size == 0) continue;
-    if (one.place.at < end) return malformed("sections that overlap");
+    if (one.place.at < end) return malformed("sections that overlap, or lie in the headers");
     hash.update(one.section.data);
     end = one.place.at + one.place.size;
     hashed += one.place.size;

@@ -100,6 +100,9 @@ TEST(PeImages, ThatAreNoneAreRefused) {
     PeBuilder::put(bad, edit.at, edit.value, edit.size);
     EXPECT_THAT(parse_pe_image(bad), Fails(ErrorCode::kMalformed)) << edit.at << " " << edit.value;
   }
+  ByteVector into_signature = two_sections().sign(ByteVector(64, 9)).build();
+  PeBuilder::put(into_signature, kSecond + 16, PeBuilder::kAlignment + 64, 4);
+  EXPECT_THAT(parse_pe_image(into_signature), Fails(ErrorCode::kMalformed));
   for (std::size_t size = 0; size < good.size(); size += size < 0x700 ? 1 : 61) {
     EXPECT_THAT(parse_pe_image(Bytes(good).first(size)), Fails(ErrorCode::kMalformed)) << size;
   }

@@ -181,6 +181,15 @@ TEST_F(Prediction, OfAKernelUnderQemuFollowsTheMemoryOfTheMachine) {
   EXPECT_EQ(values.size(), 4U);  // above 2.75 GiB low memory of q35 ends at 2 GiB
 }
 
+TEST_F(Prediction, RefusesAnInitrdThatTheMemoryOfTheMachineCannotHold) {
+  files["kernel"] = PeBuilder().bzimage().add(".text", ByteVector(1024, 3)).build();
+  files["initrd"] = ByteVector(std::size_t{1} << 20U);
+  const std::string toml =
+      "[boot]\nloader = \"qemu\"\nkernel = \"kernel\"\ninitrd = \"initrd\"\nmemory_mib = ";
+  EXPECT_THAT(predict(toml + "1\n"), FailsWith(ErrorCode::kUsage, HasSubstr("does not fit")));
+  EXPECT_THAT(predict(toml + "2\n"), Succeeds());
+}
+
 TEST_F(Prediction, OfAKernelAsBootOptionFollowsTheOptionsThatFailed) {
   files["kernel"] = PeBuilder().add(".text", ByteVector(512, 7)).build();
   const std::string image = to_hex(parse_pe_image(files["kernel"]).value().authenticode.bytes);
