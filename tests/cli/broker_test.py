@@ -412,12 +412,6 @@ class BrokerEnds(BrokerCase):
 
 
 class BrokerUsage(BrokerCase):
-    def test_every_verb_explains_itself(self):
-        for verb in ("init", "serve", "add", "list", "revoke", "licence", "policy", "enrol",
-                     "rotate", "log show", "log verify", "checkpoint", "backup", "restore",
-                     "reconcile", "answer"):
-            self.assertIn("Exit status", self.succeed("broker", *verb.split(), "--help").out, verb)
-
     def test_wrong_command_lines(self):
         for arguments in (("broker",), ("broker", "serve", "--dir", "broker", "--listen", "nobody"),
                           ("broker", "revoke", "king", "aa", "--dir", "broker"),
@@ -433,11 +427,6 @@ class BrokerUsage(BrokerCase):
                            "x.npy", "--output", "y.npy")):
             run = self.run_tool(*arguments)
             self.assertEqual(run.status, USAGE, f"{arguments}: {run.err}")
-
-    def test_a_broker_that_is_not_there_is_tried_again_and_then_said(self):
-        class Nobody:
-            url = "https://127.0.0.1:1"
-        self.fail_with(TRY_AGAIN, "127.0.0.1:1", *self.asking(Nobody))
 
     def test_answer_takes_requests_alone(self):
         (self.folder / "x").write_bytes(b"sealpack broker grant\n123")
