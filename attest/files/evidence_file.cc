@@ -176,7 +176,7 @@ Result<Evidence> parse_binary(Bytes content, Endorsements* beside) {
 
 Result<Evidence> parse_text(std::string_view text, Endorsements* beside) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  if (text.starts_with('{')) return parse_foreign_json(as_bytes(text));
+  if (text.starts_with('{') || text.starts_with('[')) return parse_foreign_json(as_bytes(text));
   if (text.starts_with("eyJ") && text.find('.') != text.npos) {
     return not_evidence("a JSON Web Token: what another verifier says, not what a TEE does");
   }

@@ -5,6 +5,7 @@
 
 #include "attest/files/azure_import.h"
 #include "attest/files/evidence_file.h"
+#include "attest/files/nvattest_import.h"
 #include "attest/files/text_encodings.h"
 #include "attest/files/tpm_import.h"
 #include "formats/models/json_reader.h"
@@ -50,11 +51,14 @@ Result<Evidence> parse_quote_json(Bytes text) {
 
 Result<Evidence> parse_foreign_json(Bytes text) {
   models::JsonReader in(text, "JSON evidence");
+  if (TRY(in.peek()) == models::JsonReader::Kind::kArray) return parse_nvattest(text);
   bool tpm_key = false;
   bool quote_text = false;
   bool hcl_report = false;
+  bool gpus = false;
   TRY(in.begin_object("evidence"));
   while (const auto key = TRY(in.next_key())) {
+    gpus = gpus || *key == "evidences";
     tpm_key = tpm_key || *key == "ak_public";
     hcl_report = hcl_report || *key == "hcl_report" || *key == "report";
     quote_text =
@@ -62,6 +66,7 @@ Result<Evidence> parse_foreign_json(Bytes text) {
     TRY(in.skip_value());
   }
   TRY(in.finish());
+  if (gpus) return parse_nvattest(text);
   if (tpm_key) return parse_trustee_tpm(text);
   if (quote_text) return parse_quote_json(text);
   if (hcl_report) return parse_trustee_azure(text);

@@ -9,7 +9,7 @@ namespace sealpack::attest {
 // bytes. Internal to attest/files.
 
 // A JSON document: {"quote": base64, "cc_eventlog": base64} of SGX and TDX, or what azure_import.h
-// and tpm_import.h read of Trustee's.
+// and tpm_import.h read of Trustee's and nvattest_import.h of NVIDIA's.
 Result<Evidence> parse_foreign_json(Bytes text);
 
 }  // namespace sealpack::attest
