@@ -46,7 +46,7 @@ constexpr BadNews kBadNews[] = {
 
 // Of a GPU's 64 measurements, which are all in the digest that has a rule.
 constexpr std::string_view kOfAllMeasurements =
-    "of all its measurements; 'sealpack attest measure nvidia-rim' writes rules for single ones";
+    "of all measurements; for rules about single ones: 'sealpack attest measure nvidia-rim'";
 
 template <std::size_t N>
 bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
@@ -236,7 +236,8 @@ std::string empty_comment(const ClaimName& claim) {
     out += "; required for " + std::string(claim.mandatory_where.value);
   }
   if (claim.mandatory_with_gpu) out += "; required with a GPU";
-  if (claim.never_empty) out += "; " + std::string(kNeverEmpty);
+  const bool required = claim.mandatory || claim.mandatory_with_gpu;
+  if (claim.never_empty && !required) out += "; " + std::string(kNeverEmpty);
   if (is_of_all_measurements(claim.name)) out += "; " + std::string(kOfAllMeasurements);
   return out + "\n";
 }

@@ -221,6 +221,10 @@ TEST(PolicyDraft, OfNothingHasToBeFilledIn) {
   EXPECT_THAT(*text, HasSubstr("# service_td = { ignore = \"\" }"));
   EXPECT_THAT(*text, HasSubstr("# mr_servicetd = { accept = [\"" + std::string(96, '0') + "\"] }"));
   EXPECT_THAT(*text, HasSubstr("the rule refuses evidence that does not say it"));
+  // Without a rule for it a GPU's evidence does not pass.
+  const std::size_t mode = text->find("# gpu_mode = ");
+  ASSERT_NE(mode, std::string::npos);
+  EXPECT_THAT(text->substr(mode, text->find('\n', mode) - mode), Not(HasSubstr("otherwise")));
   EXPECT_THAT(*text, HasSubstr("# xfam = { require_bits = \"\", allow_bits = \"\" }"));
   EXPECT_THAT(empty_environment("quantum"), FailsWith(ErrorCode::kUsage, HasSubstr("'quantum'")));
 }
