@@ -7,6 +7,7 @@ import os
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 CLIENTS = os.environ.get("BROKER_CLIENTS")
@@ -48,26 +49,30 @@ class LogReader:
         self.context = ssl.create_default_context(cafile=str(folder / "broker/tls.crt"))
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, context=self.context, timeout=30) as answer:
-            return answer.read().decode()
+        """What a broker answers; another one, where the first is being killed."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(self.url + path, context=self.context,
+                                            timeout=30) as answer:
+                    return answer.read().decode()
+            except urllib.error.HTTPError:
+                raise
+            except (OSError, http.client.HTTPException) as failure:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"no broker answers at {self.url}") from failure
+            time.sleep(0.1)
 
     def size(self):
         return int(self.get("/v1/log/checkpoint").splitlines()[1])
 
     def wait_for_more(self, count):
         """Until the log has so many entries more, whichever broker tells of it."""
-        deadline = time.monotonic() + 60
-        wanted = None
-        while True:
-            try:
-                size = self.size()
-                wanted = size + count if wanted is None else wanted
-                if size >= wanted:
-                    return
-            except (OSError, http.client.HTTPException):
-                pass  # from one that is being killed
+        deadline = time.monotonic() + 120
+        wanted = self.size() + count
+        while self.size() < wanted:
             if time.monotonic() > deadline:
-                raise AssertionError(f"the log does not grow beyond {wanted}")
+                raise AssertionError(f"the log does not grow to {wanted} entries")
             time.sleep(0.1)
 
     def entries(self):
