@@ -192,6 +192,19 @@ TEST(RevocationList, KnowsItsWindow) {
             Certificate::parse_der(mint(root, key(), nullptr, key()))->subject_name());
 }
 
+TEST(RevocationList, IsByWhoHasItsIssuersNameAndKey) {
+  const MintCertificate root{.subject = "Root", .authority = true};
+  const MintCertificate namesake{.subject = "Roof", .authority = true};
+  const MintKey other = MintKey::generate(MintKeyType::kP256);
+  const auto list = RevocationList::parse_der(testing::mint_list({}, root, key())).value();
+  const auto is_by = [&](const MintCertificate& what, const MintKey& of) {
+    return list.is_by(Certificate::parse_der(mint(what, of, nullptr, of)).value());
+  };
+  EXPECT_TRUE(is_by(root, key()));
+  EXPECT_FALSE(is_by(root, other));
+  EXPECT_FALSE(is_by(namesake, key()));
+}
+
 TEST(RevocationList, TellsItsIssuerWithoutBeingReadWhole) {
   const MintCertificate root{.subject = "Root", .authority = true};
   MintList content;

@@ -377,6 +377,18 @@ TEST_F(WrongResponder, WhoSignsOverSha1) {
   answer.hash = HashAlgorithm::kSha1;
   expect_wrong();
 }
+TEST_F(WrongResponder, WhoWasAppointedOverSha1) {
+  middle_responder.what.hash = HashAlgorithm::kSha1;
+  expect_wrong();
+}
+TEST_F(WrongResponder, WhoseKeyMayNotSign) {
+  const ByteVector key_encipherment{0x03, 0x02, 0x05, 0x20};
+  const ByteVector digital_signature{0x03, 0x02, 0x07, 0x80};
+  middle_responder.what.extensions.push_back({"2.5.29.15", true, key_encipherment});
+  expect_wrong();
+  middle_responder.what.extensions.back().value = digital_signature;
+  EXPECT_TRUE(run_with()) << text_of(reasons);
+}
 
 }  // namespace
 }  // namespace sealpack::x509

@@ -72,6 +72,14 @@ TEST_F(Ocsp, RefusesWhatIsNoResponse) {
   longer.push_back(0);
   EXPECT_THAT(OcspResponse::parse_der(longer), Fails(ErrorCode::kMalformed));
 }
+TEST_F(Ocsp, RefusesLengthsInALongerFormThanNeeded) {
+  ByteVector longer = made();
+  ASSERT_EQ(longer[1], 0x82);  // the outermost size, in two bytes
+  longer[1] = 0x83;
+  longer.insert(longer.begin() + 2, 0);
+  EXPECT_THAT(OcspResponse::parse_der(longer),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("one encoding")));
+}
 TEST_F(Ocsp, RefusesARefusalOfTheResponder) {
   EXPECT_THAT(OcspResponse::parse_der(mint_ocsp_refusal()),
               FailsWith(ErrorCode::kMalformed, HasSubstr("trylater")));

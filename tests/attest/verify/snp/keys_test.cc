@@ -286,7 +286,8 @@ TEST(SnpTcb, RefusesAKeyForWhatIsCurrent) {
 
 TEST(SnpTcb, RefusesMoreThanIsRunning) {
   SnpLab reported("Milan");
-  --reported.report[0x038];
+  --reported.report[0x038];  // CURRENT_TCB, and COMMITTED_TCB with it
+  --reported.report[0x1E0];
   EXPECT_THAT(reported.run(), Refused("snp.tcb-order"));
   SnpLab committed("Milan");
   ++committed.report[0x1E0 + 1];
