@@ -32,8 +32,11 @@ constexpr std::uint8_t kDisabled = 0x55;
 
 constexpr std::size_t kUeidSize = 32;
 
-// The name of the chip is in the certificate of its boot ROM, which NVIDIA signed.
+// The name of the chip is in the certificate of its boot ROM, which NVIDIA signed, as in "GB100 A01
+// GSP BROM". From Blackwell on a chip has a second one, of its FSP: what that signs says other
+// things, and the same chip would count as two.
 std::optional<std::string_view> architecture_of(std::string_view boot_rom) {
+  if (!boot_rom.ends_with(" GSP BROM")) return std::nullopt;
   if (boot_rom.starts_with("GH")) return "hopper";
   if (boot_rom.starts_with("GB")) return "blackwell";
   return std::nullopt;

@@ -80,7 +80,8 @@ TEST_F(Gpu, KnowsBlackwellByItsBootRomsCertificate) {
 }
 
 TEST_F(Gpu, RefusesDevicesThatAreNoGpusItKnows) {
-  for (const char* name : {"LS10 A01 FSP BROM", "GA100 A01", "", "gh100"}) {
+  for (const char* name :
+       {"LS10 A01 FSP BROM", "GB100 A01 FSP BROM", "GA100 A01 GSP BROM", "", "gh100"}) {
     gpu.boot_rom.subject = name;
     EXPECT_THAT(run(), Refused("nvidia.architecture")) << name;
   }
