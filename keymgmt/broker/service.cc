@@ -231,6 +231,19 @@ void BrokerService::work() {
   }
 }
 
+namespace {
+
+bool is_forged(const std::variant<OpenedRequest, Refusal>& opened) {
+  const auto* refusal = std::get_if<Refusal>(&opened);
+  return refusal != nullptr && refusal->reasons.front().code == "broker.nonce-forged";
+}
+
+Reason voided() {
+  return {"broker.nonce-epoch", "the broker's operator voided all challenges a moment ago"};
+}
+
+}  // namespace
+
 void BrokerService::judge(Job job) {
   auto current = rules_.get();
   const std::uint64_t now = options_.clock();
@@ -242,7 +255,16 @@ void BrokerService::judge(Job job) {
   }
   if (not_now) return turn_away(job, passing(*std::move(not_now), kOperatorSeconds));
   auto opened = open_request(*current, job.bytes, job.transport, now);
-  if (auto* refusal = std::get_if<Refusal>(&opened)) return turn_away(job, std::move(*refusal));
+  // Another replica may have given the challenge after its operator voided those before it.
+  if (is_forged(opened) && rules_.refresh().ok()) {
+    current = rules_.get();
+    opened = open_request(*current, job.bytes, job.transport, now);
+  }
+  if (auto* refusal = std::get_if<Refusal>(&opened)) {
+    // A job that comes a second time was genuine a moment ago.
+    if (!job.nonce.empty() && is_forged(opened)) refusal->reasons.front() = voided();
+    return turn_away(job, std::move(*refusal));
+  }
   const auto& request = std::get<OpenedRequest>(opened);
   if (job.nonce.empty()) {
     const ByteVector& nonce = request.request.terms.challenge.nonce;

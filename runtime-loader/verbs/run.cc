@@ -188,7 +188,7 @@ class RunSession {
     got = exchange_key();
     if (got.ok() || got.error().code() != ErrorCode::kRefused) return got;
     return std::move(got).with_hint(
-        "the answer before this one was lost; where it was a lease, that runs until its end: "
+        "an answer before this one may be lost; where it was a lease, that runs until its end: "
         "`sealpack broker revoke lease` frees its place");
   }
 

@@ -57,6 +57,15 @@ Status check_url(const std::string& url) {
       .with_hint("https://HOST:PORT, without a path");
 }
 
+// A challenge that was good when it was given; null for every other reason.
+const char* why_challenge_is_over(const std::string& code) {
+  // Nobody else asks about this challenge: it was this request that was answered before.
+  if (code == "broker.nonce-used") return " answered before, and the answer was lost on its way";
+  if (code == "broker.nonce-expired") return ": its challenge ended before it was answered";
+  if (code == "broker.nonce-epoch") return " voided its challenges a moment ago";
+  return nullptr;
+}
+
 class HttpsClient final : public Client {
  public:
   HttpsClient(ClientOptions options, CURL* handle)
@@ -98,11 +107,11 @@ class HttpsClient final : public Client {
   }
   Result<loader::KeyGrant> release(const ReleaseRequest& request) override {
     auto answer = post("/v1/release", serialize(request));
-    // Nobody else asks about this challenge: it was this request that was answered before.
-    if (!answer.ok() && refusal_ && refusal_->reasons.front().code == "broker.nonce-used") {
-      return Error(ErrorCode::kTryAgain,
-                   name() + " answered before, and the answer was lost on its way")
-          .with_hint("ask again, with a new challenge");
+    if (!answer.ok() && refusal_) {
+      if (const char* why = why_challenge_is_over(refusal_->reasons.front().code)) {
+        return Error(ErrorCode::kTryAgain, name() + why)
+            .with_hint("ask again, with a new challenge");
+      }
     }
     return loader::parse_key_grant(TRY(std::move(answer))).within(name());
   }
@@ -147,7 +156,7 @@ class HttpsClient final : public Client {
         return Error(ErrorCode::kNotAuthentic, text)
             .with_hint(
                 "--broker-ca names the file with the broker's certificate, or its "
-                "authority's");
+                "authority's; it has to be for the host in the URL");
       case CURLE_COULDNT_CONNECT:
       case CURLE_COULDNT_RESOLVE_HOST:
       case CURLE_OPERATION_TIMEDOUT:
