@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edited_bundle import varint
-from messages import KEY_UNAVAILABLE, LIMIT, MALFORMED, UNSUPPORTED, Field, demand, fixed, lp, many, number, parse, raw, sha256, table, text, u32
+from messages import (KEY_UNAVAILABLE, LIMIT, MALFORMED, UNSUPPORTED, Field, demand, fixed, lp, many, number, parse, raw,
+                      sha256, table, text, u32)
 from sealpack_reader import Hpke, PREFIXES, signature_holds
 
 X25519_PREFIX = bytes.fromhex("302a300506032b656e032100")

@@ -9,15 +9,12 @@ import threading
 import time
 from types import SimpleNamespace
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-
 import broker_messages as m
 from messages import LIMIT, MALFORMED, REFUSED, UNSUPPORTED, Refusal, lp, sha256
 from sealpack_reader import find_content_key, hmac_sha256, signature_holds
 
 TRY_AGAIN = 15
 STATUS = {MALFORMED: 400, UNSUPPORTED: 400, REFUSED: 403, LIMIT: 413, TRY_AGAIN: 503}
-REPLIES = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 413: "Payload Too Large", 503: "Service Unavailable"}
 
 
 class No(Refusal):
@@ -104,9 +101,10 @@ class Broker:
 
     # LOADER-FORMATS §2.3. What is not said is what an honest broker says.
     def grant(self, request, key=None, seal_facts=None, signs=None, **facts):
-        facts = {"unix_seconds": int(time.time()), "floor_counter": 1, "floor_release": b"", "lease_until": 0, "instance": b"", **facts}
+        facts = {"unix_seconds": int(time.time()), "floor_counter": 1, "floor_release": b"", "lease_until": 0, "instance": b"",
+                 **facts}
         public = request.public_key[len(m.X25519_PREFIX):]
-        refuse_unless(request.public_key.startswith(m.X25519_PREFIX) and X25519PublicKey.from_public_bytes(public), "broker.grant")
+        refuse_unless(request.public_key.startswith(m.X25519_PREFIX) and len(public) == 32, "broker.grant")
         sealed_facts = m.facts(SimpleNamespace(**{**facts, **(seal_facts or {})}))
         enc, wrapped = m.hpke_seal(public, m.transcript(request), sealed_facts, self.content_key if key is None else key)
         return self.sign(m.write(m.GRANT_PAYLOAD, version=1, enc=enc, wrapped=wrapped, **facts), signs)
@@ -126,7 +124,7 @@ class Broker:
 
 
 def http(status, body, kind="application/x-protobuf", more=""):
-    head = f"HTTP/1.1 {status} {REPLIES.get(status, 'Unknown')}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    head = f"HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
     return head.encode() + body
 
 
