@@ -198,7 +198,7 @@ Result<Evidence> parse_content(Bytes content, const std::string& name, Endorseme
   Endorsements others;
   if (evidence.ok() || !add_endorsement_file(content, name, others).ok()) return evidence;
   return Error(ErrorCode::kMalformed, "an endorsement, which proves evidence and is none")
-      .with_hint("give it with --endorsements");
+      .with_hint("give it with --endorsements; a GPU's chain with --item gpu-certificates=FILE");
 }
 
 }  // namespace
