@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
-
-#include "tests/attest/verify/tpm/minted_tpm.h"
+#include "tests/attest/verify/tpm/quoting_tpm.h"
 #include "tests/attest/verify/verdict_matchers.h"
 
 namespace sealpack::attest {
@@ -10,60 +8,21 @@ namespace {
 using crypto::HashAlgorithm;
 using testing::Accepted;
 using testing::item;
-using testing::MintCertificate;
 using testing::MintedLog;
 using testing::MintedTpm;
-using testing::MintExtension;
 using testing::MintKey;
 using testing::MintKeyType;
-using testing::QuoteFields;
 using testing::Refused;
 using testing::RefusedAlsoFor;
+using testing::text_of;
 
-constexpr std::uint64_t kNow = 1800000000;
-const ByteVector kNonce = {1, 2, 3, 4};
-
-ByteVector text_of(std::string_view text) {
-  return to_vector(as_bytes(text));
-}
-
-// A TPM that was enrolled and quotes PCR 0, 4, 7 and 9 after a measured boot.
-class TpmQuotes : public ::testing::Test {
- protected:
-  TpmQuotes() {
-    log.boot(true);
-    values = log.values(HashAlgorithm::kSha256, {0, 4, 7, 9});
-    fields = tpm.fields_for(values);
-    enrol(tpm);
-  }
-
-  void enrol(const MintedTpm& one) {
-    roots.tpm_enrolments = {{one.key_digest(), one.name(), ek_name}};
-  }
-  Verdict verify_fields() const { return verify(tpm.evidence(fields, values, log.bytes())); }
-  Verdict verify(const Evidence& evidence) const {
-    return attest::verify({evidence, endorsements, roots, kNow, expected});
-  }
-  static ByteVector claim(const Verdict& verdict, std::string_view name) {
-    const Claim* found = verdict.claims ? verdict.claims->find(name) : nullptr;
-    return found == nullptr ? text_of("(no claim)") : found->value;
-  }
-
-  MintedTpm tpm;
-  MintedLog log;
-  std::vector<PcrValue> values;
-  QuoteFields fields;
-  ByteVector ek_name = ByteVector(34, 0xee);
-  Endorsements endorsements;
-  Roots roots;
-  std::optional<ByteVector> expected = kNonce;
-};
+using TpmQuotes = testing::QuotingTpm;
 
 TEST_F(TpmQuotes, ProvePcrsAndClockOfAnEnrolledTpm) {
   const Verdict verdict = verify_fields();
   ASSERT_THAT(verdict, Accepted());
   EXPECT_EQ(verdict.claims->tee, "tpm");
-  EXPECT_EQ(verdict.claims->report_data, kNonce);
+  EXPECT_EQ(verdict.claims->report_data, nonce);
   EXPECT_EQ(claim(verdict, "pcr0"), values[0].digest);
   EXPECT_EQ(claim(verdict, "pcr9"), values[3].digest);
   EXPECT_EQ(claim(verdict, "pcr1"), text_of("(no claim)"));
@@ -256,7 +215,7 @@ TEST_F(TpmQuotes, BindExactlyWhatWasAskedFor) {
     expected = other;
     EXPECT_THAT(verify_fields(), Refused("tpm.report-data"));
   }
-  expected = kNonce;
+  expected = nonce;
   for (const ByteVector& other : {ByteVector{}, ByteVector{1, 2, 3}, ByteVector{1, 2, 3, 4, 0}}) {
     fields.extra_data = other;
     EXPECT_THAT(verify_fields(), Refused("tpm.report-data"));
@@ -389,118 +348,6 @@ TEST_F(TpmQuotes, AreRefusedAfterAFlipOfAnyByte) {
     }
   }
   EXPECT_LT(unmeasured, 150U);
-}
-
-// Keys that a maker of TPMs certified.
-class CertifiedKeys : public TpmQuotes {
- protected:
-  CertifiedKeys() : root_key(MintKey::generate(MintKeyType::kP256)) {
-    roots.tpm_enrolments.clear();
-    roots.tpm = {root_key.digest()};
-    root.subject = "TPM maker";
-    root.authority = true;
-    leaf.subject = "attestation key";
-    leaf.extensions = {{"2.5.29.15", true, {0x03, 0x02, 0x07, 0x80}}};
-  }
-  void certify() {
-    endorsements.certificates = {mint(root, root_key, nullptr, root_key),
-                                 mint(leaf, tpm.key(), &root, root_key)};
-  }
-
-  MintKey root_key;
-  MintCertificate root;
-  MintCertificate leaf;
-};
-
-TEST_F(CertifiedKeys, AreTrustedAndBindNoEndorsementKey) {
-  certify();
-  const Verdict verdict = verify_fields();
-  ASSERT_THAT(verdict, Accepted());
-  EXPECT_EQ(claim(verdict, "ek_name"), text_of("(no claim)"));
-  EXPECT_EQ(claim(verdict, "ak_name"), tpm.name());
-}
-
-TEST_F(CertifiedKeys, AreRefusedUnderAnotherRoot) {
-  certify();
-  roots.tpm = {MintKey::generate(MintKeyType::kP256).digest()};
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-untrusted"));
-}
-
-TEST_F(CertifiedKeys, AreRefusedOutsideTheirValidity) {
-  leaf.not_after = kNow - 1;
-  certify();
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("chain.expired"));
-}
-
-TEST_F(CertifiedKeys, AreRefusedWhenTheCertificateIsNotForSigning) {
-  leaf.extensions[0].value = {0x03, 0x02, 0x05, 0x20};  // keyEncipherment: an endorsement key
-  certify();
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
-  leaf.extensions.clear();
-  certify();
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
-}
-
-// Its key signs what it is given: a quote, if whoever has the machine writes one.
-TEST_F(CertifiedKeys, AreRefusedWhenTheMakerSaysTheyAreNotRestricted) {
-  const auto policies = [](std::vector<std::uint8_t> capabilities) {
-    ByteVector out{0x30, static_cast<std::uint8_t>(10 * capabilities.size())};
-    for (const std::uint8_t one : capabilities) {
-      const std::uint8_t policy[] = {0x30, 0x08, 0x06, 0x06, 0x67, 0x81, 0x05, 0x0b, 0x01, one};
-      out.insert(out.end(), std::begin(policy), std::end(policy));
-    }
-    return out;
-  };
-  leaf.extensions.push_back({"2.5.29.32", false, policies({1, 2})});  // resident, fixed: an IDevID
-  certify();
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
-  leaf.extensions.back().value = policies({1, 3});
-  certify();
-  EXPECT_THAT(verify_fields(), Accepted());
-}
-
-// Then nobody but the evidence says that the key signs nothing it is given.
-TEST_F(CertifiedKeys, AreBadNewsWhenTheMakerDoesNotSayWhatTheyAreFor) {
-  const MintExtension restricted{"2.5.29.32", false, from_hex("300a300806066781050b0103").value()};
-  const MintExtension quotes{"2.5.29.37", false, from_hex("300706056781050803").value()};
-  const MintExtension other{"2.5.29.37", false, from_hex("300706056781050801").value()};
-  const MintCertificate silent = leaf;
-  for (const auto& [extension, stated] :
-       {std::pair(restricted, true), {quotes, true}, {other, false}}) {
-    leaf.extensions = {silent.extensions[0], extension};
-    certify();
-    EXPECT_EQ(claim(verify_fields(), "ak_purpose_unstated") == ByteVector{1}, !stated);
-    endorsements.certificates.push_back(mint(silent, tpm.key(), &root, root_key));
-    EXPECT_EQ(claim(verify_fields(), "ak_purpose_unstated") == ByteVector{1}, !stated);
-  }
-}
-
-TEST_F(CertifiedKeys, AreRefusedBehindMoreCertificatesThanAKeyHas) {
-  certify();
-  for (std::uint64_t serial = 100; serial < 108; ++serial) {
-    MintCertificate forged = leaf;
-    forged.serial = serial;
-    endorsements.certificates.insert(endorsements.certificates.begin(),
-                                     mint(forged, tpm.key(), &root, tpm.key()));
-    EXPECT_EQ(verify_fields().accepted(), serial < 107) << serial;
-  }
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("tpm.ak-certificate"));
-}
-
-TEST_F(CertifiedKeys, AreRefusedWhenTheCertificateIsOfAnotherKey) {
-  certify();
-  const MintKey other = MintKey::generate(MintKeyType::kP256);
-  endorsements.certificates[1] = mint(leaf, other, &root, root_key);
-  EXPECT_THAT(verify_fields(), Refused("tpm.ak-untrusted"));
-}
-
-TEST_F(CertifiedKeys, AreRefusedOnceRevoked) {
-  leaf.serial = 77;
-  certify();
-  testing::MintList list;
-  list.revoked = {77};
-  endorsements.revocation_lists = {mint_list(list, root, root_key)};
-  EXPECT_THAT(verify_fields(), RefusedAlsoFor("chain.revoked"));
 }
 
 }  // namespace
