@@ -157,6 +157,14 @@ TEST_F(Manifest, RefusesAnExpiredSigner) {
 TEST_F(Manifest, RefusesASignerThatIsAnAuthority) {
   maker.leaf.authority = true;
   expect_reason("rim.leaf");
+  maker.leaf.may_sign = true;
+  expect_reason("rim.leaf");
+}
+TEST_F(Manifest, RefusesASignerWhoseKeyIsNotForSignatures) {
+  maker.leaf.extensions = {{"2.5.29.15", true, {0x03, 0x02, 0x05, 0x20}}};  // encipherment
+  expect_reason("rim.leaf");
+  maker.leaf.extensions[0].value = {0x03, 0x02, 0x07, 0x80};
+  EXPECT_THAT(run(), Succeeds());
 }
 TEST_F(Manifest, RefusesASignerWhoseIssuerIsNone) {
   maker.authority.authority = false;

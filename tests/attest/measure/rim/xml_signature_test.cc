@@ -106,6 +106,20 @@ TEST_F(Manifest, RefusesEveryOtherAlgorithm) {
   EXPECT_THAT(run(), Fails(ErrorCode::kUnsupported));
 }
 
+TEST_F(Manifest, RefusesAlgorithmsThatSayMoreThanTheirName) {
+  const std::string more = "\" More=\"";
+  maker.digest_method += more;
+  EXPECT_THAT(run(), Fails(ErrorCode::kUnsupported));
+  maker = {};
+  maker.transforms[1] += more;
+  EXPECT_THAT(run(), Fails(ErrorCode::kUnsupported));
+  maker = {};
+  maker.canonicalization += more;
+  EXPECT_THAT(run(), Fails(ErrorCode::kUnsupported));
+  maker = {};
+  EXPECT_THAT(run(), Succeeds());
+}
+
 TEST_F(Manifest, RefusesEveryOtherTransform) {
   const std::string enveloped(testing::kEnvelopedUri);
   const std::string c14n(testing::kC14n11Uri);
