@@ -45,14 +45,15 @@ std::vector<std::string> relaxations(const bundle::MeasurementPolicy& policy) {
   std::size_t number = 0;
   for (const bundle::Environment& environment : policy.environments) {
     const TeeClaims* tee = find_tee(environment.tee);
-    std::string before = printable(environment.tee).substr(1, environment.tee.size()) + ": ";
     ++number;
+    if (tee == nullptr) continue;  // accepts nobody
+    std::string before = environment.tee + ": ";
     if (policy.environments.size() > 1) before = std::to_string(number) + ": " + before;
     if (environment.tee == "simulated") {
       lines.push_back(before + "SIMULATED environments protect nothing");
     }
     for (const bundle::ClaimRule& rule : environment.rules) {
-      const ClaimName* claim = tee == nullptr ? nullptr : find_claim(*tee, rule.claim);
+      const ClaimName* claim = find_claim(*tee, rule.claim);
       if (claim == nullptr) continue;  // accepts nothing
       const std::string line = relaxation(*claim, rule);
       if (!line.empty()) lines.push_back(before + line);

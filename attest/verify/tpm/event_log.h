@@ -24,7 +24,7 @@ struct EventDigest {
 // TCG_PCR_EVENT2. Views into the input. Of all this a replay proves the digests and their order
 // alone: not the type, and of the data only what a digest is found to be of.
 struct LoggedEvent {
-  std::uint32_t index = 0;
+  std::uint32_t index = 0;  // of a register; of EV_NO_ACTION, which extends none, any number
   std::uint32_t type = 0;
   std::vector<EventDigest> digests;  // one for each of EventLog::algorithms
   Bytes data;
