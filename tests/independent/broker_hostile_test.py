@@ -3,11 +3,15 @@
 """`sealpack run` before a second broker (broker_stand_in.py), an honest one and hostile ones: whatever comes, it ends soon, says
 why with a code of docs/ERRORS.md, and answers nothing."""
 
+import contextlib
+import socket
+import ssl
 import subprocess
 import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 from broker_stand_in_case import ONE, HostileBroker
 
@@ -202,6 +206,47 @@ class HostileMessages(HostileBroker):
                  ("a byte a second", [piece for byte in http(200, bytes(80)) for piece in (bytes([byte]), 1.0)]),
                  ("a body that never ends", [http(200, bytes(80))[:-1], 60.0]))
         self.all_at_once(lambda what, pieces: self.refuse(REFUSED, "broker.late", slow(pieces)), cases)
+
+
+class HostileConnections(HostileBroker):
+    def test_tls_is_1_3_and_of_the_certificate_that_was_given(self):
+        older = self.serve(self.broker.answer)
+        older.context.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.assertEqual(self.run_tool(*self.asking(older)).status, IO)
+        self.succeed("broker", "init", "--dir", "stranger", "-q")
+        other = self.serve(self.broker.answer)
+        other.context.load_cert_chain(self.folder / "stranger/tls.crt", self.folder / "stranger/tls.key")
+        self.assertEqual(self.run_tool(*self.asking(other)).status, NOT_AUTHENTIC)
+        self.assertEqual(older.asked + other.asked, [], "nothing was said to them")
+
+    def test_ports_that_speak_no_tls_or_not_at_all(self):
+        """What one says who was connected to: nothing for ever, nothing any more, something else."""
+        cases = (("nothing", None, TRY_AGAIN), ("the end", b"", (IO, TRY_AGAIN)), ("http", b"HTTP/1.1 200 OK\r\n\r\n", IO),
+                 ("noise", b"\x16\x03\x03" + bytes(99), IO), ("an alert", b"\x15\x03\x03\x00\x02\x02\x28", IO))
+
+        def meet(what, said, status):
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                held = []
+
+                def accept():
+                    with contextlib.suppress(OSError):
+                        while True:
+                            held.append(listener.accept()[0])
+                            if said is not None:
+                                held[-1].sendall(said)
+                                held.pop().close()
+
+                thread = threading.Thread(target=accept)
+                thread.start()
+                port = SimpleNamespace(url=f"https://127.0.0.1:{listener.getsockname()[1]}")
+                run = self.run_tool(*self.asking(port, output=what.replace(" ", "-")))
+                listener.shutdown(socket.SHUT_RDWR)
+                thread.join()
+                for connection in held:
+                    connection.close()
+            self.assertIn(run.status, status if isinstance(status, tuple) else (status,), f"{what}: {run.err}")
+
+        self.all_at_once(meet, cases)
 
 
 class HostileGrants(HostileBroker):
