@@ -21,10 +21,10 @@ using ParametersPtr = std::unique_ptr<OSSL_PARAM, FreeWith<OSSL_PARAM_free>>;
 constexpr unsigned kRsaBits = 3072;
 
 bool is_curve(KeyKind kind) {
-  return kind == KeyKind::kP256 || kind == KeyKind::kP384;
+  return kind == KeyKind::kP256 || kind == KeyKind::kP384 || kind == KeyKind::kP521;
 }
 std::size_t scalar_size(KeyKind kind) {
-  return kind == KeyKind::kP384 ? 48 : 32;
+  return kind == KeyKind::kP384 ? 48 : kind == KeyKind::kP521 ? 66 : 32;
 }
 std::size_t public_size(KeyKind kind) {
   return is_curve(kind) ? 1 + 2 * scalar_size(kind) : 32;
@@ -36,8 +36,9 @@ Error malformed(KeyKind kind) {
 
 // The point [scalar]G, uncompressed; empty unless scalar is in [1, n-1].
 ByteVector multiply_base(KeyKind kind, const BIGNUM* scalar) {
-  const GroupPtr group(
-      EC_GROUP_new_by_curve_name(kind == KeyKind::kP256 ? NID_X9_62_prime256v1 : NID_secp384r1));
+  const GroupPtr group(EC_GROUP_new_by_curve_name(kind == KeyKind::kP256   ? NID_X9_62_prime256v1
+                                                  : kind == KeyKind::kP384 ? NID_secp384r1
+                                                                           : NID_secp521r1));
   require(group != nullptr, "OpenSSL lacks a NIST curve");
   if (BN_is_zero(scalar) != 0 || BN_cmp(scalar, EC_GROUP_get0_order(group.get())) >= 0) return {};
   const PointPtr point(EC_POINT_new(group.get()));

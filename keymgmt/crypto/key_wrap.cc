@@ -38,6 +38,7 @@ Result<EncryptionAlgorithm> algorithm_of(KeyKind kind) {
       return EncryptionAlgorithm::kRsa;
     case KeyKind::kEd25519:
     case KeyKind::kP384:
+    case KeyKind::kP521:
       break;
   }
   return Error(ErrorCode::kUnsupported,

@@ -109,6 +109,8 @@ KeyType type_of(const PrivateMaterial& material, PrivateKey::Use use) {
       return KeyType::kEcdsaP384;
     case KeyKind::kRsa:
       return KeyType::kRsa3072;
+    case KeyKind::kP521:
+      break;  // of endorsement keys alone
   }
   die("unknown key kind");
 }

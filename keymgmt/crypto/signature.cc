@@ -80,6 +80,7 @@ Result<SignatureAlgorithm> algorithm_of(KeyKind kind) {
     case KeyKind::kP384:
       return SignatureAlgorithm::kEcdsaP384Sha384;
     case KeyKind::kX25519:
+    case KeyKind::kP521:
     case KeyKind::kRsa:
       break;
   }

@@ -40,12 +40,15 @@ constexpr Form kForms[] = {
     {97, 23, KeyKind::kP384, {0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
                               0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
                               0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00}},
+    {133, 25, KeyKind::kP521, {0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
+                               0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                               0x04, 0x00, 0x23, 0x03, 0x81, 0x86, 0x00}},
 };
 
 constexpr std::uint8_t kUncompressed = 0x04;
 
 bool is_point_kind(KeyKind kind) {
-  return kind == KeyKind::kP256 || kind == KeyKind::kP384;
+  return kind == KeyKind::kP256 || kind == KeyKind::kP384 || kind == KeyKind::kP521;
 }
 
 Result<PkeyPtr> decode(Bytes der) {
@@ -103,7 +106,7 @@ Result<PublicKey> parse_other(Bytes der) {
   std::size_t size = 0;
   if (EVP_PKEY_get_group_name(key.get(), group, sizeof group, &size) == 1) {
     const std::string_view name(group);
-    if (name == "prime256v1" || name == "secp384r1") {
+    if (name == "prime256v1" || name == "secp384r1" || name == "secp521r1") {
       return Error(ErrorCode::kMalformed,
                    "the public key is not in its canonical encoding "
                    "(named curve, uncompressed point)");
@@ -125,6 +128,8 @@ const char* name_of(KeyKind kind) {
       return "P-256";
     case KeyKind::kP384:
       return "P-384";
+    case KeyKind::kP521:
+      return "P-521";
     case KeyKind::kRsa:
       return "RSA";
   }

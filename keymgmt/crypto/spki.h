@@ -8,7 +8,7 @@
 
 namespace sealpack::crypto::internal {
 
-enum class KeyKind { kEd25519, kX25519, kP256, kP384, kRsa };
+enum class KeyKind { kEd25519, kX25519, kP256, kP384, kP521, kRsa };
 
 // OpenSSL's name of the group or algorithm, for messages too.
 const char* name_of(KeyKind kind);
@@ -28,7 +28,7 @@ struct PublicKey {
 // are checked by import_public.
 Result<PublicKey> parse_spki(Bytes der);
 
-// The key as OpenSSL takes it; kMalformed if a P-256 or P-384 point is not on its curve.
+// The key as OpenSSL takes it; kMalformed if a point is not on its NIST curve.
 Result<PkeyPtr> import_public(KeyKind kind, Bytes raw);
 Result<PkeyPtr> import_public_spki(Bytes der);
 

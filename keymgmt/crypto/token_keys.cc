@@ -46,17 +46,27 @@ internal::PkeyPtr rsa_key(const BIGNUM* modulus, const BIGNUM* exponent) {
 
 Result<ByteVector> spki_from_point(TokenCurve curve, Bytes point) {
   using internal::KeyKind;
-  const bool edwards = curve == TokenCurve::kEd25519;
-  const std::size_t size = edwards ? 32 : curve == TokenCurve::kP256 ? 65 : 97;
+  struct Form {
+    TokenCurve curve;
+    KeyKind kind;
+    std::size_t size;
+  };
+  constexpr Form kForms[] = {{TokenCurve::kEd25519, KeyKind::kEd25519, 32},
+                             {TokenCurve::kP256, KeyKind::kP256, 65},
+                             {TokenCurve::kP384, KeyKind::kP384, 97},
+                             {TokenCurve::kP521, KeyKind::kP521, 133}};
   constexpr std::uint8_t kUncompressed = 4;
-  if (point.size() != size || (!edwards && point.front() != kUncompressed)) {
-    return Error(ErrorCode::kMalformed, "a public key of this curve has " + std::to_string(size) +
-                                            " bytes, not " + std::to_string(point.size()));
+  for (const Form& form : kForms) {
+    if (form.curve != curve) continue;
+    if (point.size() == form.size &&
+        (curve == TokenCurve::kEd25519 || point.front() == kUncompressed)) {
+      return internal::spki_from_raw(form.kind, point);
+    }
+    return Error(ErrorCode::kMalformed, "a public key of this curve has " +
+                                            std::to_string(form.size) + " bytes, not " +
+                                            std::to_string(point.size()));
   }
-  const KeyKind kind = edwards                      ? KeyKind::kEd25519
-                       : curve == TokenCurve::kP256 ? KeyKind::kP256
-                                                    : KeyKind::kP384;
-  return internal::spki_from_raw(kind, point);
+  die("a curve of no kind");
 }
 
 Result<ByteVector> spki_from_rsa(Bytes modulus, Bytes exponent) {

@@ -9,7 +9,7 @@
 
 namespace sealpack::crypto {
 
-enum class TokenCurve { kEd25519, kP256, kP384 };
+enum class TokenCurve { kEd25519, kP256, kP384, kP521 };
 
 // SubjectPublicKeyInfo of a raw key: 32 bytes for Ed25519, else an uncompressed point. kMalformed
 // for other sizes and forms; whether the point is on its curve shows when the SPKI is read.

@@ -111,6 +111,7 @@ Result<TpmSeed> make_tpm_seed(Bytes spki, HashAlgorithm hash, std::string_view l
       return seed_for_rsa(key.get(), hash, label);
     case KeyKind::kP256:
     case KeyKind::kP384:
+    case KeyKind::kP521:
       return seed_for_curve(recipient, key.get(), hash, label);
     case KeyKind::kEd25519:
     case KeyKind::kX25519:

@@ -17,7 +17,7 @@ struct TpmSeed {
 
 // A secret that only the TPM with the private half of the key gets to know. `hash` is the name
 // algorithm of the key; `label` says what it is for ("IDENTITY", "DUPLICATE"). Annex B.10.3
-// (RSA-OAEP) and C.6.3 (one-pass ECDH). kUnsupported for keys other than RSA, P-256 and P-384.
+// (RSA-OAEP) and C.6.3 (one-pass ECDH). kUnsupported for keys other than RSA and NIST curves.
 Result<TpmSeed> make_tpm_seed(Bytes spki, HashAlgorithm hash, std::string_view label);
 
 // KDFa (section 11.4.10.2); at most as many bytes as the hash.

@@ -11,6 +11,8 @@ constexpr EndorsementProfile kProfiles[] = {
      0x01c0000c},
     {EndorsementKind::kP384, "p384", ObjectKind::kStorageP384, 0x81010016, 0x01c00016, 0,
      0x01c00017},
+    {EndorsementKind::kP521, "p521", ObjectKind::kStorageP521, 0x81010018, 0x01c00018, 0,
+     0x01c00019},
     {EndorsementKind::kP256High, "p256-high", ObjectKind::kStorageP256, 0x81010014, 0x01c00014, 0,
      0x01c00015},
     {EndorsementKind::kRsa2048, "rsa2048", ObjectKind::kStorageRsa2048, 0x81010001, 0x01c00002,
@@ -19,6 +21,8 @@ constexpr EndorsementProfile kProfiles[] = {
      0x01c00012, 0, 0x01c00013},
     {EndorsementKind::kRsa3072, "rsa3072", ObjectKind::kStorageRsa3072, 0x8101001c, 0x01c0001c, 0,
      0x01c0001d},
+    {EndorsementKind::kRsa4096, "rsa4096", ObjectKind::kStorageRsa4096, 0x8101001e, 0x01c0001e, 0,
+     0x01c0001f},
 };
 
 constexpr std::uint32_t kStays =
@@ -36,13 +40,14 @@ bool is_low_range(const EndorsementProfile& profile) {
 
 // Name of the NV index that holds the policy of PolicyC (section B.5.2).
 Name index_of_policy_c(crypto::HashAlgorithm hash) {
-  const bool sha256 = hash == crypto::HashAlgorithm::kSha256;
-  const std::uint16_t algorithm = sha256 ? kAlgSha256 : kAlgSha384;
+  const std::uint16_t algorithm = hash == crypto::HashAlgorithm::kSha512   ? kAlgSha512
+                                  : hash == crypto::HashAlgorithm::kSha384 ? kAlgSha384
+                                                                           : kAlgSha256;
   // TPMA_NV: POLICYWRITE, WRITEALL, PPREAD, OWNERREAD, AUTHREAD, POLICYREAD, NO_DA, WRITTEN
   constexpr std::uint32_t kAttributes = 1U << 3U | 1U << 12U | 0xfU << 16U | 1U << 25U | 1U << 29U;
   const ByteVector policy = policy_a(hash);
   const ByteVector area = WireWriter()
-                              .u32(sha256 ? 0x01c07f01 : 0x01c07f02)
+                              .u32(0x01c07f01U + algorithm - kAlgSha256)
                               .u16(algorithm)
                               .u32(kAttributes)
                               .sized(policy)

@@ -19,6 +19,8 @@ enum class EndorsementKind : std::uint8_t {
   kP384 = 4,         // H-3
   kRsa2048High = 5,  // H-1
   kP256High = 6,     // H-2
+  kP521 = 7,         // H-4
+  kRsa4096 = 8,      // H-7
 };
 
 struct EndorsementProfile {

@@ -2,6 +2,7 @@
 #include "keymgmt/tpm/public_area.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "keymgmt/crypto/key_wrap.h"
 #include "keymgmt/crypto/sha256.h"
@@ -25,8 +26,10 @@ struct Parameters {
 constexpr Parameters kParameters[] = {
     {ObjectKind::kStorageRsa2048, kAlgRsa, kAlgSha256, 128, kAlgNull, 0, 256},
     {ObjectKind::kStorageRsa3072, kAlgRsa, kAlgSha384, 256, kAlgNull, 0, 384},
+    {ObjectKind::kStorageRsa4096, kAlgRsa, kAlgSha384, 256, kAlgNull, 0, 512},
     {ObjectKind::kStorageP256, kAlgEcc, kAlgSha256, 128, kAlgNull, kCurveP256, 32},
     {ObjectKind::kStorageP384, kAlgEcc, kAlgSha384, 256, kAlgNull, kCurveP384, 48},
+    {ObjectKind::kStorageP521, kAlgEcc, kAlgSha512, 256, kAlgNull, kCurveP521, 66},
     {ObjectKind::kSignP256, kAlgEcc, kAlgSha256, 0, kAlgEcdsa, kCurveP256, 32},
     {ObjectKind::kAgreeP256, kAlgEcc, kAlgSha256, 0, kAlgEcdh, kCurveP256, 32},
     {ObjectKind::kSealed, kAlgKeyedHash, kAlgSha256, 0, kAlgNull, 0, Digest::kSize},
@@ -39,9 +42,24 @@ const Parameters& parameters_of(ObjectKind kind) {
   die("an object of no kind");
 }
 
-crypto::HashAlgorithm hash_of(std::uint16_t name_algorithm) {
-  return name_algorithm == kAlgSha384 ? crypto::HashAlgorithm::kSha384
-                                      : crypto::HashAlgorithm::kSha256;
+// Of names; nullopt for others.
+std::optional<crypto::HashAlgorithm> hash_of(std::uint16_t name_algorithm) {
+  switch (name_algorithm) {
+    case kAlgSha256:
+      return crypto::HashAlgorithm::kSha256;
+    case kAlgSha384:
+      return crypto::HashAlgorithm::kSha384;
+    case kAlgSha512:
+      return crypto::HashAlgorithm::kSha512;
+    default:
+      return std::nullopt;
+  }
+}
+
+crypto::TokenCurve token_curve(std::uint16_t curve) {
+  return curve == kCurveP521   ? crypto::TokenCurve::kP521
+         : curve == kCurveP384 ? crypto::TokenCurve::kP384
+                               : crypto::TokenCurve::kP256;
 }
 
 Error unsupported(std::string_view field, std::uint64_t found) {
@@ -121,15 +139,15 @@ Name named(Bytes bytes) {
 
 bool is_name(Bytes bytes) {
   if (bytes.size() < 2 || bytes[0] != 0) return false;
-  return (bytes[1] == kAlgSha256 && bytes.size() == 2 + 32) ||
-         (bytes[1] == kAlgSha384 && bytes.size() == 2 + 48);
+  const auto hash = hash_of(bytes[1]);
+  return hash && bytes.size() == 2 + crypto::hash_size(*hash);
 }
 
 bool is_storage(ObjectKind kind) {
   return cipher_bits(kind) != 0;
 }
 crypto::HashAlgorithm name_hash(ObjectKind kind) {
-  return hash_of(parameters_of(kind).name_algorithm);
+  return *hash_of(parameters_of(kind).name_algorithm);
 }
 std::uint16_t cipher_bits(ObjectKind kind) {
   return parameters_of(kind).cipher_bits;
@@ -146,8 +164,7 @@ Result<ByteVector> PublicArea::spki() const {
   }
   ByteVector point = {4};
   point.insert(point.end(), unique.begin(), unique.end());
-  return crypto::spki_from_point(
-      row.curve == kCurveP384 ? crypto::TokenCurve::kP384 : crypto::TokenCurve::kP256, point);
+  return crypto::spki_from_point(token_curve(row.curve), point);
 }
 
 ByteVector serialize_public(const PublicArea& area) {
@@ -180,11 +197,10 @@ Result<PublicArea> parse_public(Bytes bytes) {
     return unsupported("key type", found.type);
   }
   found.name_algorithm = TRY(in.u16("name algorithm"));
-  if (found.name_algorithm != kAlgSha256 && found.name_algorithm != kAlgSha384) {
-    return unsupported("name algorithm", found.name_algorithm);
-  }
+  const auto names = hash_of(found.name_algorithm);
+  if (!names) return unsupported("name algorithm", found.name_algorithm);
   area.attributes = TRY(in.u32("attributes"));
-  const std::size_t digest_size = crypto::hash_size(hash_of(found.name_algorithm));
+  const std::size_t digest_size = crypto::hash_size(*names);
   area.policy = to_vector(TRY(in.sized(digest_size, "policy")));
   if (!area.policy.empty() && area.policy.size() != digest_size) {
     return in.malformed("policy of " + std::to_string(area.policy.size()) + " bytes");
@@ -200,7 +216,7 @@ Name name_of(const PublicArea& area) {
   const std::uint16_t algorithm = parameters_of(area.kind).name_algorithm;
   return WireWriter()
       .u16(algorithm)
-      .raw(crypto::hash(hash_of(algorithm), serialize_public(area)))
+      .raw(crypto::hash(name_hash(area.kind), serialize_public(area)))
       .take();
 }
 

@@ -11,19 +11,21 @@
 namespace sealpack::tpm {
 
 // TPM2B_NAME without its size: 0x000b and SHA-256 of what it names; of endorsement keys 0x000c and
-// SHA-384 as well.
+// SHA-384 or 0x000d and SHA-512 as well.
 using Name = ByteVector;
 bool is_name(Bytes bytes);
 
 // The kinds of objects that sealpack has in TPMs.
 enum class ObjectKind {
   // Restricted decryption with AES in CFB mode: endorsement keys, parents. 128 bits and SHA-256
-  // names where the key is short, 256 bits and SHA-384 names where it is long (templates of the
-  // TCG).
+  // names where the key is short, 256 bits and SHA-384 names where it is long, SHA-512 names on
+  // P-521 (templates of the TCG).
   kStorageRsa2048,
   kStorageRsa3072,
+  kStorageRsa4096,
   kStorageP256,
   kStorageP384,
+  kStorageP521,
   kSignP256,   // ECDSA with SHA-256; restricted for attestation keys
   kAgreeP256,  // ECDH
   kSealed,     // data

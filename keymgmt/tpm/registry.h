@@ -28,6 +28,7 @@ inline constexpr std::uint16_t kAlgCfb = 0x0043;
 // TPM_ECC_CURVE
 inline constexpr std::uint16_t kCurveP256 = 0x0003;
 inline constexpr std::uint16_t kCurveP384 = 0x0004;
+inline constexpr std::uint16_t kCurveP521 = 0x0005;
 
 // TPMA_OBJECT
 inline constexpr std::uint32_t kFixedTpm = 1U << 1U;

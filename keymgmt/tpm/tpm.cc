@@ -20,6 +20,12 @@ constexpr TPMT_SYM_DEF session_cipher() {
   return cipher;
 }
 
+TPMI_ALG_HASH algorithm_of(crypto::HashAlgorithm hash) {
+  return hash == crypto::HashAlgorithm::kSha512   ? TPM2_ALG_SHA512
+         : hash == crypto::HashAlgorithm::kSha384 ? TPM2_ALG_SHA384
+                                                  : TPM2_ALG_SHA256;
+}
+
 std::string four_letters(std::uint32_t number) {
   std::string out;
   for (unsigned shift = 32; shift > 0; shift -= 8) {
@@ -213,11 +219,15 @@ Result<PublicArea> Tpm::State::make_primary(const TPM2B_PUBLIC& wanted, Loaded& 
   const ESYS_TR authority = session.get() == ESYS_TR_NONE ? ESYS_TR_PASSWORD : session.get();
   ESYS_TR made = ESYS_TR_NONE;
   TPM2B_PUBLIC* given = nullptr;
-  TRY(connection->call("make a primary key", [&](ESYS_CONTEXT* esys) {
+  const TSS2_RC code = connection->run([&](ESYS_CONTEXT* esys) {
     return Esys_CreatePrimary(esys, ESYS_TR_RH_ENDORSEMENT, authority, ESYS_TR_NONE, ESYS_TR_NONE,
                               &sensitive, &wanted, &outside, &pcrs, &made, &given, nullptr, nullptr,
                               nullptr);
-  }));
+  });
+  if (without_place(code) == TPM2_RC_VALUE) {
+    return Error(ErrorCode::kUnsupported, "the TPM makes no keys of this kind");
+  }
+  if (code != TSS2_RC_SUCCESS) return Connection::failed("make a primary key", code);
   handle = Loaded(connection, made);
   const Given<TPM2B_PUBLIC> made_area(given);
   return from_tss(*made_area);
@@ -262,9 +272,7 @@ Result<Loaded> Tpm::State::endorsement_session(TPMA_SESSION attributes) {
   }
   TRY(authorize(Hierarchy::kEndorsement));
   const Loaded owner = TRY(hmac_session());
-  Loaded session = TRY(
-      start_session(TPM2_SE_POLICY, attributes,
-                    hash == crypto::HashAlgorithm::kSha384 ? TPM2_ALG_SHA384 : TPM2_ALG_SHA256));
+  Loaded session = TRY(start_session(TPM2_SE_POLICY, attributes, algorithm_of(hash)));
   TRY(connection->call("use its endorsement key", [&](ESYS_CONTEXT* esys) {
     return Esys_PolicySecret(esys, ESYS_TR_RH_ENDORSEMENT, session.get(), owner.get(), ESYS_TR_NONE,
                              ESYS_TR_NONE, nullptr, nullptr, nullptr, 0, nullptr, nullptr);

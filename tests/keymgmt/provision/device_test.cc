@@ -88,6 +88,12 @@ TEST_F(ProvisionTest, ARefusedDeviceDoesNotLoseItsBoot) {
 TEST_F(ProvisionTest, EndorsementKeysOfAllKindsServe) {
   for (const tpm::EndorsementProfile& profile : tpm::endorsement_profiles()) {
     SCOPED_TRACE(profile.name);
+    const testing::SoftwareTpm machine;
+    const auto made = tpm::Tpm::open({machine.tcti(), profile.kind, std::nullopt});
+    if (profile.kind == tpm::EndorsementKind::kRsa4096 && !made.ok()) {  // libtpms before 0.10
+      EXPECT_THAT(made, Fails(ErrorCode::kUnsupported));
+      continue;
+    }
     const Vendor vendor(crypto::KeyType::kEcdhP256);
     Device device(profile.kind);
     const auto installed = device.enrol(vendor);

@@ -62,10 +62,14 @@ TEST_F(EndorsementKeys, OfAllKindsTakeCredentialsAndKeys) {
   SoftwareTpm device;
   for (const EndorsementProfile& profile : endorsement_profiles()) {
     SCOPED_TRACE(profile.name);
-    const auto tpm = open(device.tcti(), profile.kind);
-    ASSERT_NE(tpm, nullptr);
-    expect_serves(*tpm);
-    EXPECT_EQ(*tpm->endorsement_certificate(), std::nullopt);
+    const auto tpm = Tpm::open({device.tcti(), profile.kind, std::nullopt});
+    if (profile.kind == EndorsementKind::kRsa4096 && !tpm.ok()) {  // that of libtpms before 0.10
+      EXPECT_THAT(tpm, FailsWith(ErrorCode::kUnsupported, HasSubstr("no keys of this kind")));
+      continue;
+    }
+    ASSERT_THAT(tpm, Succeeds());
+    expect_serves(**tpm);
+    EXPECT_EQ(*(*tpm)->endorsement_certificate(), std::nullopt);
   }
 }
 

@@ -23,14 +23,19 @@ TEST(EndorsementPolicies, AreThosePublishedInTheProfile) {
   EXPECT_EQ(to_hex(policy_b(HashAlgorithm::kSha384)),
             "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419ca"
             "cb47ba09699646150f9fc000f3f80e12");
+  EXPECT_EQ(to_hex(policy_b(HashAlgorithm::kSha512)),
+            "b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4"
+            "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea");
 }
 
 TEST(EndorsementTemplates, AreWrittenAndReadBack) {
   for (const EndorsementProfile& profile : endorsement_profiles()) {
     PublicArea area = endorsement_template(profile.kind);
     EXPECT_EQ(why_not_endorsement_key(area), "") << profile.name;
-    area.unique.assign(area.kind == ObjectKind::kStorageRsa3072   ? 384
+    area.unique.assign(area.kind == ObjectKind::kStorageRsa4096   ? 512
+                       : area.kind == ObjectKind::kStorageRsa3072 ? 384
                        : area.kind == ObjectKind::kStorageRsa2048 ? 256
+                       : area.kind == ObjectKind::kStorageP521    ? 132
                        : area.kind == ObjectKind::kStorageP384    ? 96
                                                                   : 64,
                        0x5a);
@@ -41,7 +46,7 @@ TEST(EndorsementTemplates, AreWrittenAndReadBack) {
     EXPECT_EQ(endorsement_kind(static_cast<std::uint64_t>(profile.kind)), profile.kind);
   }
   EXPECT_EQ(endorsement_kind(0), std::nullopt);
-  EXPECT_EQ(endorsement_kind(7), std::nullopt);
+  EXPECT_EQ(endorsement_kind(9), std::nullopt);
 }
 
 TEST(EndorsementTemplates, OtherKeysAreNone) {
@@ -74,12 +79,14 @@ TEST(EndorsementTemplates, ParametersThatDoNotGoTogetherAreNotSupported) {
   }
 }
 
-TEST(Names, AreOfTwoHashes) {
+TEST(Names, AreOfThreeHashes) {
   const ByteVector sha256 = *from_hex("000b" + std::string(64, 'a'));
   EXPECT_TRUE(is_name(sha256));
   EXPECT_TRUE(is_name(*from_hex("000c" + std::string(96, 'a'))));
   EXPECT_FALSE(is_name(*from_hex("000c" + std::string(64, 'a'))));
-  EXPECT_FALSE(is_name(*from_hex("000d" + std::string(128, 'a'))));
+  EXPECT_TRUE(is_name(*from_hex("000d" + std::string(128, 'a'))));
+  EXPECT_FALSE(is_name(*from_hex("000d" + std::string(96, 'a'))));
+  EXPECT_FALSE(is_name(*from_hex("000e" + std::string(128, 'a'))));
   EXPECT_FALSE(is_name(*from_hex("0004" + std::string(40, 'a'))));
   EXPECT_FALSE(is_name(Bytes(sha256).first(33)));
   EXPECT_FALSE(is_name({}));
