@@ -62,9 +62,7 @@ ByteVector serialize(const EnrolRequest& message) {
 }
 
 Result<EnrolRequest> parse_request(Bytes bytes) {
-  TRY(check_size(bytes, "enrolment request"));
-  MessageReader in(bytes, "enrolment request");
-  TRY(read_version(in, "enrolment request"));
+  MessageReader in = TRY(begin_message(bytes, "enrolment request"));
   EnrolRequest out;
   const auto kind = tpm::endorsement_kind(TRY(in.u32(2, "kind of endorsement key")));
   if (!kind) return in.malformed("unknown kind of endorsement key");
@@ -115,9 +113,7 @@ ByteVector serialize(const EnrolAnswer& message) {
 }
 
 Result<EnrolAnswer> parse_answer(Bytes bytes) {
-  TRY(check_size(bytes, "enrolment answer"));
-  MessageReader in(bytes, "enrolment answer");
-  TRY(read_version(in, "enrolment answer"));
+  MessageReader in = TRY(begin_message(bytes, "enrolment answer"));
   EnrolAnswer out;
   out.device = TRY(read_name(in, 2, "device"));
   out.attestation = TRY(read_name(in, 3, "attestation key"));
@@ -148,9 +144,7 @@ ByteVector serialize(const EnrolProof& message) {
 }
 
 Result<EnrolProof> parse_proof(Bytes bytes) {
-  TRY(check_size(bytes, "enrolment proof"));
-  MessageReader in(bytes, "enrolment proof");
-  TRY(read_version(in, "enrolment proof"));
+  MessageReader in = TRY(begin_message(bytes, "enrolment proof"));
   EnrolProof out;
   out.device = TRY(read_name(in, 2, "device"));
   out.attestation = TRY(read_name(in, 3, "attestation key"));
@@ -169,9 +163,7 @@ ByteVector serialize(const EnrolRecord& message) {
 }
 
 Result<EnrolRecord> parse_record(Bytes bytes) {
-  TRY(check_size(bytes, "enrolment record"));
-  MessageReader in(bytes, "enrolment record");
-  TRY(read_version(in, "enrolment record"));
+  MessageReader in = TRY(begin_message(bytes, "enrolment record"));
   EnrolRecord out;
   out.device = TRY(read_name(in, 2, "device"));
   out.attestation = TRY(read_public(in, 3, "attestation key"));

@@ -15,15 +15,14 @@ Result<Scope> parse_scope(Bytes bytes) {
 
 }  // namespace
 
-Status check_size(Bytes bytes, std::string_view what) {
-  if (bytes.size() <= kMaxMessageSize) return done();
-  return Error(ErrorCode::kLimit, std::string(what) + " of " + format_size(bytes.size()) +
-                                      ", at most " + format_size(kMaxMessageSize));
-}
-
-Status read_version(MessageReader& in, std::string_view what) {
+Result<MessageReader> begin_message(Bytes bytes, std::string_view what) {
+  if (bytes.size() > kMaxMessageSize) {
+    return Error(ErrorCode::kLimit, std::string(what) + " of " + format_size(bytes.size()) +
+                                        ", at most " + format_size(kMaxMessageSize));
+  }
+  MessageReader in(bytes, what);
   const std::uint32_t version = TRY(in.u32(1, "version"));
-  if (version == kVersion) return done();
+  if (version == kVersion) return in;
   return Error(ErrorCode::kUnsupported, std::string(what) + " of version " +
                                             std::to_string(version) + ", this version knows " +
                                             std::to_string(kVersion));

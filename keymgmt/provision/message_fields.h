@@ -15,8 +15,8 @@ using bundle::MessageWriter;
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint64_t kMaxPart = 4096;
 
-Status check_size(Bytes bytes, std::string_view what);
-Status read_version(MessageReader& in, std::string_view what);
+// A reader behind the version of a message. `what` is for errors, and outlives it.
+Result<MessageReader> begin_message(Bytes bytes, std::string_view what);
 Result<tpm::Name> read_name(MessageReader& in, std::uint32_t field, std::string_view what);
 Result<tpm::PublicArea> read_public(MessageReader& in, std::uint32_t field, std::string_view what);
 // Not empty.

@@ -82,9 +82,7 @@ ByteVector serialize_signed(const SignedStatement& statement) {
 }
 
 Result<SignedStatement> parse_signed(Bytes bytes) {
-  TRY(check_size(bytes, "signed statement"));
-  MessageReader in(bytes, "signed statement");
-  TRY(read_version(in, "signed statement"));
+  MessageReader in = TRY(begin_message(bytes, "signed statement"));
   SignedStatement out;
   out.payload = to_vector(TRY(in.bytes(2, "payload", kMaxMessageSize)));
   out.key = TRY(read_part(in, 3, "key"));
@@ -130,9 +128,7 @@ ByteVector serialize_floors(const FloorTable& table) {
 }
 
 Result<FloorTable> parse_floors(Bytes bytes) {
-  TRY(check_size(bytes, "floors"));
-  MessageReader in(bytes, "floors");
-  TRY(read_version(in, "floors"));
+  MessageReader in = TRY(begin_message(bytes, "floors"));
   FloorTable table;
   table.device = TRY(read_name(in, 2, "device"));
   table.index = TRY(in.u32(3, "index"));
@@ -177,9 +173,7 @@ ByteVector serialize(const BootPolicy& message) {
 }
 
 Result<BootPolicy> parse_boot_policy(Bytes bytes) {
-  TRY(check_size(bytes, "boot policy"));
-  MessageReader in(bytes, "boot policy");
-  TRY(read_version(in, "boot policy"));
+  MessageReader in = TRY(begin_message(bytes, "boot policy"));
   BootPolicy out;
   out.scope = TRY(read_scope(in, 2));
   out.number = TRY(in.u32(3, "number"));

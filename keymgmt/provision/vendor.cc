@@ -198,6 +198,14 @@ Result<SignedStatement> sign_boot_policy(const BootTerms& terms, const crypto::S
     if (given.values.empty()) {
       return Error(ErrorCode::kUsage, "a boot environment without PCRs is any machine");
     }
+    // As a TPM is after a reset, whatever is booted without being measured.
+    if (std::all_of(given.values.begin(), given.values.end(),
+                    [](const tpm::PcrValue& pcr) { return pcr.value == Digest{}; })) {
+      return Error(ErrorCode::kUsage,
+                   "all PCRs of a boot environment are zero: nothing was "
+                   "measured into them, and any machine is like that")
+          .with_hint("take PCRs that the firmware measures into, 4 and 7 on most machines");
+    }
     ByteVector approved = to_vector(
         approved_policy(terms.policy_index, terms.number, environment.pcrs, environment.values)
             .bytes);

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import textwrap
 import time
@@ -24,6 +25,14 @@ ek_name = { ignore = "every device of the product" }
 pcr_digest = { ignore = "boot policies say which" }
 pcr_selection = { ignore = "boot policies say which" }
 """
+
+
+class MeasuredTpm(SoftwareTpm):
+    """Of a machine whose firmware measures what it boots, into PCR 4."""
+
+    def start(self):
+        super().start()
+        assert self.command(0x182, 4, struct.pack(">IH", 1, 0x000b) + b"\x5a" * 32) == 0
 
 
 @unittest.skipUnless(PROGRAM, "swtpm is not installed")
@@ -46,7 +55,7 @@ class Provision(RunCase):
         self.tpm = self.make_tpm("tpm")
 
     def make_tpm(self, name):
-        made = SoftwareTpm(self.folder.parent / (self.folder.name + "-" + name))
+        made = MeasuredTpm(self.folder.parent / (self.folder.name + "-" + name))
         self.addCleanup(lambda: (made.stop(), shutil.rmtree(made.folder)))
         return made
 

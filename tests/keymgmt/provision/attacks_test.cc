@@ -161,7 +161,7 @@ TEST_F(ProvisionAttacks, AClearedTpmHasNoUseForTheKey) {
   ASSERT_THAT(raise(installed.key, 7), Succeeds());
   device_->disconnect();
   ASSERT_EQ(tpm_code(device_->machine().command(testing::tpm_clear())), 0U);
-  device_->machine().restart();
+  device_->restart();
   device_->reconnect();
   EXPECT_THAT(device_->open(installed.key, {policy}),
               FailsWith(ErrorCode::kRefused, HasSubstr("lost")));

@@ -30,7 +30,7 @@ class CapTest : public ::testing::Test {
     ASSERT_THAT(files.store_policy(*vendor_.boot_policy(device_->tpm(), 1)), Succeeds());
     device_->disconnect();
     ASSERT_THAT(use(), Succeeds()) << "the test would show nothing";
-    device_->machine().restart();
+    device_->restart();
   }
   // As the loader begins; what is opened is capped and closed again.
   Status use() {
@@ -53,9 +53,9 @@ class CapTest : public ::testing::Test {
                                  std::filesystem::copy_options::overwrite_existing);
     }
     EXPECT_THAT(use(), FailsWith(ErrorCode::kRefused, HasSubstr("PCR 15 is")));
-    device_->machine().restart();
+    device_->restart();
     EXPECT_THAT(use(), Succeeds()) << "the next boot";
-    device_->machine().restart();
+    device_->restart();
   }
   void overwrite(const std::string& ending, const std::string& content) {
     std::ofstream(path_.string() + ending, std::ios::binary | std::ios::trunc) << content;

@@ -9,6 +9,7 @@
 #include "keymgmt/provision/floor_store.h"
 #include "keymgmt/provision/vendor.h"
 #include "tests/keymgmt/tpm/software_tpm.h"
+#include "tests/keymgmt/tpm/tpm_command.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::testing {
@@ -46,6 +47,7 @@ struct Vendor {
 class Device {
  public:
   explicit Device(tpm::EndorsementKind kind = tpm::EndorsementKind::kP256) : kind_(kind) {
+    measure();
     reconnect();
   }
 
@@ -57,9 +59,14 @@ class Device {
     tpm_ = *std::move(opened);
   }
   void reboot() {
-    tpm_.reset();
-    machine_.restart();
+    disconnect();
+    restart();
     reconnect();
+  }
+  // The same while nobody is connected.
+  void restart() {
+    machine_.restart();
+    measure();
   }
 
   tpm::Tpm& tpm() { return *tpm_; }
@@ -100,6 +107,13 @@ class Device {
   }
 
  private:
+  // What firmware does: a machine that measured nothing gets no policy.
+  void measure() {
+    const Digest kernel = crypto::sha256(as_bytes("kernel"));
+    const ByteVector values = TpmBytes().u32(1).u16(0x000b).raw(kernel.bytes).take();
+    EXPECT_EQ(tpm_code(machine_.command(tpm_command(0x182, {4}, {""}, values))), 0U);
+  }
+
   tpm::EndorsementKind kind_;
   SoftwareTpm machine_;
   TemporaryFolder folder_;

@@ -187,15 +187,28 @@ TEST(SignBootPolicy, NeedsPcrsOnceEachAndNotTheCap) {
   terms.environments = {{}};
   EXPECT_THAT(sign_boot_policy(terms, *sample.grantor),
               FailsWith(ErrorCode::kUsage, HasSubstr("any machine")));
-  terms.environments = {{{{4, {}}, {4, {}}}}};
+  const Digest measured = crypto::sha256(as_bytes("kernel"));
+  terms.environments = {{{{4, measured}, {4, measured}}}};
   EXPECT_THAT(sign_boot_policy(terms, *sample.grantor),
               FailsWith(ErrorCode::kUsage, HasSubstr("twice")));
-  terms.environments = {{{{terms.cap_pcr, {}}}}};
+  terms.environments = {{{{terms.cap_pcr, measured}}}};
   EXPECT_THAT(sign_boot_policy(terms, *sample.grantor), Fails(ErrorCode::kUsage));
-  terms.environments = {{{{24, {}}}}};
+  terms.environments = {{{{24, measured}}}};
   EXPECT_THAT(sign_boot_policy(terms, *sample.grantor), Fails(ErrorCode::kUsage));
-  terms.environments = {{{{4, {}}}}};
+  terms.environments = {{{{4, measured}}}};
   EXPECT_THAT(sign_boot_policy(terms, *sample.grantor), Succeeds());
+}
+
+TEST(SignBootPolicy, RefusesAMachineThatMeasuredNothing) {
+  const SampleMessages sample;
+  BootTerms terms;
+  terms.scope = sample.scope;
+  const Digest measured = crypto::sha256(as_bytes("kernel"));
+  terms.environments = {{{{4, measured}, {9, {}}}}};
+  EXPECT_THAT(sign_boot_policy(terms, *sample.grantor), Succeeds());
+  terms.environments.push_back({{{4, {}}, {9, {}}}});
+  EXPECT_THAT(sign_boot_policy(terms, *sample.grantor),
+              FailsWith(ErrorCode::kUsage, HasSubstr("any machine is like that")));
 }
 
 }  // namespace
