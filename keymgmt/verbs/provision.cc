@@ -79,6 +79,7 @@ void add_provision(CLI::App& app, cli::Job& job) {
   verb->require_subcommand(1);
   add_device_verbs(*verb, job);
   add_vendor_verbs(*verb, job);
+  add_show_verb(*verb, job);
 }
 
 }  // namespace sealpack::provision

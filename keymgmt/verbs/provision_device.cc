@@ -341,12 +341,7 @@ void add_device_verbs(CLI::App& provision, cli::Job& job) {
   auto options = std::make_shared<DeviceOptions>();
   const auto add = [&](const char* name, const char* text, const char* example, const char* files,
                        auto run) {
-    CLI::App* verb = provision.add_subcommand(name, text);
-    verb->footer(help(example, files));
-    verb->callback([options, run, &job] {
-      job = [options, run](cli::Terminal& terminal) { return run(*options, terminal); };
-    });
-    return verb;
+    return add_verb(provision, job, options, name, text, help(example, files), run);
   };
   add_enrolling(*add("enrol", "On the device: ask a vendor for a key",
                      "sealpack provision enrol --out device.request", "", enrol_first),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs where the vendor's keys are: no TPM is needed.
-#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <ostream>
@@ -209,100 +208,7 @@ Status floors(const VendorOptions& options, cli::Terminal& terminal) {
   return done();
 }
 
-Result<cli::Json> describe_policy(const BootPolicy& policy) {
-  cli::Json environments = cli::Json::array();
-  for (const BootPolicy::Environment& environment : policy.environments) {
-    cli::Json pcrs = cli::Json::object();
-    std::size_t at = 0;
-    for (unsigned index = 0; index < tpm::kPcrCount; ++index) {
-      if ((environment.pcrs >> index & 1U) == 0) continue;
-      pcrs[std::to_string(index)] = to_hex(environment.values[at++].bytes);
-    }
-    environments.push_back(pcrs);
-  }
-  return cli::Json{{"product", policy.scope.product},
-                   {"authority", cli::json_digest(policy.scope.authority)},
-                   {"number", policy.number},
-                   {"cap_pcr", policy.cap_pcr},
-                   {"environments", environments}};
-}
-
-Result<cli::Json> describe_request(const EnrolRequest& request) {
-  return cli::Json{{"device", to_hex(tpm::name_of(request.endorsement))},
-                   {"certificate", !request.endorsement_certificate.empty()},
-                   {"tpm", request.manufacturer},
-                   {"firmware", request.firmware},
-                   {"policy_counter", request.counters.policy_value},
-                   {"floor_counter", request.counters.floor_value}};
-}
-
-Result<cli::Json> describe_floors(const FloorTable& table) {
-  cli::Json rows = cli::Json::array();
-  for (const FloorTable::Entry& entry : table.entries) {
-    rows.push_back({{"product", entry.scope.product},
-                    {"authority", cli::json_digest(entry.scope.authority)},
-                    {"counter", entry.floor.counter}});
-  }
-  return cli::Json{{"device", to_hex(table.device)}, {"valid_at", table.value}, {"floors", rows}};
-}
-
-Result<cli::Json> describe_answer(const EnrolAnswer& given) {
-  return cli::Json{{"device", to_hex(given.device)},
-                   {"product", given.scope.product},
-                   {"recipient", cli::json_digest(crypto::sha256(given.recipient))},
-                   {"minimum_policy", given.minimum}};
-}
-
-Result<cli::Json> describe_proof(const EnrolProof& proof) {
-  return cli::Json{{"device", to_hex(proof.device)},
-                   {"attestation_key", to_hex(proof.attestation)}};
-}
-
-// Without the proof that it waits for.
-Result<cli::Json> describe_record(const EnrolRecord& record) {
-  return cli::Json{{"device", to_hex(record.device)},
-                   {"attestation_key", to_hex(tpm::name_of(record.attestation))},
-                   {"product", record.scope.product},
-                   {"authority", cli::json_digest(record.scope.authority)},
-                   {"recipient", cli::json_digest(record.recipient)}};
-}
-
-// Unproven: what a file says, for people.
-Result<cli::Json> describe(const keystore::ArmoredFile& file) {
-  if (file.label == kRequestLabel) return describe_request(TRY(parse_request(file.content)));
-  if (file.label == kRecordLabel) return describe_record(TRY(parse_record(file.content)));
-  if (file.label == kProofLabel) return describe_proof(TRY(parse_proof(file.content)));
-  const SignedStatement statement = TRY(parse_signed(file.content));
-  cli::Json json;
-  if (file.label == kBootPolicyLabel) {
-    json = TRY(describe_policy(TRY(parse_boot_policy(statement.payload))));
-  } else if (file.label == kFloorsLabel) {
-    json = TRY(describe_floors(TRY(parse_floors(statement.payload))));
-  } else {
-    json = TRY(describe_answer(TRY(parse_answer(statement.payload))));
-  }
-  json["signed_by"] = cli::json_digest(crypto::sha256(statement.key));
-  return json;
-}
-
-Status show(const VendorOptions& options, cli::Terminal& terminal) {
-  const auto file = TRY(keystore::load_armored(options.file));
-  const std::string_view known[] = {kRequestLabel, kAnswerLabel, kBootPolicyLabel,
-                                    kFloorsLabel,  kRecordLabel, kProofLabel};
-  if (std::find(std::begin(known), std::end(known), file.label) == std::end(known)) {
-    return Error(ErrorCode::kUsage, printable(options.file) + " is a " + printable(file.label));
-  }
-  const cli::Json json = TRY(describe(file).within(printable(options.file)));
-  if (terminal.json()) {
-    cli::print_json(terminal, json);
-  } else {
-    terminal.out() << printable(file.label) << "\n" << json.dump(2, ' ', true) << '\n';
-  }
-  terminal.note("this is what the file says; nothing of it was verified");
-  return done();
-}
-
-std::string help(const char* example, const char* files) {
+std::string help(const char* example) {
   constexpr cli::ExitCode kCodes[] = {
       {ErrorCode::kUsage, "wrong command line, or another kind of file or key"},
       {ErrorCode::kIo, "a file cannot be read or written, or a TPM not be reached"},
@@ -312,7 +218,7 @@ std::string help(const char* example, const char* files) {
       {ErrorCode::kRefused, "the TPM is not one to give keys to, or others may read a key"},
       {ErrorCode::kKeyUnavailable, "a passphrase or PIN is wrong, or a token is not there"},
       {ErrorCode::kLimit, "a file is larger than it may be"}};
-  return cli::help_footer(example, files, kCodes);
+  return cli::help_footer(example, "", kCodes);
 }
 
 void add_signing(CLI::App& verb, VendorOptions& options) {
@@ -362,32 +268,26 @@ void add_answer(CLI::App& verb, VendorOptions& options) {
 
 void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
   auto options = std::make_shared<VendorOptions>();
-  const auto add = [&](const char* name, const char* text, const char* example, const char* files,
-                       auto run) {
-    CLI::App* verb = provision.add_subcommand(name, text);
-    verb->footer(help(example, files));
-    verb->callback([options, run, &job] {
-      job = [options, run](cli::Terminal& terminal) { return run(*options, terminal); };
-    });
-    return verb;
+  const auto add = [&](const char* name, const char* text, const char* example, auto run) {
+    return add_verb(provision, job, options, name, text, help(example), run);
   };
   add_answer(
       *add("answer", "For the vendor: wrap a key for one device",
            "sealpack provision answer device.request --key product.key --grantor grantor.key "
            "--authority vendor.pub --product camera --ek-root makers.pem --out device.answer "
            "--record device.record --floor 0 --minimum-policy 0",
-           "", answer),
+           answer),
       *options);
 
   CLI::App* verb = add("accept", "For the vendor: check a device's proof",
-                       "sealpack provision accept device.proof --record device.record", "", accept);
+                       "sealpack provision accept device.proof --record device.record", accept);
   verb->add_option("PROOF", options->file, "From the device")->required();
   verb->add_option("--record", options->record, "Of the answer")->required();
 
   verb = add("policy", "For the vendor: sign which machines may use the key",
              "sealpack provision policy --number 2 --pcrs golden.pcrs --grantor grantor.key "
              "--authority vendor.pub --product camera --out boot-2",
-             "", policy);
+             policy);
   add_signing(*verb, *options);
   verb->add_option("--number", options->number, "1 to 240, higher for every new firmware")
       ->required();
@@ -402,14 +302,10 @@ void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
   verb = add("floors", "For the vendor: set a device's floor anew",
              "sealpack provision floors device.request --floor 5 --grantor grantor.key --authority "
              "vendor.pub --product camera --out device.floors",
-             "", floors);
+             floors);
   verb->add_option("REQUEST", options->file, "From `status --out` on the device")->required();
   add_signing(*verb, *options);
   verb->add_option("--floor", options->floor, "Lowest counter of a release that it may open")
-      ->required();
-
-  verb = add("show", "What a file says", "sealpack provision show device.request --json", "", show);
-  verb->add_option("FILE", options->file, "Request, answer, boot policy, floors, record or proof")
       ->required();
 }
 
