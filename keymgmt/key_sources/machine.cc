@@ -6,6 +6,7 @@
 #include "attest/evidence/collect/collect.h"
 #include "attest/evidence/collect/collect_tpm.h"
 #include "keymgmt/provision/device_files.h"
+#include "keymgmt/provision/passwords.h"
 #include "runtime-loader/capi/boundary.h"
 
 namespace sealpack::key_sources {
@@ -78,8 +79,8 @@ class Machine {
 
   Status open_platform(const sealpack_machine_options& options) {
     if (options.tcti != nullptr || options.pcrs != 0 || options.event_log != nullptr ||
-        options.device_key != nullptr) {
-      return usage("tcti, pcrs, event_log and device_key are of tee \"tpm\"");
+        options.device_key != nullptr || options.tpm_password_file != nullptr) {
+      return usage("tcti, pcrs, event_log, device_key and tpm_password_file are of tee \"tpm\"");
     }
     static constexpr std::string_view kTees[] = {"cca", "nitro", "sev-snp", "sgx", "tdx"};
     if (std::find(std::begin(kTees), std::end(kTees), tee_) == std::end(kTees)) {
@@ -102,9 +103,10 @@ class Machine {
     tcti_ = optional_text(options.tcti);
     pcrs_ = options.pcrs;
     event_log_ = optional_text(options.event_log);
+    password_ = provision::password_source({"", optional_text(options.tpm_password_file), false});
     gives_evidence_ = pcrs_ != 0;
     if (options.device_key == nullptr) return done();
-    device_ = TRY(provision::open_device(options.device_key, tcti_));
+    device_ = TRY(provision::open_device(options.device_key, tcti_, password_));
     public_key_.struct_size = sizeof public_key_;
     public_key_.data = device_.key->decryptor().public_key().spki().data();
     public_key_.data_size = device_.key->decryptor().public_key().spki().size();
@@ -114,7 +116,7 @@ class Machine {
   Result<ByteVector> collect(Bytes report_data) {
     if (tee_ == kTpm) {
       return attest::serialize_evidence(
-          TRY(attest::collect_tpm({to_vector(report_data), tcti_, pcrs_, event_log_})));
+          TRY(attest::collect_tpm({to_vector(report_data), tcti_, pcrs_, event_log_, password_})));
     }
     return attest::serialize_evidence(
         TRY(attest::collect({tee_, to_vector(report_data), recorded_, with_event_log_})));
@@ -196,6 +198,7 @@ class Machine {
   std::string tcti_;
   tpm::PcrMask pcrs_ = 0;
   std::filesystem::path event_log_;
+  tpm::PasswordSource password_;
   provision::DeviceAccess device_;
   sealpack_public_key public_key_{};
 };

@@ -42,11 +42,15 @@ typedef struct sealpack_machine_options {
   const char* event_log;  /* of the firmware, for quotes; NULL: none */
   const char* device_key; /* KEY of `sealpack provision install`, with the files beside it: attested
                              slots for it open, and floors that the TPM keeps. NULL: none */
+  const char* tpm_password_file; /* first line: the password of the TPM's endorsement hierarchy,
+                                    where it has one; a file that its owner alone may read.
+                                    NULL: none */
 } sealpack_machine_options;
 
 /* With a device_key that cannot be opened, whatever the reason, nobody gets to use it before the
  * next boot. A program that crashes or is killed before sealpack_machine_cap leaves that to whoever
- * started it, who then has to stop the machine. */
+ * started it, who then has to stop the machine. With "tpm", tpm2-tss logs passwords and session
+ * keys where the environment asks it to: have TSS2_LOG=all+NONE in it. */
 SEALPACK_API int sealpack_machine_open(const sealpack_machine_options* options,
                                        sealpack_machine** machine, sealpack_error* error);
 /* Fills the structs for sealpack_session_options; struct_size of both is set by the caller. What

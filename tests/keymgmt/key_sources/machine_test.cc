@@ -3,6 +3,7 @@
 
 #include "attest/evidence/evidence.h"
 #include "tests/keymgmt/tpm/software_tpm.h"
+#include "tests/keymgmt/tpm/tpm_command.h"
 #include "tests/runtime-loader/capi/capi_testing.h"
 #include "tests/testing/result_matchers.h"
 #include "tests/testing/temporary_folder.h"
@@ -107,6 +108,28 @@ TEST(Machine, QuotesThePcrsOfItsTpm) {
   for (const char* kind : {"tpm-quote", "tpm-signature", "tpm-pcrs", "ak-public"}) {
     EXPECT_NE(evidence->find(kind), nullptr) << kind;
   }
+}
+
+TEST(Machine, ReadsThePasswordOfItsTpmFromAFile) {
+  if (!SoftwareTpm::is_installed()) GTEST_SKIP() << "swtpm is not installed";
+  SoftwareTpm tpm;
+  ASSERT_EQ(tpm_code(tpm.command(tpm_change_auth(kTpmEndorsement, "for keys"))), 0U);
+  const std::string tcti = tpm.tcti();
+  sealpack_machine_options options = options_for("tpm");
+  options.tcti = tcti.c_str();
+  options.pcrs = 1U << 4U;
+  OwnedMachine machine;
+  ASSERT_EQ(open(options, machine), SEALPACK_OK);
+  EXPECT_FALSE(evidence_of(machine.get(), ByteVector(32, 7)).ok());
+  const TemporaryFolder folder;
+  const auto path = folder.put("password", "for keys\n");
+  std::filesystem::permissions(path, std::filesystem::perms{0600});
+  options.tpm_password_file = path.c_str();
+  ASSERT_EQ(open(options, machine), SEALPACK_OK);
+  EXPECT_THAT(evidence_of(machine.get(), ByteVector(32, 7)), Succeeds());
+  options = options_for("tdx");
+  options.tpm_password_file = path.c_str();
+  EXPECT_EQ(open(options, machine), SEALPACK_USAGE);
 }
 
 }  // namespace
