@@ -72,8 +72,12 @@ TEST_F(Cache, AsksAgainWithAnotherOcspResponseAndOnceOneEnds) {
     return verify_chain(leaf, pool, rules, &cache, reasons).has_value();
   };
   EXPECT_TRUE(asked(kNow));
-  responses = {response({.next_update = kNow + 10})};
+  const auto good = response({.next_update = kNow + 10});
+  responses = {good};
   EXPECT_TRUE(asked(kNow));
+  responses = {response({.status = testing::MintOcspStatus::kRevoked})};
+  EXPECT_FALSE(asked(kNow)) << "as many as before, but another";
+  responses = {good};
   EXPECT_TRUE(asked(kNow + 9));
   EXPECT_EQ(cache.counts().hits, 1U);
   EXPECT_TRUE(asked(kNow + 10)) << "the list is current";
@@ -169,6 +173,19 @@ TEST_F(Cache, AsksAgainForStricterRules) {
   EXPECT_FALSE(cache.verify(leaf, pool, rules, reasons));
   rules = {.now = kNow, .roots = roots, .revocation = x509::Revocation::kNone};
   rules.longest = 1;
+  EXPECT_FALSE(cache.verify(leaf, pool, rules, reasons));
+}
+
+TEST_F(Cache, AsksAgainWhereTheCallerJudgesLess) {
+  const MintCertificate critical{.subject = "Device", .extensions = {{"1.2.3.4", true, {5, 0}}}};
+  const Certificate leaf =
+      Certificate::parse_der(mint(critical, leaf_key, &root, root_key)).value();
+  const std::vector<std::string_view> judged{"1.2.3.4"};
+  x509::ChainRules rules{.now = kNow, .roots = roots, .revocation = x509::Revocation::kNone};
+  rules.judged_by_caller = judged;
+  EXPECT_TRUE(cache.verify(leaf, pool, rules, reasons));
+  const std::vector<std::string_view> others{"1.2.3.5"};
+  rules.judged_by_caller = others;
   EXPECT_FALSE(cache.verify(leaf, pool, rules, reasons));
 }
 

@@ -31,6 +31,37 @@ TEST(DcapChain, CarriesNoCertificateBesideItsChain) {
   EXPECT_THAT(verdict_of(platform), Refused("dcap.certification-data"));
 }
 
+ByteVector pem_chain(std::initializer_list<ByteVector> certificates) {
+  ByteVector pem;
+  for (const ByteVector& der : certificates) {
+    const ByteVector one = testing::pem_of(der);
+    pem.insert(pem.end(), one.begin(), one.end());
+  }
+  return pem;
+}
+
+TEST(DcapChain, CarriesItsCertificatesInTheirOrder) {
+  MintDcap platform(Kind::kTdx4);
+  platform.certification_data =
+      pem_chain({platform.pck_der(), platform.root_der(), platform.platform_ca_der()});
+  EXPECT_THAT(verdict_of(platform), Refused("dcap.certification-data"));
+}
+
+TEST(DcapChain, IsOfThreeCertificates) {
+  const testing::MintDcapKeys& keys = testing::mint_dcap_keys();
+  MintDcap platform(Kind::kSgx3);
+  platform.root.path_length = 2;
+  const testing::MintCertificate between{.subject = "Intel SGX", .serial = 5, .authority = true};
+  platform.certification_data = pem_chain(
+      {platform.pck_der(),
+       testing::mint(platform.platform_ca, keys.platform_ca, &between, keys.signing),
+       testing::mint(between, keys.signing, &platform.root, keys.root), platform.root_der()});
+  Endorsements endorsements = platform.endorsements();
+  endorsements.revocation_lists.push_back(testing::mint_list({}, between, keys.signing));
+  EXPECT_THAT(verdict_of(platform, platform.quote(), endorsements),
+              Refused("dcap.pck-certificate"));
+}
+
 TEST(DcapChain, RefusesLookAlikesOfThePck) {
   for (const char* name : {"Intel SGX PCK Certificate ", "intel SGX PCK Certificate",
                            "My Intel SGX PCK Certificate", "Intel SGX TCB Signing", ""}) {

@@ -70,6 +70,26 @@ TEST(PckExtension, RefusesFieldsTwiceMissingAndUnknown) {
               FailsWith(ErrorCode::kMalformed, HasSubstr("lacks")));
 }
 
+TEST(PckExtension, RefusesATcbThatLacksAComponent) {
+  ByteVector bytes = encode_pck_extension(some_extension());
+  constexpr std::size_t kOidBefore = 7;  // bytes of the OID before those that are looked for
+  const std::size_t tcb = find(bytes, {0x0d, 0x01, 0x02, 0x30, 0x82}) - kOidBefore;
+  const std::size_t component = find(bytes, {0x0d, 0x01, 0x02, 0x05}) - kOidBefore - 4;
+  ASSERT_EQ(bytes[component], 0x30);
+  const std::size_t size = 2U + bytes[component + 1];
+  // Sizes of the extension, of the field and of the TCB, each in two bytes.
+  for (const std::size_t at : {std::size_t{2}, tcb - 4, tcb + 12}) {
+    ASSERT_EQ(bytes[at - 1], 0x82);
+    const std::size_t shorter = (std::size_t{bytes[at]} << 8U | bytes[at + 1]) - size;
+    bytes[at] = static_cast<std::uint8_t>(shorter >> 8U);
+    bytes[at + 1] = static_cast<std::uint8_t>(shorter);
+  }
+  const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(component);
+  bytes.erase(begin, begin + static_cast<std::ptrdiff_t>(size));
+  EXPECT_THAT(parse_pck_extension(bytes),
+              FailsWith(ErrorCode::kMalformed, HasSubstr("lacks a component")));
+}
+
 TEST(PckExtension, RefusesAnotherArc) {
   ByteVector bytes = encode_pck_extension(some_extension());
   bytes[find(bytes, {0x0d, 0x01, 0x03})] = 0x0e;

@@ -283,6 +283,21 @@ TEST(DcapQuote, WhatIsRememberedIsStillJudgedByTimeAndLists) {
   EXPECT_THAT(run(kDcapNow), RefusedAlsoFor("dcap.tcb-info-missing"));
 }
 
+TEST(DcapQuote, AKeyThatIsRememberedDoesNotVouchForAnotherVendorsQuote) {
+  const MintDcap platform(Kind::kSgx3);
+  const Endorsements endorsements = platform.endorsements();
+  ByteVector quote = platform.quote();
+  ChainCache cache;
+  EXPECT_THAT(verdict_of(platform, quote, endorsements, 0, kDcapNow, &cache), Accepted());
+  constexpr std::ptrdiff_t kSigned = 48 + SgxReport::kSize;
+  quote[12] ^= 1;  // QE vendor id
+  const ByteVector signature = testing::mint_dcap_keys().attestation.sign(
+      crypto::HashAlgorithm::kSha256, Bytes(quote).first(kSigned));
+  std::copy(signature.begin(), signature.end(), quote.begin() + kSigned + 4);
+  EXPECT_THAT(verdict_of(platform, quote, endorsements, 0, kDcapNow, &cache),
+              Refused("dcap.qe-vendor"));
+}
+
 TEST(DcapQuote, ManyPlatformsAndEndorsementsAreRemembered) {
   ChainCache cache;
   for (int round = 0; round < 2; ++round) {

@@ -146,6 +146,12 @@ TEST(DcapTcb, RefusesAnUnknownModuleOrSigner) {
   MintDcap attributes(Kind::kTdx4);
   attributes.body[112] = 1;
   EXPECT_THAT(verdict_of(attributes), RefusedAlsoFor("tdx.module"));
+  // Also where the identity does not look at them.
+  for (std::size_t at = 0;
+       (at = attributes.tcb_info.find("FFFFFFFFFFFFFFFF", at)) != std::string::npos;) {
+    attributes.tcb_info.replace(at, 16, 16, '0');
+  }
+  EXPECT_THAT(verdict_of(attributes), Refused("tdx.module"));
   signer.body[1] = 0;  // tdxModule's signer then
   EXPECT_THAT(verdict_of(signer), Refused("tdx.module"));
 }
@@ -196,6 +202,21 @@ TEST(DcapTcb, NoRelaunchIsAdvisedWhereItWouldNotHelp) {
   MintDcap old_platform = platform;
   set_tcb(old_platform, 3, 11);
   EXPECT_EQ(text_of(verdict_of(old_platform), "tcb_status"), "OutOfDate");
+  MintDcap none_current = platform;  // Intel knows no module that is
+  none_current.body[0] = 6;
+  none_current.tcb_info = edited(platform.tcb_info,
+                                 "\"isvsvn\":6},\"tcbDate\":\"2024-11-13T00:00:00Z\","
+                                 "\"tcbStatus\":\"UpToDate\"",
+                                 "\"isvsvn\":6},\"tcbDate\":\"2024-11-13T00:00:00Z\","
+                                 "\"tcbStatus\":\"OutOfDate\"");
+  EXPECT_EQ(text_of(verdict_of(none_current), "tcb_status"), "OutOfDate");
+  MintDcap not_the_module = platform;  // is what is old, but another component
+  not_the_module.body[0] = 6;
+  not_the_module.body[2] = 1;
+  not_the_module.tcb_info =
+      edited(platform.tcb_info, "\"tcbDate\":\"2018-01-04T00:00:00Z\",\"tcbStatus\":\"Revoked\"",
+             "\"tcbDate\":\"2018-01-04T00:00:00Z\",\"tcbStatus\":\"OutOfDate\"");
+  EXPECT_EQ(text_of(verdict_of(not_the_module), "tcb_status"), "OutOfDate");
   MintDcap tdx10(Kind::kTdx4);  // does not say what runs now
   tdx10.body[0] = 5;
   EXPECT_EQ(text_of(verdict_of(tdx10), "tcb_status"), "OutOfDate");

@@ -90,6 +90,17 @@ TEST_F(GpuRevocation, IsUncheckedWithoutOneOfTheAnswers) {
   }
 }
 
+TEST_F(GpuRevocation, OfOneOfSeveralGpusIsUncheckedForAll) {
+  supply({about_boot_rom(), about_provisioner(), about_identity()});
+  EXPECT_FALSE(is_unchecked());
+  GpuMaker second = gpu.sibling(0x5678);
+  second.boot_rom.serial = 99;
+  second.add_to(evidence, 2);
+  EXPECT_TRUE(is_unchecked());
+  supply({about_boot_rom({.status = MintOcspStatus::kRevoked})});
+  EXPECT_THAT(run(), RefusedAlsoFor("chain.revoked"));
+}
+
 TEST_F(GpuRevocation, IsUncheckedWhereTheAnswersAreAboutAnotherGpu) {
   GpuMaker other = gpu;
   other.boot_rom.serial = 99;

@@ -124,6 +124,17 @@ TEST_F(Gpu, RefusesAKeyOnAnotherCurve) {
   EXPECT_THAT(run(), Refused("nvidia.signature"));
 }
 
+TEST_F(Gpu, RefusesAKeyThatIsNotForSignatures) {
+  const std::vector<testing::MintExtension> good = gpu.leaf.extensions;
+  gpu.leaf.extensions.push_back({"2.5.29.15", true, {0x03, 0x02, 0x05, 0x20}});  // encipherment
+  EXPECT_THAT(run(), Refused("nvidia.leaf"));
+  gpu.leaf.extensions.back().value = {0x03, 0x02, 0x07, 0x80};
+  EXPECT_THAT(run(), Accepted());
+  gpu.leaf.extensions = good;
+  gpu.leaf.authority = gpu.leaf.may_sign = true;
+  EXPECT_THAT(run(), Refused("nvidia.leaf"));
+}
+
 TEST_F(Gpu, RefusesARootOfTheSameNameWithAnotherKey) {
   roots.nvidia = {MintKey::generate(MintKeyType::kP384).digest()};
   EXPECT_THAT(run(), Refused("chain.root"));
