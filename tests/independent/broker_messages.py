@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from edited_bundle import varint
 from messages import (KEY_UNAVAILABLE, LIMIT, MALFORMED, UNSUPPORTED, Field, demand, fixed, lp, many, number, parse, raw,
                       sha256, table, text, u32)
-from sealpack_reader import Hpke, PREFIXES, signature_holds
+from sealpack_reader import PREFIXES, Hpke
 
 X25519_PREFIX = bytes.fromhex("302a300506032b656e032100")
 GRANT_TYPE = b"application/vnd.sealpack.key-grant.v1"
