@@ -127,9 +127,15 @@ std::string why_not_a_rule(const ClaimName& claim, const bundle::ClaimRule& rule
 }
 
 std::string why_not_ignored(const ClaimName& claim, const bundle::Environment& environment) {
+  const std::string of = std::string(claim.name) + " of " + environment.tee + " evidence is ";
+  if (!claim.not_ignored_with.empty()) {
+    const bundle::ClaimRule* values = find_rule(environment, claim.not_ignored_with);
+    if (values == nullptr || values->accepted.empty()) return "";
+    return of + "not ignored where " + std::string(claim.not_ignored_with) +
+           " is accepted, which says nothing without it";
+  }
   if (!claim.never_ignored) return "";
-  const std::string never =
-      std::string(claim.name) + " of " + environment.tee + " evidence is never ignored";
+  const std::string never = of + "never ignored";
   if (claim.or_stated.empty()) return never;
   const auto is_zero = [](const ByteVector& value) {
     return std::all_of(value.begin(), value.end(), [](auto byte) { return byte == 0; });

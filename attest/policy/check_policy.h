@@ -24,7 +24,8 @@ std::string missing_claims(const TeeClaims& tee, const bundle::Environment& envi
 std::string why_not_a_rule(const ClaimName& claim, const bundle::ClaimRule& rule);
 
 // Why no rule may ignore the claim; empty when one may. Some never, or only where the policy names
-// values of another (ClaimName::or_stated) that are not all zeros, which stand for none.
+// values of another (ClaimName::or_stated) that are not all zeros, which stand for none; some not
+// where it accepts values of another (not_ignored_with).
 std::string why_not_ignored(const ClaimName& claim, const bundle::Environment& environment);
 
 // A number as ClaimRule::accepted holds it, and back.

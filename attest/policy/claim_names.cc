@@ -257,6 +257,12 @@ constexpr ClaimName kTdxLog[] = {
     {"secure_boot", ClaimKind::kFlag, kOptional},
 };
 
+// Of several PCRs the digest alone does not say which they are: others can be given their values.
+constexpr ClaimName behind(ClaimName claim, std::string_view digest) {
+  claim.not_ignored_with = digest;
+  return claim;
+}
+
 // What a quote of a TPM says, be it the machine's or a virtual one.
 constexpr ClaimName kTpmQuote[] = {
     {"clock", ClaimKind::kNumber, kOptional},
@@ -295,7 +301,7 @@ constexpr ClaimName kTpmQuote[] = {
     {"pcr9", ClaimKind::kBytes, kOptional, k32},
     {"pcr9_event", ClaimKind::kBytesSet, kOptional, k32, {}, false, false, false, kNeverEmpty},
     {"pcr_digest", ClaimKind::kBytes, kMandatory, k32},
-    {"pcr_selection", ClaimKind::kBits, kMandatory, k3},
+    behind({"pcr_selection", ClaimKind::kBits, kMandatory, k3}, "pcr_digest"),
     {"reset_count", ClaimKind::kNumber, kOptional},
     {"restart_count", ClaimKind::kNumber, kOptional},
     {"secure_boot", ClaimKind::kFlag, kOptional},

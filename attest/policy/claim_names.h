@@ -49,6 +49,9 @@ struct ClaimName {
     std::string_view value;
   };
   Where mandatory_where = {};
+  // A rule that ignores it accepts nothing beside one that accepts values of this claim, which say
+  // nothing without it.
+  std::string_view not_ignored_with = {};
   // Of the GPU beside a TEE: a policy must have a rule for it that has one for any claim of the
   // GPU, and so must one that is to accept evidence with a GPU.
   bool mandatory_with_gpu = false;

@@ -41,6 +41,9 @@ std::string value_text(const ClaimName& claim) {
 }
 
 std::string need_text(const ClaimName& claim) {
+  if (!claim.not_ignored_with.empty()) {
+    return "required; not ignored where " + in_code(claim.not_ignored_with) + " is accepted";
+  }
   if (claim.mandatory) return claim.never_ignored ? "required, never ignored" : "required";
   if (!claim.mandatory_where.claim.empty()) {
     return "required where " + in_code(claim.mandatory_where.claim) + " may be " +

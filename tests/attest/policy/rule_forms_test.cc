@@ -230,6 +230,34 @@ TEST(BadNews, IsAServiceTd) {
 }
 
 // Turin's first firmware (FMC) has a level of its own, which no other product states.
+// PCR 8 to 15 begin as 0 to 7 do: whoever boots another system extends them by what the right one
+// has in those, and their digest is the same.
+TEST(QuotedPcrs, AreNamedWhereTheirDigestIs) {
+  const std::string digest = "pcr_digest = { accept = [\"" + hex(32, "ab") + "\"] }\n";
+  EXPECT_THAT(
+      parse_policy(environment("tpm", {"ek_name", "pcr_selection"}, digest), "p"),
+      FailsWith(ErrorCode::kUsage, HasSubstr("pcr_selection of tpm evidence is not ignored")));
+  EXPECT_THAT(parse_policy(environment("tpm", {"ek_name", "pcr_digest", "pcr_selection"}, ""), "p"),
+              Succeeds());
+  const std::string named = "pcr_selection = { accept = [\"ff0000\"] }\n";
+  auto policy = parse_policy(environment("tpm", {"ek_name"}, digest + named), "p");
+  ASSERT_THAT(policy, Succeeds());
+  attest::Claims claims;
+  claims.tee = "tpm";
+  claims.add_bytes("pcr_digest", ByteVector(32, 0xab));
+  claims.add_bytes("pcr_selection", from_hex("00ff00").value());
+  EXPECT_THAT(judge(claims, policy->policy),
+              ElementsAre(reason("policy.not-accepted", "pcr_selection is 00ff00")));
+  // A release that no file could have made.
+  auto& rule = policy->policy.environments[0].rules[2];
+  ASSERT_EQ(rule.claim, "pcr_selection");
+  rule.accepted.clear();
+  rule.ignore_because = "the digest covers it";
+  EXPECT_THAT(judge(claims, policy->policy),
+              ElementsAre(reason("policy.never-ignored", "pcr_selection")));
+  EXPECT_THAT(check_policy(policy->policy), Fails(ErrorCode::kRefused));
+}
+
 // Any program of a device gets a token with the nonce that it names.
 TEST(Psa, NeedsARuleForWhoAsked) {
   const std::vector<std::string> others = {"implementation_id", "measurement",
