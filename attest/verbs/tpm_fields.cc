@@ -51,10 +51,13 @@ Status read_event_log(Bytes bytes, bool ccel, FieldList& out) {
   for (const LoggedEvent& event : log.events) {
     FieldList type;
     type.bits("", event.type);
-    std::string text = (ccel ? "register " : "PCR ") + std::to_string(event.index) + ", type " +
-                       type.take().front().value;
+    const bool extended = event.type != kEvNoAction;
+    std::string text = (!extended ? "note of "
+                        : ccel    ? "register "
+                                  : "PCR ") +
+                       std::to_string(event.index) + ", type " + type.take().front().value;
     for (const EventDigest& digest : event.digests) text += ", " + to_hex(digest.digest);
-    out.text("event " + std::to_string(number++), text);
+    out.text("event " + std::to_string(++number), text);  // as reasons count them
   }
   return done();
 }
