@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "formats/bundle/labels.h"
 #include "keymgmt/crypto/sha256.h"
@@ -74,7 +75,12 @@ Window window_of(const x509::Certificate& leaf, std::span<const x509::Certificat
   Window window(rules.now);
   window.add(leaf);
   for (const x509::Certificate& certificate : pool) window.add(certificate);
+  // No issuer is outside the pool, and what others revoke is not looked at.
+  std::set<ByteVector> issuers;
+  for (const x509::Certificate& certificate : pool) issuers.insert(certificate.subject_name());
   for (const ByteVector& der : rules.revocation_lists) {
+    const auto issuer = x509::RevocationList::issuer_of(der);
+    if (!issuer || !issuers.contains(*issuer)) continue;
     const auto list = x509::RevocationList::parse_der(der);
     if (list.ok()) window.add(*list);
   }

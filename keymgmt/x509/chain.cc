@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "formats/base/utc_text.h"
 #include "keymgmt/x509/certificate_state.h"
@@ -14,11 +15,11 @@
 namespace sealpack::x509 {
 namespace {
 
-// A broker has those of every maker that it knows.
+// Bounds on work for what somebody else supplies. Revocation lists of the chain's issuers:
 constexpr std::size_t kMaxLists = 128;
-// Bounds on work for certificates that somebody else supplies: of one name, at each step up.
+// Certificates of one name, at each step up:
 constexpr std::size_t kMaxCandidates = 64;
-// Likewise, for OCSP responses: those whose signature is looked at. One is enough where it is good.
+// OCSP responses: those whose signature is looked at. One is enough where it is good.
 constexpr std::size_t kMaxVerifiedOfOne = 16;
 constexpr std::size_t kMaxVerified = 32;
 
@@ -71,7 +72,7 @@ class Walk {
     }
     judge(chain.back(), chain.size() - 1);
     // Lists are large: nobody has them read for a chain of his own making.
-    parse_lists();
+    parse_lists(chain);
     for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
       judge_revocation(chain[i], chain[i + 1], i > 0);
     }
@@ -191,14 +192,20 @@ class Walk {
     }
   }
 
-  void parse_lists() {
-    if (rules_.revocation_lists.size() > kMaxLists) {
-      add("chain.revocation-list", std::to_string(rules_.revocation_lists.size()) +
-                                       " revocation lists, at most " + std::to_string(kMaxLists) +
-                                       " are read");
-      return;
-    }
+  // Not those of others, of which a broker has every maker's.
+  void parse_lists(const std::vector<Certificate>& chain) {
+    std::set<ByteVector> issuers;
+    for (std::size_t i = 1; i < chain.size(); ++i) issuers.insert(chain[i].subject_name());
+    std::size_t count = 0;
     for (const ByteVector& der : rules_.revocation_lists) {
+      const auto issuer = RevocationList::issuer_of(der);
+      if (issuer && !issuers.contains(*issuer)) continue;
+      if (++count > kMaxLists) {
+        add("chain.revocation-list", "more than " + std::to_string(kMaxLists) +
+                                         " revocation lists of the issuers of " +
+                                         name_of(chain.front()) + " were supplied");
+        return;
+      }
       auto list = RevocationList::parse_der(der);
       if (list.ok()) {
         lists_.push_back(std::move(list).value());

@@ -23,7 +23,8 @@ struct ChainRules {
   // A list counts if it is signed by the issuer and thisUpdate <= now < nextUpdate, both there. One
   // that names a certificate refuses it, required or not.
   Revocation revocation = Revocation::kAll;
-  // DER; at most 128, each must parse. Read once the chain leads to a root.
+  // DER. Read once the chain leads to a root: those by its issuers, of which there are at most 128,
+  // and those that do not say by whom they are; each of them must parse.
   std::span<const ByteVector> revocation_lists = {};
   // An answer counts as a list of the issuer does: by the issuer or a responder that it appointed,
   // thisUpdate <= now < nextUpdate, both there, good. Of what was supplied about a certificate of
