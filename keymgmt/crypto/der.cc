@@ -14,6 +14,18 @@ Result<Bytes> DerReader::element(DerTag tag, std::string_view field) {
     return in_.malformed(std::string(field) + " has DER tag " + std::to_string(found) + ", not " +
                          std::to_string(static_cast<int>(tag)));
   }
+  return contents(field);
+}
+
+Result<DerReader::Element> DerReader::any_element(std::string_view field) {
+  Element element;
+  element.tag = TRY(in_.u8(field));
+  element.contents = TRY(contents(field));
+  return element;
+}
+
+// Behind the tag.
+Result<Bytes> DerReader::contents(std::string_view field) {
   std::size_t size = TRY(in_.u8(field));
   if (size >= kLongForm) {
     const std::size_t count = size - kLongForm;

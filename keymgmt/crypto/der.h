@@ -26,6 +26,13 @@ class DerReader {
 
   // The contents of the next element; kMalformed if it has another tag.
   Result<Bytes> element(DerTag tag, std::string_view field);
+  // The next element, whatever its tag, which has one byte.
+  struct Element {
+    std::uint8_t tag = 0;
+    Bytes contents;
+    bool is(DerTag other) const { return tag == static_cast<std::uint8_t>(other); }
+  };
+  Result<Element> any_element(std::string_view field);
   // The elements of a SEQUENCE.
   Result<DerReader> sequence(std::string_view field);
   // A non-negative INTEGER of at most 64 bits.
@@ -36,6 +43,8 @@ class DerReader {
   Error malformed(const std::string& why) const { return in_.malformed(why); }
 
  private:
+  Result<Bytes> contents(std::string_view field);
+
   ByteReader in_;
   std::string_view what_;
 };
