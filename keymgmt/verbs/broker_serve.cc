@@ -26,14 +26,14 @@ struct Options {
 std::map<std::string, double> gauges(const Service& service) {
   const ServiceStatistics statistics = service.statistics();
   std::map<std::string, double> out = {
-      {"sealpack_broker_challenges", static_cast<double>(statistics.challenges)},
-      {"sealpack_broker_grants", static_cast<double>(statistics.grants)},
-      {"sealpack_broker_commits", static_cast<double>(statistics.commits)},
-      {"sealpack_broker_refusals_unlogged", static_cast<double>(statistics.unlogged)},
+      {"sealpack_broker_challenges_total", static_cast<double>(statistics.challenges)},
+      {"sealpack_broker_grants_total", static_cast<double>(statistics.grants)},
+      {"sealpack_broker_commits_total", static_cast<double>(statistics.commits)},
+      {"sealpack_broker_refusals_unlogged_total", static_cast<double>(statistics.unlogged)},
       {"sealpack_broker_waiting", static_cast<double>(statistics.waiting)}};
   double refusals = 0;
   for (const auto& [code, count] : statistics.refusals) refusals += static_cast<double>(count);
-  out["sealpack_broker_refusals"] = refusals;
+  out["sealpack_broker_refusals_total"] = refusals;
   return out;
 }
 

@@ -121,7 +121,8 @@ class TheOperatorsPort(BrokerCase):
         status, text = self.ask(server, "GET", "/metrics")
         self.assertEqual(status, 200)
         for line in ('sealpack_broker_answers_total{route="/v1/release",status="200"} 1',
-                     "sealpack_broker_grants 1", "sealpack_broker_refusals 0",
+                     "# TYPE sealpack_broker_grants_total counter", "sealpack_broker_grants_total 1",
+                     "sealpack_broker_refusals_total 0", "# TYPE sealpack_broker_waiting gauge",
                      'sealpack_broker_turned_away_total{why="in-flight"} 0'):
             self.assertIn(line + "\n", text)
         for method, path, wanted in (("GET", "/v1/keys", 404), ("POST", "/metrics", 405),

@@ -307,7 +307,7 @@ class BrokerReleases(BrokerCase):
                      f"/v1/log/consistency?first=1&second={size}"):
             self.assertIn("proof", json.loads(get_as_operator(path)))
         self.assertEqual(get("/healthz"), "ok\n")
-        self.assertIn("sealpack_broker_grants 1", get_as_operator("/metrics"))
+        self.assertIn("sealpack_broker_grants_total 1", get_as_operator("/metrics"))
 
     def test_a_new_certificate_is_taken_without_a_stop(self):
         server = self.serve()

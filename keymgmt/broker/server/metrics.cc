@@ -113,7 +113,7 @@ std::string Metrics::text(const std::map<std::string, double>& gauges) const {
          static_cast<double>(count));
   }
   for (const auto& [name, value] : gauges) {
-    out += "# TYPE " + name + " gauge\n";
+    out += "# TYPE " + name + (name.ends_with("_total") ? " counter\n" : " gauge\n");
     line(out, name, "", value);
   }
   return out;

@@ -20,7 +20,7 @@ class Metrics {
   void count_turned_away(TurnedAway why);
   void count_connection();
   void count_reload(bool worked);
-  // Text exposition format 0.0.4. Gauges are the caller's, by name.
+  // Text exposition format 0.0.4. Gauges are the caller's, by name; "…_total" is a counter.
   std::string text(const std::map<std::string, double>& gauges) const;
 
  private:
