@@ -181,9 +181,9 @@ Result<bool> CborReader::take_null() {
   return true;
 }
 
-Result<Bytes> CborReader::skip() {
+Result<Bytes> CborReader::skip(unsigned levels) {
   const std::size_t begin = position_;
-  TRY(skip_item(0));
+  TRY(skip_item(levels));
   return input_.subspan(begin, position_ - begin);
 }
 
@@ -246,7 +246,7 @@ Result<CborMap> CborMap::read(CborReader& in, std::string_view field) {
     }
     const Key key = TRY(read_key(in, field));
     if (map.value_of(key)) return in.malformed(field, "a key occurs twice");
-    map.entries_.push_back({key, TRY(in.skip())});
+    map.entries_.push_back({key, TRY(in.skip(1))});
   }
   return map;
 }

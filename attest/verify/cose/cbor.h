@@ -56,8 +56,8 @@ class CborReader {
   Result<bool> boolean(std::string_view field);
   // Passes over a null where there is one.
   Result<bool> take_null();
-  // Passes over one item of any kind; its bytes.
-  Result<Bytes> skip();
+  // Passes over one item of any kind; its bytes. `levels` of others are around it.
+  Result<Bytes> skip(unsigned levels = 0);
   Error malformed(std::string_view field, const std::string& why) const;
 
  private:

@@ -174,6 +174,17 @@ TEST(CborReader, SkipsSixteenLevelsAndNoMore) {
   }
 }
 
+TEST(CborReader, CountsTheMapAroundAValueAsALevel) {
+  ByteVector deep = hex("a100");
+  deep.resize(deep.size() + 14, 0x81);
+  deep.push_back(0x00);
+  EXPECT_THAT(skip_all(deep), Succeeds());
+  EXPECT_THAT(CborMap::parse(deep, "test"), Succeeds());
+  deep.insert(deep.begin() + 2, 0x81);
+  EXPECT_THAT(skip_all(deep), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(CborMap::parse(deep, "test"), FailsWith(ErrorCode::kMalformed, HasSubstr("deeper")));
+}
+
 TEST(CborReader, RefusesBytesLeftOver) {
   EXPECT_THAT(skip_all(hex("0000")), FailsWith(ErrorCode::kMalformed, HasSubstr("left over")));
 }
