@@ -45,6 +45,26 @@ bool mentions_json(int argc, const char* const* argv) {
                      [](const char* argument) { return std::string_view(argument) == "--json"; });
 }
 
+// Whether an option that takes a value was given an empty one, and its help does not say what that
+// means ("": none).
+bool is_left_empty(const CLI::Option& option) {
+  if (option.get_positional() || option.get_expected_max() == 0) return false;
+  if (option.get_description().find("\"\":") != std::string::npos) return false;
+  const std::vector<std::string>& values = option.results();
+  return std::find(values.begin(), values.end(), "") != values.end();
+}
+
+// An option without its value is not one that was left out: of a script, whose variable is not set,
+// `--report-data "$NONCE"` must not compare nothing.
+Status check_values(const CLI::App& app) {
+  for (const CLI::App* verb : app.get_subcommands()) TRY(check_values(*verb));
+  for (const CLI::Option* option : app.get_options()) {
+    if (!is_left_empty(*option)) continue;
+    return Error(ErrorCode::kUsage, option->get_name() + " is given, and its value is empty");
+  }
+  return done();
+}
+
 // What is wrong with a command line that CLI11 does not take.
 Error wrong_command_line(const CLI::App& app, const CLI::ParseError& error, int argc,
                          const char* const* argv) {
@@ -96,6 +116,7 @@ int run(int argc, const char* const* argv, const std::string& description,
   }
   terminal.set_quiet(switches.quiet);
   terminal.set_json(switches.json);
+  if (const Status values = check_values(app); !values.ok()) return fail(terminal, values.error());
   try {
     const Status status = job(terminal);
     if (!status.ok()) {

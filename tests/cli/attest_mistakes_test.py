@@ -151,6 +151,14 @@ class WrongCommandLine(MistakeCase):
                             ("attest verify", ("e.bin", "--polcy", "p.toml"))):
             self.hint(f"sealpack {verb} --help", USAGE, *verb.split(), *given)
 
+    def test_an_option_without_a_value_is_not_one_that_was_left_out(self):
+        """As of a script whose variable is empty: `--report-data "$NONCE"` that compares nothing."""
+        proven = self.verify("e.bin", "--roots", "roots.toml", "--lab")
+        self.succeed(*proven)
+        for option in ("--report-data", "--gpu-nonce", "--now", "--endorsements", "--min-tcb-evaluation", "--item"):
+            self.fail_with(USAGE, f"{option} .*empty", *proven, option, "")
+        self.fail_with(USAGE, "--roots .*empty", *self.verify("e.bin", "--roots", ""))
+
     def test_a_verb_that_there_is_not_is_named(self):
         self.fail_with(USAGE, "there is no verb 'policy chek'", "policy", "chek", "policy.toml")
         self.fail_with(USAGE, "there is no verb 'attest measure snpp'", "attest", "measure", "snpp")
