@@ -38,19 +38,18 @@ Status store(const std::vector<FetchedFile>& files, const std::string& out) {
 Result<std::vector<FetchItem>> chosen(std::vector<FetchItem> items,
                                       const std::vector<std::string>& only) {
   if (only.empty()) return items;
-  std::vector<FetchItem> kept;
+  std::string names;
+  for (const FetchItem& item : items) names += (names.empty() ? "" : ", ") + item.name;
   for (const std::string& name : only) {
-    const auto found = std::find_if(items.begin(), items.end(),
-                                    [&](const FetchItem& item) { return item.name == name; });
-    if (found == items.end()) {
-      std::string names;
-      for (const FetchItem& item : items) names += (names.empty() ? "" : ", ") + item.name;
-      return Error(ErrorCode::kUsage, "nothing named " + printable(name) + " is fetched for it")
-          .with_hint("for this evidence there are " + names);
-    }
-    kept.push_back(*found);
+    const auto is_it = [&](const FetchItem& item) { return item.name == name; };
+    if (std::any_of(items.begin(), items.end(), is_it)) continue;
+    return Error(ErrorCode::kUsage, "nothing named " + printable(name) + " is fetched for it")
+        .with_hint("for this evidence there are " + names);
   }
-  return kept;
+  std::erase_if(items, [&](const FetchItem& item) {
+    return std::find(only.begin(), only.end(), item.name) == only.end();
+  });
+  return items;
 }
 
 Status fetch_endorsements(const Options& options, cli::Terminal& terminal) {

@@ -58,9 +58,9 @@ void show_verdict(const Proof& proof, std::ostream& out) {
 
 Status show(const ProvingOptions& options, cli::Terminal& terminal) {
   std::optional<Proof> proof;
-  Endorsements beside;
-  Evidence evidence = TRY(load_evidence_of(options, beside));
   if (asks_for_proof(options)) proof = TRY(prove(options));
+  Endorsements beside;
+  const Evidence evidence = proof ? proof->evidence : TRY(load_evidence_of(options, beside));
   const std::vector<DescribedItem> items = describe(evidence);
   const bool simulated = evidence.tee == "simulated";
   if (terminal.json()) {

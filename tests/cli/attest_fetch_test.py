@@ -78,7 +78,7 @@ class Fetch(FetchCase):
         self.succeed("attest", "show", "e.bin", "--roots", "roots.toml", "--endorsements", "got")
 
     def test_gets_one_document_alone(self):
-        self.succeed(*self.fetch("--only", "revoked.crl"))
+        self.succeed(*self.fetch("--only", "revoked.crl", "--only", "revoked.crl"))
         self.assertEqual(Service.asked, ["/vcek/v1/Genoa/crl"])
         self.assertEqual([path.name for path in (self.folder / "got").iterdir()], ["revoked.crl"])
         self.fail_with(USAGE, "'crl'.*\n.*vcek.der, cert_chain.pem, revoked.crl",
