@@ -150,6 +150,7 @@ class WrongCommandLine(MistakeCase):
         for verb, given in (("attest measure snp", ("--vcpus", "2")), ("attest measure", ()), ("policy", ("chek", "x")),
                             ("attest verify", ("e.bin", "--polcy", "p.toml"))):
             self.hint(f"sealpack {verb} --help", USAGE, *verb.split(), *given)
+        self.fail_with(USAGE, "--policy is required", "attest", "verify", "e.bin", "--lab")
 
     def test_an_option_without_a_value_is_not_one_that_was_left_out(self):
         """As of a script whose variable is empty: `--report-data "$NONCE"` that compares nothing."""
