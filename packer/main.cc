@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
   // tpm2-tss writes on its own, passwords and session keys too where somebody asks for it; what
   // went wrong is in our messages.
   (void)::setenv("TSS2_LOG", "all+NONE", 1);
+  // libcurl writes the keys of TLS connections where this says.
+  (void)::unsetenv("SSLKEYLOGFILE");
   sealpack::crypto::start_without_configuration();
   sealpack::cli::Terminal terminal(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
   constexpr sealpack::cli::AddVerb kVerbs[] = {

@@ -11,7 +11,6 @@ import subprocess
 import textwrap
 import time
 import unittest
-from unittest import mock
 
 from run_case import RunCase, read_npy
 from sealpack_case import IO, NOT_AUTHENTIC, OK, REFUSED, TOOL, UNSUPPORTED, USAGE
@@ -253,19 +252,6 @@ class Provision(RunCase):
         (self.folder / "owner.password").chmod(0o644)
         self.device_fails(REFUSED, "open to other users", "enrol", "--out", "again", *files,
                           "--index", "0x01805ec1", "--owner-password-file", "owner.password")
-
-    def test_no_variable_makes_secrets_be_logged(self):
-        self.assertEqual(self.tpm.set_password(0x4000000b, b"hush, a secret"), 0)
-        (self.folder / "password").write_text("hush, a secret\n")
-        (self.folder / "password").chmod(0o600)
-        log = self.folder / "tss.log"
-        for where in ({}, {"TSS2_LOGFILE": str(log)}):
-            with mock.patch.dict(os.environ, {"TSS2_LOG": "all+trace", **where}):
-                run = self.succeed("keygen", "log", "--tpm", self.tpm.tcti, "--out", "log",
-                                   "--passphrase-file", "password", "--force")
-            said = run.out + run.err + (log.read_text() if log.exists() else "")
-            self.assertNotIn(b"hush".hex(), said)
-            self.assertNotIn("ession key", said.lower())
 
     def test_a_grantor_in_a_tpm_and_a_product_key_in_a_file(self):
         vendor = self.make_tpm("vendor")

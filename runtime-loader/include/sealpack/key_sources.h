@@ -79,7 +79,8 @@ typedef struct sealpack_broker_options {
   uint32_t tries;                /* where it cannot be reached or is busy; 0: 4 */
 } sealpack_broker_options;
 
-/* Connects to nobody yet. No proxy, no redirection, no environment variable is followed. */
+/* Connects to nobody yet. No proxy and no redirection is followed, and no environment variable but
+ * libcurl's SSLKEYLOGFILE, which has TLS keys written to a file; grants are sealed besides. */
 SEALPACK_API int sealpack_broker_open(const sealpack_broker_options* options,
                                       sealpack_broker** broker, sealpack_error* error);
 SEALPACK_API void sealpack_broker_close(sealpack_broker* broker);
