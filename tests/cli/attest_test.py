@@ -144,7 +144,7 @@ class Verify(AttestCase):
     def test_refuses_a_bad_command_line(self):
         for extra in (("--report-data", "xyz"), ("--report-data", "ab" * 65), ("--now", "yesterday"),
                       ("--item", "report"), ("--item", "letter=e.bin"), ("--gpu-nonce", "q")):
-            self.fail_with(USAGE, "", *self.verify_simulated, "--lab", *extra)
+            self.fail_with(USAGE, "error: ", *self.verify_simulated, "--lab", *extra)
         self.fail_with(USAGE, "subcommand", "attest")
         self.fail_with(IO, "absent", "attest", "verify", "absent", "--policy", "policy.toml")
 
