@@ -2,9 +2,11 @@
 // Releases to real kinds of TEEs: evidence of minted processors, through the whole broker.
 #include <map>
 
+#include "attest/evidence/gpu_nonce.h"
 #include "attest/policy/claim_names.h"
 #include "attest/verify/endorsements.h"
 #include "tests/attest/verify/dcap/mint_dcap.h"
+#include "tests/attest/verify/nvidia/gpu_maker.h"
 #include "tests/attest/verify/snp/snp_lab.h"
 #include "tests/keymgmt/broker/broker_setting.h"
 #include "tests/testing/result_matchers.h"
@@ -28,7 +30,8 @@ bundle::MeasurementPolicy policy_for(const attest::Claims& claims) {
   std::map<std::string, std::set<ByteVector>> values;
   for (const attest::Claim& claim : claims.claims) {
     const auto* name = policy::find_claim(*policy::find_tee(claims.tee), claim.name);
-    const bool needed = name != nullptr && (name->mandatory || name->bad_news);
+    const bool needed =
+        name != nullptr && (name->mandatory || name->mandatory_with_gpu || name->bad_news);
     if (needed) values[claim.name].insert(claim.value);
   }
   for (const auto& [name, accepted] : values) {
@@ -154,6 +157,67 @@ TEST_F(SnpReleases, AreForTheProcessorsOfTheLicence) {
   ASSERT_THAT(license(device()), Succeeds());
   EXPECT_EQ(codes_of(ask()), "");
   EXPECT_EQ(setting_.store->leases(SnpLab::kNow)->at(0).device, device());
+}
+
+// Two GPUs beside the processor, and a policy for exactly these.
+class SnpReleasesWithGpus : public SnpReleases {
+ protected:
+  SnpReleasesWithGpus() {
+    lab_.roots.nvidia = {gpus_[0].root_key.digest()};
+    attest::Evidence evidence{"sev-snp", {{"report", lab_.signed_report()}}};
+    add_gpus(evidence);
+    const auto verdict = attest::verify({evidence, endorsements_, lab_.roots, SnpLab::kNow});
+    EXPECT_TRUE(verdict.accepted());
+    const auto release = setting_.make_release(
+        9, [&](bundle::Release& made) { made.policy = policy_for(*verdict.claims); });
+    EXPECT_THAT(setting_.add(release), Succeeds());
+    setting_.release = release;
+    start();
+  }
+  void add_gpus(attest::Evidence& evidence) const {
+    for (std::size_t i = 0; i < gpus_.size(); ++i) gpus_[i].add_to(evidence, i + 1);
+  }
+  // With the GPUs as they are; they report over this exchange unless `transcript` is another's.
+  Answer ask_with_gpus(std::optional<ByteVector> transcript = {}) {
+    return ask([&](loader::KeyRequest& made) {
+      auto evidence = attest::parse_evidence(made.evidence).value();
+      const ByteVector nonce =
+          attest::gpu_nonce(transcript.value_or(loader::grant_transcript(made.terms)), evidence);
+      for (auto& gpu : gpus_) gpu.nonce = nonce;
+      add_gpus(evidence);
+      made.evidence = attest::serialize_evidence(evidence);
+    });
+  }
+
+  std::vector<sealpack::testing::GpuMaker> gpus_ = [] {
+    const sealpack::testing::GpuMaker first;
+    return std::vector{first, first.sibling(0x5678)};
+  }();
+};
+
+TEST_F(SnpReleasesWithGpus, BringTheKeyToAsManyAsThePolicySays) {
+  const Answer answer = ask_with_gpus();
+  expect_key(setting_, *client_, answer);
+  gpus_.push_back(gpus_[0].sibling(0x9ABC));
+  EXPECT_EQ(codes_of(ask_with_gpus()), "policy.not-accepted");
+  gpus_.resize(1);
+  EXPECT_EQ(codes_of(ask_with_gpus()), "policy.not-accepted");
+  gpus_.clear();
+  EXPECT_NE(codes_of(ask_with_gpus()), "");
+}
+
+TEST_F(SnpReleasesWithGpus, RefuseOneThatIsThereTwiceOrSpokeToSomebodyElse) {
+  EXPECT_EQ(codes_of(ask_with_gpus(ByteVector{'t'})), "nvidia.nonce nvidia.nonce");
+  gpus_[1] = gpus_[0];
+  EXPECT_EQ(codes_of(ask_with_gpus()), "nvidia.same-gpu");
+}
+
+TEST_F(SnpReleasesWithGpus, EndWithTheRevocationOfOneOfThem) {
+  ByteVector ueid(32);
+  ueid[30] = 0x56, ueid[31] = 0x78;
+  EXPECT_EQ(codes_of(ask_with_gpus()), "");
+  ASSERT_THAT(setting_.apply(Revoke{{RevokedKind::kDevice, ueid, "stolen", 0}}), Succeeds());
+  EXPECT_EQ(codes_of(ask_with_gpus()), "broker.revoked-device");
 }
 
 class TdxReleases : public ::testing::Test {
