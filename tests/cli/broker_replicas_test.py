@@ -75,7 +75,7 @@ class Database:
             self.user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
             os.chown(folder, entry.pw_uid, entry.pw_gid)
         subprocess.run([f"{POSTGRES}/initdb", "--username=postgres", "--auth=trust", "--no-sync",
-                        "-E", "UTF8", f"--pgdata={folder}/data"], check=True, capture_output=True,
+                        "--no-locale", "-E", "UTF8", f"--pgdata={folder}/data"], check=True, capture_output=True,
                        cwd="/", timeout=120, **self.user)
         self.uri = f"postgresql://postgres@/postgres?host={folder}"
         self.process = None

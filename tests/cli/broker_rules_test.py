@@ -280,6 +280,7 @@ class LogsAndCopies(RuleCase):
         for extra in self.folder.glob("broker/store.db*"):
             extra.unlink()
         self.refused(IO, "none", "restore", "none")
+        os.chmod(self.folder / "x.npy", 0o644)
         self.refused(REFUSED, "x.npy' is open to other users", "restore", "x.npy")
         os.chmod(self.folder / "x.npy", 0o600)
         self.refused(MALFORMED, "x.npy", "restore", "x.npy")

@@ -75,7 +75,8 @@ bool PostgresServer::start(const std::string& binaries) {
       return false;
   }
   std::vector<std::string> make = user;
-  for (const char* part : {"--username=postgres", "--auth=trust", "--no-sync", "-E", "UTF8"}) {
+  for (const char* part :
+       {"--username=postgres", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8"}) {
     make.emplace_back(part);
   }
   make.insert(make.begin() + static_cast<std::ptrdiff_t>(user.size()), binaries + "/initdb");
