@@ -155,9 +155,10 @@ class Server:
         self.listener.close()
 
     def serve(self, connection):
-        connection.settimeout(0.2)
+        connection.settimeout(20)
         try:
             with self.context.wrap_socket(connection, server_side=True) as stream:
+                stream.settimeout(0.2)
                 while request := self.read(stream):
                     self.asked.append(request)
                     given = self.answer(*request)
