@@ -14,8 +14,7 @@ tpm::PasswordSource password_source(PasswordFiles files) {
       return keystore::TerminalPassphrase().passphrase("the TPM's " + name + " hierarchy");
     }
     return Error(ErrorCode::kRefused, "the TPM's " + name + " hierarchy has a password")
-        .with_hint("give it in a file that you alone may read: --" + name +
-                   "-password-file, of run --tpm-password-file");
+        .with_hint("give it in a file that you alone may read: --tpm-password-file");
   };
 }
 

@@ -12,7 +12,7 @@ namespace sealpack::provision {
 struct PasswordFiles {
   std::string owner;
   std::string endorsement;
-  bool ask = false;  // where no file is named
+  bool ask = false;  // where no file is named; else it is an error, of `run` and of programs
 };
 tpm::PasswordSource password_source(PasswordFiles files);
 
