@@ -7,6 +7,7 @@
 #include "attest/files/endorsement_file.h"
 #include "attest/files/evidence_folder.h"
 #include "attest/files/foreign_evidence.h"
+#include "attest/files/nvattest_import.h"
 #include "attest/files/text_encodings.h"
 #include "attest/files/tpm_import.h"
 #include "attest/verify/cose/cbor.h"
@@ -19,10 +20,6 @@ namespace {
 constexpr std::uint64_t kMaxFileSize = 1U << 20U;
 constexpr std::string_view kEventLog = "event-log";
 constexpr std::size_t kSnpReportSize = 1184;
-// SPDM GET_MEASUREMENTS with a nonce: header, nonce, slot.
-constexpr std::size_t kSpdmRequestSize = 37;
-constexpr std::uint8_t kSpdmGetMeasurements = 0xe0;
-constexpr std::uint8_t kSpdmMeasurements = 0x60;
 constexpr std::uint64_t kCoseMac0 = 17;
 constexpr std::uint64_t kCoseSign1 = 18;
 constexpr std::uint64_t kCcaToken = 399;
@@ -68,18 +65,6 @@ std::optional<Evidence> as_snp_report(Bytes bytes) {
   return evidence;
 }
 
-std::optional<Evidence> as_gpu_report(Bytes bytes) {
-  if (bytes.size() <= kSpdmRequestSize + 2) return {};
-  const bool version = bytes[0] >= 0x11 && bytes[0] <= 0x13 && bytes[kSpdmRequestSize] == bytes[0];
-  if (!version || bytes[1] != kSpdmGetMeasurements ||
-      bytes[kSpdmRequestSize + 1] != kSpdmMeasurements) {
-    return {};
-  }
-  return Evidence{"nvidia-gpu",
-                  {{"gpu-request", to_vector(bytes.first(kSpdmRequestSize))},
-                   {"gpu-report", to_vector(bytes.subspan(kSpdmRequestSize))}}};
-}
-
 // COSE_Sign1 with a map inside: Nitro's has texts for keys, PSA's numbers.
 Result<Evidence> read_cose(Bytes bytes) {
   CborReader in(bytes, "COSE");
@@ -110,7 +95,7 @@ std::optional<Evidence> as_cose(Bytes bytes) {
 
 // The manufacturers' own bytes.
 std::optional<Evidence> as_raw(Bytes bytes) {
-  for (const auto read : {as_quote, as_snp_report, as_gpu_report, as_cose}) {
+  for (const auto read : {as_quote, as_snp_report, parse_gpu_report, as_cose}) {
     if (auto evidence = read(bytes)) return evidence;
   }
   return {};

@@ -13,6 +13,11 @@ namespace {
 
 using models::JsonReader;
 
+// Header, nonce, slot.
+constexpr std::size_t kRequestSize = 37;
+constexpr std::uint8_t kGetMeasurements = 0xe0;
+constexpr std::uint8_t kMeasurements = 0x60;
+
 struct Gpu {
   ByteVector evidence;
   ByteVector certificates;
@@ -39,12 +44,13 @@ Result<Gpu> read_gpu(JsonReader& in) {
 }
 
 Status add_gpu(const Gpu& gpu, std::size_t number, Evidence& evidence) {
-  const Evidence one = TRY(parse_evidence_file(gpu.evidence, "evidence"));
-  if (one.tee != "nvidia-gpu") {
-    return Error(ErrorCode::kMalformed, "evidence of " + one.tee + " where a GPU's is to be");
+  const auto one = parse_gpu_report(gpu.evidence);
+  if (!one) {
+    return Error(ErrorCode::kMalformed, "the evidence of GPU " + std::to_string(number) +
+                                            " is not its request and report");
   }
   for (const std::string_view part : {"request", "report"}) {
-    TRY(set_item(evidence, gpu_kind(number, part), *one.find(gpu_kind(1, part))));
+    TRY(set_item(evidence, gpu_kind(number, part), *one->find(gpu_kind(1, part))));
   }
   return set_item(evidence, gpu_kind(number, "certificates"), gpu.certificates);
 }
@@ -62,6 +68,17 @@ Result<Evidence> read_gpus(JsonReader& in) {
 }
 
 }  // namespace
+
+std::optional<Evidence> parse_gpu_report(Bytes bytes) {
+  if (bytes.size() <= kRequestSize + 2) return {};
+  const bool version = bytes[0] >= 0x11 && bytes[0] <= 0x13 && bytes[kRequestSize] == bytes[0];
+  if (!version || bytes[1] != kGetMeasurements || bytes[kRequestSize + 1] != kMeasurements) {
+    return {};
+  }
+  return Evidence{"nvidia-gpu",
+                  {{"gpu-request", to_vector(bytes.first(kRequestSize))},
+                   {"gpu-report", to_vector(bytes.subspan(kRequestSize))}}};
+}
 
 Result<Evidence> parse_nvattest(Bytes json) {
   JsonReader in(json, "nvattest's JSON");

@@ -88,6 +88,28 @@ TEST(NvattestImport, RefusesWhatIsNoGpu) {
   }
 }
 
+// Of evidence in another form parts would be missing, or other GPUs passed over.
+TEST(NvattestImport, TakesAGpusBytesInNoOtherForm) {
+  const ByteVector both = request_and_report(1);
+  const Evidence alone{"nvidia-gpu", {{"gpu-certificates", {1}}}};
+  const Evidence without_report{"nvidia-gpu", {{"gpu-request", {1}}}};
+  const Evidence whole = parsed(result(gpu(both))).value();
+  for (const Evidence& one : {alone, without_report, whole}) {
+    EXPECT_THAT(parsed(result(gpu(serialize_evidence(one)))), Fails(ErrorCode::kMalformed));
+  }
+  const std::string two = result(gpu(both) + "," + gpu(request_and_report(2)));
+  for (const std::string& text : {two, to_hex(both), to_base64(both)}) {
+    EXPECT_THAT(parsed(result(gpu(as_bytes(text)))), Fails(ErrorCode::kMalformed));
+  }
+}
+
+TEST(NvattestImport, DoesNotReadItselfInsideItself) {
+  std::string json = result(gpu(request_and_report(1)));
+  while (json.size() < (1U << 19U)) json = result(gpu(as_bytes(json)));
+  EXPECT_THAT(parsed(json), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(parsed(R"({"more": )" + std::string(1U << 19U, '[')), Fails(ErrorCode::kLimit));
+}
+
 TEST(NvattestImport, ReadsWhatNvidiaSigned) {
   constexpr const char* kReport = "nvidia/nvsdk-hopperAttestationReport.txt";
   SEALPACK_NEEDS_SAMPLE(kReport);
