@@ -93,6 +93,8 @@ Result<RevocationList> RevocationList::parse_der(Bytes der) {
   if (!this_update || (next != nullptr && !next_update)) return malformed("its times are none");
   auto state = std::make_shared<State>();
   state->issuer_name = encoded_name(X509_CRL_get_issuer(crl.get()));
+  // Nobody signs the outermost length: of one that is not DER's whose it is would not be found.
+  if (issuer_of(der) != state->issuer_name) return malformed("not in the lengths of DER");
   state->this_update = *this_update;
   state->next_update = next_update;
   state->crl = std::move(crl);

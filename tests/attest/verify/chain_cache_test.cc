@@ -130,6 +130,19 @@ TEST_F(Cache, EndsWithTheRevocationList) {
   EXPECT_THAT(reasons, HasOnlyReason("chain.revocation-stale"));
 }
 
+// Nobody signs how a list is wrapped: whoever supplies one wraps it so that its end is not seen.
+TEST_F(Cache, EndsWithARevocationListInOtherLengths) {
+  ByteVector list = mint_list({.next_update = kNow + 10}, root, root_key);
+  ASSERT_EQ(list[1], 0x81);
+  list.erase(list.begin() + 2);
+  list[1] = 0x80;
+  list.insert(list.end(), {0, 0});
+  lists = {list};
+  const Certificate leaf = device(5);
+  (void)run(leaf);
+  EXPECT_FALSE(run(leaf, kNow + 10));
+}
+
 TEST_F(Cache, DoesNotHoldBeforeItsTime) {
   lists = {mint_list({.this_update = kNow}, root, root_key)};
   const Certificate leaf = device(5);
