@@ -42,6 +42,16 @@ std::optional<std::string_view> architecture_of(std::string_view boot_rom) {
   return std::nullopt;
 }
 
+// The key of the uppermost boot ROM, the one that NVIDIA certified: its certificate has no path
+// length, so that whoever has the key of one can certify more. `chain` has one.
+Digest device_of(const std::vector<x509::Certificate>& chain) {
+  const auto uppermost =
+      std::find_if(chain.rbegin(), chain.rend(), [](const x509::Certificate& certificate) {
+        return certificate.subject_common_name().ends_with(" BROM");
+      });
+  return uppermost->key_digest();
+}
+
 // Text that ends in any number of NULs; nullopt unless it is printable ASCII.
 std::optional<std::string> text_of(Bytes bytes) {
   while (!bytes.empty() && bytes.back() == 0) bytes = bytes.first(bytes.size() - 1);
@@ -227,7 +237,7 @@ class GpuVerifier {
     if (!architecture) {
       return refuse("nvidia.architecture", printable(model) + " is no GPU that is known");
     }
-    out_.device = chain[1].key_digest();
+    out_.device = device_of(chain);
     out_.claims.add_text("architecture", *architecture);
     out_.claims.add_text("hardware_model", model);
     const ByteVector serial = chain.front().serial();

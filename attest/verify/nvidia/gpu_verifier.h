@@ -33,7 +33,7 @@ struct ProvenGpu {
   Claims claims;  // of nvidia-gpu, in any order
   ByteVector nonce;
   // SHA-256 of the key of its boot ROM, of which NVIDIA certified one for each chip. What the chip
-  // certifies itself, the key that signs reports among it, can change.
+  // certifies itself, the key that signs reports or another boot ROM's, can change.
   Digest device;
 };
 

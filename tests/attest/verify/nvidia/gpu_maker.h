@@ -78,10 +78,21 @@ struct GpuMaker {
   }
 
   ByteVector chain() const {
-    ByteVector out;
-    append(out, pem_of(mint(leaf, leaf_key, &boot_rom, boot_rom_key)));
+    ByteVector out = pem_of(mint(leaf, leaf_key, &boot_rom, boot_rom_key));
     append(out, pem_of(mint(boot_rom, boot_rom_key, &provisioner, provisioner_key)));
-    append(out, pem_of(mint(provisioner, provisioner_key, &identity, identity_key)));
+    append(out, authorities());
+    return out;
+  }
+  // With another between the boot ROM and NVIDIA's own.
+  ByteVector chain_below(const MintCertificate& other, const MintKey& other_key) const {
+    ByteVector out = pem_of(mint(leaf, leaf_key, &boot_rom, boot_rom_key));
+    append(out, pem_of(mint(boot_rom, boot_rom_key, &other, other_key)));
+    append(out, pem_of(mint(other, other_key, &provisioner, provisioner_key)));
+    append(out, authorities());
+    return out;
+  }
+  ByteVector authorities() const {
+    ByteVector out = pem_of(mint(provisioner, provisioner_key, &identity, identity_key));
     append(out, pem_of(mint(identity, identity_key, &root, root_key)));
     append(out, pem_of(mint(root, root_key, nullptr, root_key)));
     return out;

@@ -18,6 +18,7 @@ using testing::GpuMaker;
 using testing::HasOnlyReason;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::MintCertificate;
 using testing::MintKey;
 using testing::MintKeyType;
 using testing::Refused;
@@ -105,6 +106,24 @@ TEST_F(SeveralGpus, RefuseOneThatIsThereTwice) {
   // And NVIDIA may have certified the chip again.
   gpus[1].boot_rom.serial = 77;
   EXPECT_THAT(run(), Refused("nvidia.same-gpu"));
+}
+
+// A boot ROM's certificate has no path length: with its key, taken out of one chip, others could be
+// certified.
+TEST_F(SeveralGpus, RefuseBootRomsThatOneBootRomMade) {
+  for (const char* name : {"GH100 A01 GSP BROM", "GB100 A01 FSP BROM"}) {
+    MintCertificate real = gpus[0].boot_rom;
+    real.subject = name;
+    const MintKey key = MintKey::generate(MintKeyType::kP384);
+    Evidence evidence{"nvidia-gpu", {}};
+    for (std::size_t i = 0; i < gpus.size(); ++i) {
+      gpus[i].add_to(evidence, i + 1);
+      evidence.items.back().bytes = gpus[i].chain_below(real, key);
+    }
+    EXPECT_THAT(verify_all(evidence), Refused("nvidia.same-gpu")) << name;
+    evidence.items.resize(3);
+    EXPECT_THAT(verify_all(evidence), Accepted()) << name;
+  }
 }
 
 TEST_F(SeveralGpus, RefuseOneThatWasAskedForAnotherNonce) {
