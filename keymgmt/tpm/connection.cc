@@ -54,6 +54,8 @@ constexpr Advice kAdvice[] = {
      "the TPM failed its self test: restart the machine; if it stays so, the TPM is broken"},
     {TPM2_RC_NV_SPACE, ErrorCode::kLimit, "the TPM's NV memory is full: its owner can make room"},
     {TPM2_RC_COMMAND_CODE, ErrorCode::kUnsupported, "the TPM lacks this command"},
+    {TPM2_RC_HASH, ErrorCode::kUnsupported, ""},
+    {TPM2_RC_SYMMETRIC, ErrorCode::kUnsupported, ""},
     {TPM2_RC_CURVE, ErrorCode::kUnsupported, ""},
     {TPM2_RC_ASYMMETRIC, ErrorCode::kUnsupported, ""},
     {TPM2_RC_KEY_SIZE, ErrorCode::kUnsupported, ""},

@@ -71,7 +71,10 @@ TEST_F(TpmLimits, WhatTheTpmLacksIsSaidInWords) {
         Case{0x902, ErrorCode::kTryAgain, "resource manager"},
         Case{0x903, ErrorCode::kTryAgain, "resource manager"},
         Case{0x100, ErrorCode::kIo, "TPM2_Startup"}, Case{0x101, ErrorCode::kIo, "self test"},
-        Case{0x143, ErrorCode::kUnsupported, "lacks this command"}}) {
+        Case{0x143, ErrorCode::kUnsupported, "lacks this command"},
+        // Algorithms, in the second parameter: SHA-512, AES-256, P-521.
+        Case{0x2c3, ErrorCode::kUnsupported, ""}, Case{0x2d6, ErrorCode::kUnsupported, ""},
+        Case{0x2e6, ErrorCode::kUnsupported, ""}}) {
     const Status status = extend_where_it_says(one.code, 1000);
     ASSERT_THAT(status, Fails(one.error)) << one.code;
     EXPECT_THAT(status.error().hint(), HasSubstr(one.hint));
