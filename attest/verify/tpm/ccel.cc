@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/tpm/ccel.h"
 
+#include <algorithm>
+
 #include "attest/verify/tpm/event_claims.h"
 
 namespace sealpack::attest {
@@ -36,7 +38,10 @@ void check_ccel(const Evidence& evidence, Verdict& verdict) {
     verdict.claims.reset();
     return;
   }
-  verdict.claims->add_text("event_log", "replayed");
+  // Notes alone lead nowhere, where registers that nothing extended are.
+  const bool told = std::any_of(log->events.begin(), log->events.end(),
+                                [](const LoggedEvent& event) { return event.type != kEvNoAction; });
+  verdict.claims->add_text("event_log", told ? "replayed" : "none");
   const auto on = measured_secure_boot(*log, crypto::HashAlgorithm::kSha384, kRtmr0);
   if (on) verdict.claims->add_flag("secure_boot", *on);
   verdict.claims->sort();

@@ -57,6 +57,16 @@ TEST_F(TdxWithLog, SaysSoWithoutOne) {
   EXPECT_EQ(verdict.claims->find("secure_boot"), nullptr);
 }
 
+// A domain whose firmware measures nothing has registers of zeros, to which no log at all leads.
+TEST_F(TdxWithLog, CountsNoLogOfNotesAlone) {
+  log = MintedLog{{HashAlgorithm::kSha384}, EventLogKind::kCcel};
+  log.add(1, kEvNoAction, testing::secure_boot_variable(1));
+  const Verdict verdict = run(log.bytes());
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(as_text(verdict.claims->find("event_log")->value), "none");
+  EXPECT_EQ(verdict.claims->find("secure_boot"), nullptr);
+}
+
 TEST_F(TdxWithLog, IsRefusedWhereTheLogLeadsElsewhere) {
   MintedLog other = log;
   other.add(3, 13, "one more");
