@@ -2,6 +2,8 @@
 // Several GPUs of one machine: each proven, none counted twice, all under the same rules.
 #include <gmock/gmock.h>
 
+#include <functional>
+
 #include "attest/evidence/gpu_nonce.h"
 #include "attest/policy/judge.h"
 #include "attest/policy/policy_file.h"
@@ -93,6 +95,18 @@ TEST_F(SeveralGpus, RefuseAllForOneThatIsNotProven) {
   gpus[1].signer = gpus[1].leaf_key;
   gpus[1].root_key = MintKey::generate(MintKeyType::kP384);
   EXPECT_THAT(run(), Refused("chain.root"));
+}
+
+TEST_F(SeveralGpus, HaveNothingOfOneAnother) {
+  Evidence evidence{"nvidia-gpu", {}};
+  for (std::size_t i = 0; i < gpus.size(); ++i) gpus[i].add_to(evidence, i + 1);
+  for (const std::size_t part : {1U, 2U}) {
+    Evidence swapped = evidence;
+    std::swap(swapped.items[part].bytes, swapped.items[part + 3].bytes);
+    EXPECT_THAT(verify_all(swapped), Refused("nvidia.signature")) << part;
+    swapped.items[part].bytes = swapped.items[part + 3].bytes;
+    EXPECT_THAT(verify_all(swapped), Refused("nvidia.signature")) << part;
+  }
 }
 
 TEST_F(SeveralGpus, RefuseOneThatIsThereTwice) {
@@ -199,6 +213,39 @@ TEST_F(SeveralGpusJudged, AreEachUnderTheSameRules) {
   EXPECT_THAT(judged(rule), HasOnlyReason("policy.not-accepted"));
   for (GpuMaker& gpu : gpus) gpu.blocks.erase(gpu.blocks.begin() + 35);
   EXPECT_THAT(judged(rule), HasOnlyReason("policy.claim-missing"));
+}
+
+TEST_F(SeveralGpusJudged, AreEachWhatThePolicySays) {
+  const GpuMaker good = gpus[1];
+  const std::vector<std::function<void(GpuMaker&)>> others = {
+      [](GpuMaker& gpu) { gpu.boot_rom.subject = "GB100 A01 GSP BROM"; },
+      [](GpuMaker& gpu) { gpu.fields[0].value[4] = 2; },
+      [](GpuMaker& gpu) { gpu.fields[1].value = to_vector(as_bytes("535.1")); },
+      [](GpuMaker& gpu) { gpu.fields[4].value[0] = 2; },
+  };
+  for (const auto& change : others) {
+    gpus[1] = good;
+    change(gpus[1]);
+    EXPECT_THAT(judged("count = { accept = [2] }\n"), HasOnlyReason("policy.not-accepted"));
+    std::swap(gpus[0], gpus[1]);
+    EXPECT_THAT(judged("count = { accept = [2] }\n"), HasOnlyReason("policy.not-accepted"));
+    std::swap(gpus[0], gpus[1]);
+  }
+}
+
+// Policies that were signed before GPUs were counted: for one GPU, as all evidence was then.
+TEST_F(SeveralGpusJudged, AreRefusedByPoliciesThatDoNotCount) {
+  const auto signed_before = [&](std::vector<bundle::ClaimRule> rules) {
+    return policy::judge(*run().claims, {"", {{"nvidia-gpu", std::move(rules)}}});
+  };
+  std::vector<bundle::ClaimRule> rules;
+  for (const char* name : {"architecture", "driver_version", "measurements", "mode",
+                           "revocation_unchecked", "vbios_version"}) {
+    rules.push_back({name, {}, 0, "not what is tested here"});
+  }
+  EXPECT_THAT(signed_before(rules), HasOnlyReason("policy.not-stated"));
+  rules.insert(rules.begin() + 1, {"count", {}, 0, "any number of them"});
+  EXPECT_THAT(signed_before(rules), IsEmpty());
 }
 
 TEST_F(SeveralGpusJudged, MayBeNamedOneByOne) {
