@@ -246,7 +246,7 @@ class Provision(RunCase):
         (self.folder / "golden").write_text(self.device("pcrs", "--pcr", "4,9", *files).out)
         self.vendor("policy", "--number", 1, "--pcrs", "golden", "--out", "boot-1")
         self.device("install", "boot-1", "--key", "dev.tpmkey", *files)
-        self.fail_with(REFUSED, "has a password\n.*hint: .*--tpm-password-file", *self.run_arguments())
+        self.fail_with(REFUSED, "has a password\n.*read: --tpm-password-file", *self.run_arguments())
         self.tpm.restart()
         self.succeed(*self.run_arguments(), "--tpm-password-file", "endorsement.password")
         (self.folder / "owner.password").chmod(0o644)
