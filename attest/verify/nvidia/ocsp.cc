@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/nvidia/ocsp.h"
 
-#include <algorithm>
+#include <set>
 
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/read_endorsements.h"
@@ -53,14 +53,11 @@ SuppliedOcsp::SuppliedOcsp(const VerifyInput& input) : input_(input) {
 std::vector<x509::OcspResponse> SuppliedOcsp::about(
     std::span<const x509::Certificate> certificates) const {
   std::vector<x509::OcspResponse> found;
+  std::set<Digest> seen;  // as many as the sender likes, of certificates of his own making
   for (const x509::Certificate& certificate : certificates) {
     const auto [begin, end] = index_->by_serial.equal_range(certificate.serial());
     for (auto at = begin; at != end; ++at) {
-      const bool there =
-          std::any_of(found.begin(), found.end(), [&](const x509::OcspResponse& response) {
-            return response.digest() == at->second.digest();
-          });
-      if (!there) found.push_back(at->second);
+      if (seen.insert(at->second.digest()).second) found.push_back(at->second);
     }
   }
   return found;
