@@ -420,7 +420,9 @@ void add_run(CLI::App& app, cli::Job& job) {
       {{ErrorCode::kUsage, "wrong command line, or inputs and outputs the model does not have"},
        {ErrorCode::kIo, "a file cannot be read or written, or the TEE is gone"},
        {ErrorCode::kMalformed, "the bundle, or an array, breaks the rules of its format or shape"},
-       {ErrorCode::kUnsupported, "it needs a newer sealpack, or an operator that is not there"},
+       {ErrorCode::kUnsupported,
+        "it needs a newer sealpack, an operator that is not there, or evidence that this machine "
+        "does not give"},
        {ErrorCode::kNotAuthentic, "a signature or a byte is not what it should be"},
        {ErrorCode::kRefused,
         "not trusted, rolled back, more answers than the release allows, or "

@@ -154,7 +154,7 @@ Result<std::unique_ptr<KeyProvider>> make_key_provider(const RunOptions& options
                                                        cli::Terminal& terminal) {
   using Made = std::unique_ptr<KeyProvider>;
   if (!options.broker.given()) return Made(std::make_unique<OwnKeys>(bundle, options.keys));
-  const std::string tee = options.tee == "vm" ? "tpm" : kSimulated;
+  const std::string tee = options.tee == "vm" ? options.vm.platform : kSimulated;
   if (options.broker.url.empty()) {
     return Made(std::make_unique<BrokerByFiles>(options.broker.files, bundle, tee, terminal));
   }

@@ -66,6 +66,17 @@ void add_broker_options(CLI::App& verb, RunOptions& options) {
 
 void add_vm_options(CLI::App& verb, RunOptions& options) {
   VmRunOptions& vm = options.vm;
+  verb.add_option("--platform", vm.platform,
+                  "With --tee vm: what proves this machine to a broker: its TPM, or the processor "
+                  "(cca, sev-snp, tdx) or hypervisor (nitro) under it")
+      ->check(CLI::IsMember({"cca", "nitro", "sev-snp", "tdx", "tpm"}))
+      ->capture_default_str();
+  verb.add_option("--source", vm.source,
+                  "Of another platform than tpm: a recorded folder instead of this machine "
+                  "(docs/ATTESTATION.md); no broker takes what was said to somebody else")
+      ->type_name("DIR");
+  verb.add_flag("--platform-event-log", vm.platform_event_log,
+                "Of tdx: what the firmware measured (CCEL), for the broker too");
   verb.add_option("--tpm-key", vm.key,
                   "With --tee vm: a key that a vendor sealed to this machine's TPM; no network is "
                   "needed")
@@ -86,17 +97,41 @@ void add_vm_options(CLI::App& verb, RunOptions& options) {
                 "After the run: this release is good, older ones do not open here any more");
 }
 
+bool names_tpm(const VmRunOptions& vm) {
+  return !vm.key.empty() || !vm.tcti.empty() || !vm.pcrs.empty() || !vm.event_log.empty() ||
+         !vm.endorsement_password.empty() || vm.confirm;
+}
+
+// What proves the machine has its own options, and no other's.
+Status check_platform(const VmRunOptions& vm) {
+  if (!vm.has_tpm() && names_tpm(vm)) {
+    return Error(ErrorCode::kUsage,
+                 "--tpm-key, --tpm, --tpm-password-file, --tpm-pcrs, --tpm-event-log and --confirm "
+                 "are of a TPM, and --platform is " +
+                     vm.platform);
+  }
+  if (vm.has_tpm() && !vm.source.empty()) {
+    return Error(ErrorCode::kUsage, "--source goes with --platform cca, nitro, sev-snp or tdx")
+        .with_hint("--tpm swtpm:path=SOCKET reaches a TPM in software");
+  }
+  if (vm.platform_event_log && vm.platform != "tdx") {
+    return Error(ErrorCode::kUsage, "--platform-event-log goes with --platform tdx")
+        .with_hint("of a TPM it is --tpm-event-log");
+  }
+  return done();
+}
+
 Status check_vm(const RunOptions& options) {
   const VmRunOptions& vm = options.vm;
   if (options.tee != "vm") {
-    if (vm.key.empty() && vm.tcti.empty() && vm.event_log.empty() &&
-        vm.endorsement_password.empty() && !vm.confirm) {
+    if (!names_tpm(vm) && vm.has_tpm() && vm.source.empty() && !vm.platform_event_log) {
       return done();
     }
     return Error(ErrorCode::kUsage,
-                 "--tpm-key, --tpm, --tpm-password-file, --tpm-event-log and --confirm go with "
-                 "--tee vm");
+                 "--platform, --source, --platform-event-log, --tpm-key, --tpm, "
+                 "--tpm-password-file, --tpm-pcrs, --tpm-event-log and --confirm go with --tee vm");
   }
+  TRY(check_platform(vm));
   const bool broker = options.broker.given();
   if (!options.keys.keys.empty()) {
     return Error(ErrorCode::kUsage, "--tee vm opens with --tpm-key or a broker, not with --key");

@@ -19,12 +19,16 @@ struct BrokerOptions {
 
 // Of a measured machine that is the TEE itself.
 struct VmRunOptions {
-  std::string key;                                                                  // --tpm-key
-  std::string tcti;                                                                 // --tpm
-  std::vector<unsigned> pcrs = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};  // --tpm-pcrs
+  std::string platform = "tpm";      // --platform: which TEE, as in a release's policy
+  std::string source;                // --source
+  bool platform_event_log = false;   // --platform-event-log
+  std::string key;                   // --tpm-key
+  std::string tcti;                  // --tpm
+  std::vector<unsigned> pcrs;        // --tpm-pcrs; empty: 0 to 14
   std::string event_log;             // --tpm-event-log
   std::string endorsement_password;  // --tpm-password-file
   bool confirm = false;              // --confirm
+  bool has_tpm() const { return platform == "tpm"; }
 };
 
 struct RunOptions {

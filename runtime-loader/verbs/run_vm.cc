@@ -3,13 +3,16 @@
 
 #include <algorithm>
 
+#include "attest/evidence/collect/collect.h"
 #include "attest/evidence/collect/collect_tpm.h"
 #include "keymgmt/provision/passwords.h"
+#include "runtime-loader/verbs/boot_measurement.h"
 
 namespace sealpack::loader {
 namespace {
 
 constexpr unsigned kMostThreads = 64;
+constexpr tpm::PcrMask kBootPcrs = 0x7fff;  // 0 to 14
 
 class TpmCollector final : public EvidenceCollector {
  public:
@@ -32,7 +35,31 @@ class TpmCollector final : public EvidenceCollector {
   tpm::PasswordSource password_;
 };
 
+// What is under the machine proves it: the processor, or the hypervisor of an enclave.
+class PlatformCollector final : public EvidenceCollector {
+ public:
+  explicit PlatformCollector(const VmRunOptions& vm)
+      : tee_(vm.platform), source_(vm.source), with_event_log_(vm.platform_event_log) {}
+
+  Result<ByteVector> collect(Bytes report_data) override {
+    return attest::serialize_evidence(
+        TRY(attest::collect({tee_, to_vector(report_data), source_, with_event_log_})));
+  }
+  // Out of evidence that answers no question: report data are hashes, never zeros.
+  Result<Digest> measurement() const {
+    constexpr std::size_t kReportDataSize = 64;
+    return boot_measurement(
+        TRY(attest::collect({tee_, ByteVector(kReportDataSize), source_, false})));
+  }
+
+ private:
+  std::string tee_;
+  std::filesystem::path source_;
+  bool with_event_log_;
+};
+
 tpm::PcrMask mask_of(const std::vector<unsigned>& pcrs) {
+  if (pcrs.empty()) return kBootPcrs;
   tpm::PcrMask mask = 0;
   for (const unsigned pcr : pcrs) mask |= 1U << pcr;
   return mask;
@@ -68,13 +95,18 @@ Result<std::unique_ptr<VmWorld>> VmWorld::open(const RunOptions& options,
     out->measurement_ = tpm::digest_of(TRY(out->device_.tpm->read_pcrs(pcrs)));
     backend.counters = out->device_.floors.get();
     backend.device_key = &out->device_.key->decryptor();
-  } else {
+  } else if (vm.has_tpm()) {
     const auto tpm =
         TRY(tpm::Tpm::open({vm.tcti, tpm::EndorsementKind::kP256, std::nullopt, password}));
     out->measurement_ = tpm::digest_of(TRY(tpm->read_pcrs(pcrs)));
     out->evidence_ = std::make_unique<TpmCollector>(vm.tcti, pcrs, vm.event_log, password);
-    backend.evidence = out->evidence_.get();
+  } else {
+    auto platform = std::make_unique<PlatformCollector>(vm);
+    out->measurement_ = TRY(platform->measurement());
+    out->evidence_ = std::move(platform);
   }
+  backend.tee = vm.platform;
+  backend.evidence = out->evidence_.get();
   backend.measurement = out->measurement_;
   backend.memory_limit = options.tee_memory;
   backend.threads = std::min(unpacker::thread_count(options.threads), kMostThreads);

@@ -13,10 +13,11 @@ namespace sealpack::loader {
 // Before anything else is done.
 Result<std::optional<tee::Supervisor>> supervise(const RunOptions& options);
 
-// A machine with a TPM, measured as it booted, in which `run` itself is inside the TEE.
+// A machine, measured as it booted, in which `run` itself is inside the TEE.
 class VmWorld {
  public:
-  // With a provisioned key where the options name one; else it proves itself to a broker.
+  // With a provisioned key where the options name one; else it proves itself to a broker, by its
+  // TPM or by the platform under it.
   static Result<std::unique_ptr<VmWorld>> open(const RunOptions& options,
                                                std::shared_ptr<FileSource> bundle);
 

@@ -11,8 +11,9 @@
 
 namespace sealpack::tee {
 
-// What the machine proves itself with. A TPM in a measured machine gives all of it
-// (keymgmt/provision, attest/evidence/collect); this folder knows no TPM.
+// What the machine proves itself with. A TPM in a measured machine gives all of it, the processor
+// under a confidential guest its evidence (keymgmt/provision, attest/evidence/collect); this folder
+// knows neither.
 struct VmOptions {
   std::string tee = "tpm";  // as in a release's policy
   Digest measurement;       // for receipts: what the machine booted
