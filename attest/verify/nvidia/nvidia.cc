@@ -27,14 +27,13 @@ class Gpus {
   Gpus(const VerifyInput& input, const std::optional<ByteVector>& nonce)
       : context_(input, nonce), count_(count_gpus(input.evidence)) {}
 
+  // One that is refused ends it: else a chip in eight places would have lists and answers read for
+  // each of them.
   Verdict run() && {
     reasons_ = context_.ocsp.unreadable();
     // Of no GPU at all the first is missed.
-    for (std::size_t number = 1; number <= std::max<std::size_t>(count_, 1); ++number) {
-      verify(number);
-    }
-    if (!reasons_.empty()) return {{}, std::move(reasons_)};
-    check_alike();
+    const std::size_t last = std::max<std::size_t>(count_, 1);
+    for (std::size_t number = 1; number <= last && reasons_.empty(); ++number) verify(number);
     if (!reasons_.empty()) return {{}, std::move(reasons_)};
     context_.ocsp.remember();
     return {united(), {}};
@@ -48,7 +47,9 @@ class Gpus {
       if (count_ > 1) reason.text = name_of(number) + ": " + reason.text;
       reasons_.push_back(std::move(reason));
     }
-    if (gpu) proven_.push_back(std::move(*gpu));
+    if (!gpu) return;
+    if (!proven_.empty()) check_alike(*gpu, number);
+    proven_.push_back(std::move(*gpu));
   }
 
   static std::string name_of(std::size_t number) { return "GPU " + std::to_string(number); }
@@ -59,20 +60,16 @@ class Gpus {
 
   // One GPU must not stand for two, and a rule for a claim must find it at each of them: what one
   // says would speak for another that says nothing.
-  void check_alike() {
+  void check_alike(const ProvenGpu& gpu, std::size_t number) {
     const ProvenGpu& first = proven_.front();
-    const std::set<std::string_view> names = names_of(first.claims);
-    std::set<Digest> devices{first.device};
-    for (std::size_t i = 1; i < proven_.size(); ++i) {
-      const ProvenGpu& gpu = proven_[i];
-      if (!devices.insert(gpu.device).second) {
-        refuse("nvidia.same-gpu", i + 1, "is one of those before it once more");
-      }
-      if (gpu.nonce != first.nonce) {
-        refuse("nvidia.nonce", i + 1, "was asked for another nonce than GPU 1");
-      }
-      check_says_the_same(names, names_of(gpu.claims), i + 1);
+    const bool known = std::any_of(proven_.begin(), proven_.end(), [&](const ProvenGpu& other) {
+      return other.device == gpu.device;
+    });
+    if (known) refuse("nvidia.same-gpu", number, "is one of those before it once more");
+    if (gpu.nonce != first.nonce) {
+      refuse("nvidia.nonce", number, "was asked for another nonce than GPU 1");
     }
+    check_says_the_same(names_of(first.claims), names_of(gpu.claims), number);
   }
 
   void check_says_the_same(const std::set<std::string_view>& first,

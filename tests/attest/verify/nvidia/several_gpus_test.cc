@@ -122,6 +122,16 @@ TEST_F(SeveralGpus, RefuseOneThatIsThereTwice) {
   EXPECT_THAT(run(), Refused("nvidia.same-gpu"));
 }
 
+// One chip in eight places would have the work of eight done.
+TEST_F(SeveralGpus, AreNotLookedAtBehindOneThatIsRefused) {
+  gpus.assign(kMaxGpus, gpus[0]);
+  EXPECT_EQ(run().reasons.size(), 1U);
+  for (GpuMaker& gpu : gpus) gpu.signer = MintKey::generate(MintKeyType::kP384);
+  const Verdict verdict = run();
+  EXPECT_THAT(verdict, Refused("nvidia.signature"));
+  EXPECT_EQ(verdict.reasons.size(), 1U);
+}
+
 // A boot ROM's certificate has no path length: with its key, taken out of one chip, others could be
 // certified.
 TEST_F(SeveralGpus, RefuseBootRomsThatOneBootRomMade) {
