@@ -207,7 +207,7 @@ TEST_F(SnpReleasesWithGpus, BringTheKeyToAsManyAsThePolicySays) {
 }
 
 TEST_F(SnpReleasesWithGpus, RefuseOneThatIsThereTwiceOrSpokeToSomebodyElse) {
-  EXPECT_EQ(codes_of(ask_with_gpus(ByteVector{'t'})), "nvidia.nonce nvidia.nonce");
+  EXPECT_EQ(codes_of(ask_with_gpus(ByteVector{'t'})), "nvidia.nonce");
   gpus_[1] = gpus_[0];
   EXPECT_EQ(codes_of(ask_with_gpus()), "nvidia.same-gpu");
 }
