@@ -3,6 +3,8 @@
 
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+
 #include "keymgmt/x509/certificate_state.h"
 #include "keymgmt/x509/signature_algorithm.h"
 
@@ -59,6 +61,18 @@ std::optional<Element> next_element(Bytes bytes) {
   return element;
 }
 
+// As of certificates, about the outermost layer, which nobody signs: whose a list in lengths that
+// are not DER's is would not be found.
+bool is_written_the_same(X509_CRL* crl, Bytes der) {
+  unsigned char* again = nullptr;
+  const int size = i2d_X509_CRL(crl, &again);
+  if (size < 0) return false;
+  const Bytes written(again, static_cast<std::size_t>(size));
+  const bool same = std::equal(written.begin(), written.end(), der.begin(), der.end());
+  OPENSSL_free(again);
+  return same;
+}
+
 }  // namespace
 
 // CertificateList ::= SEQUENCE { tbsCertList SEQUENCE { version INTEGER OPTIONAL,
@@ -93,8 +107,9 @@ Result<RevocationList> RevocationList::parse_der(Bytes der) {
   if (!this_update || (next != nullptr && !next_update)) return malformed("its times are none");
   auto state = std::make_shared<State>();
   state->issuer_name = encoded_name(X509_CRL_get_issuer(crl.get()));
-  // Nobody signs the outermost length: of one that is not DER's whose it is would not be found.
-  if (issuer_of(der) != state->issuer_name) return malformed("not in the lengths of DER");
+  if (!is_written_the_same(crl.get(), der) || issuer_of(der) != state->issuer_name) {
+    return malformed("not in DER's one encoding");
+  }
   state->this_update = *this_update;
   state->next_update = next_update;
   state->crl = std::move(crl);

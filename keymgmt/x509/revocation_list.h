@@ -13,7 +13,7 @@ inline constexpr std::size_t kMaxListSize = 4U << 20U;
 // A parsed revocation list (RFC 5280 section 5); nothing about it is proven. Copies share it.
 class RevocationList {
  public:
-  // kMalformed for lengths that are not DER's, for anything behind it, for times that are none;
+  // kMalformed for other encodings than DER's one, for anything behind it, for times that are none;
   // kLimit for more than 4 MiB.
   static Result<RevocationList> parse_der(Bytes der);
   // As issuer_name() of what parse_der accepts, whatever its size: of a list that may have nothing

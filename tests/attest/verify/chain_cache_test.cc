@@ -131,16 +131,23 @@ TEST_F(Cache, EndsWithTheRevocationList) {
 }
 
 // Nobody signs how a list is wrapped: whoever supplies one wraps it so that its end is not seen.
-TEST_F(Cache, EndsWithARevocationListInOtherLengths) {
-  ByteVector list = mint_list({.next_update = kNow + 10}, root, root_key);
+TEST_F(Cache, ReadsNoRevocationListInOtherLengths) {
+  const ByteVector list = mint_list({.next_update = kNow + 10}, root, root_key);
   ASSERT_EQ(list[1], 0x81);
-  list.erase(list.begin() + 2);
-  list[1] = 0x80;
-  list.insert(list.end(), {0, 0});
-  lists = {list};
+  ByteVector without_end = list;
+  without_end.erase(without_end.begin() + 2);
+  without_end[1] = 0x80;
+  without_end.insert(without_end.end(), {0, 0});
+  ByteVector longer = list;
+  longer[1] = 0x82;
+  longer.insert(longer.begin() + 2, 0);
   const Certificate leaf = device(5);
-  (void)run(leaf);
-  EXPECT_FALSE(run(leaf, kNow + 10));
+  for (const ByteVector& other : {without_end, longer}) {
+    lists = {other};
+    EXPECT_FALSE(run(leaf));
+    EXPECT_FALSE(run(leaf, kNow + 10));
+    EXPECT_THAT(reasons.at(0).text, ::testing::HasSubstr("one encoding"));
+  }
 }
 
 TEST_F(Cache, DoesNotHoldBeforeItsTime) {
