@@ -11,6 +11,7 @@
 #include "runtime-loader/tee/process/process_backend.h"
 #include "runtime-loader/tee/threads.h"
 #include "runtime-loader/verbs/run_files.h"
+#include "runtime-loader/verbs/run_gpus.h"
 #include "runtime-loader/verbs/run_keys.h"
 #include "runtime-loader/verbs/run_report.h"
 #include "runtime-loader/verbs/run_rows.h"
@@ -200,7 +201,8 @@ class RunSession {
     GrantFacts facts;
     TRY(client_->unlock(kBundle, challenge, [&](const KeyRequest& request) -> Result<KeyGrant> {
       asked_for_grant_ = true;
-      KeyGrant grant = TRY(keys_->grant(request));
+      KeyGrant grant =
+          TRY(keys_->grant(options_.vm.gpus ? TRY(with_gpus(request, options_.vm.nvml)) : request));
       facts = TRY(claimed_facts(grant));
       return grant;
     }));

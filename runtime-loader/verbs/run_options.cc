@@ -77,6 +77,12 @@ void add_vm_options(CLI::App& verb, RunOptions& options) {
       ->type_name("DIR");
   verb.add_flag("--platform-event-log", vm.platform_event_log,
                 "Of tdx: what the firmware measured (CCEL), for the broker too");
+  CLI::Option* gpus =
+      verb.add_flag("--gpus", vm.gpus,
+                    "Of sev-snp and tdx: reports of all of NVIDIA's GPUs here, for the broker too");
+  verb.add_option("--nvml", vm.nvml, "The GPUs' driver: its management library (libnvidia-ml.so.1)")
+      ->type_name("FILE")
+      ->needs(gpus);
   verb.add_option("--tpm-key", vm.key,
                   "With --tee vm: a key that a vendor sealed to this machine's TPM; no network is "
                   "needed")
@@ -118,17 +124,20 @@ Status check_platform(const VmRunOptions& vm) {
     return Error(ErrorCode::kUsage, "--platform-event-log goes with --platform tdx")
         .with_hint("of a TPM it is --tpm-event-log");
   }
+  if (vm.gpus && vm.platform != "sev-snp" && vm.platform != "tdx") {
+    return Error(ErrorCode::kUsage, "--gpus goes with --platform sev-snp or tdx");
+  }
   return done();
 }
 
 Status check_vm(const RunOptions& options) {
   const VmRunOptions& vm = options.vm;
   if (options.tee != "vm") {
-    if (!names_tpm(vm) && vm.has_tpm() && vm.source.empty() && !vm.platform_event_log) {
+    if (!names_tpm(vm) && vm.has_tpm() && vm.source.empty() && !vm.platform_event_log && !vm.gpus) {
       return done();
     }
     return Error(ErrorCode::kUsage,
-                 "--platform, --source, --platform-event-log, --tpm-key, --tpm, "
+                 "--platform, --source, --platform-event-log, --gpus, --tpm-key, --tpm, "
                  "--tpm-password-file, --tpm-pcrs, --tpm-event-log and --confirm go with --tee vm");
   }
   TRY(check_platform(vm));

@@ -22,6 +22,8 @@ struct VmRunOptions {
   std::string platform = "tpm";      // --platform: which TEE, as in a release's policy
   std::string source;                // --source
   bool platform_event_log = false;   // --platform-event-log
+  bool gpus = false;                 // --gpus
+  std::string nvml;                  // --nvml
   std::string key;                   // --tpm-key
   std::string tcti;                  // --tpm
   std::vector<unsigned> pcrs;        // --tpm-pcrs; empty: 0 to 14

@@ -87,6 +87,13 @@ class InAGuest(PlatformCase):
         self.assertEqual(run.status, REFUSED, run.err)
         self.assertIn("snp.signature", run.err)
 
+    def test_gpus_that_cannot_be_asked_bring_no_key(self):
+        server = self.serve()
+        run = self.run_inside(server, "--gpus", "--nvml", "none.so")
+        self.assertEqual(run.status, UNSUPPORTED, run.err)
+        self.assertIn("collecting nvidia-gpu evidence", run.err)
+        self.assertFalse((self.folder / "y.npy").exists())
+
     def test_another_platform_than_it_is_says_so(self):
         for platform in ("tdx", "cca"):
             run = self.run_inside(self.serve(), platform=platform)
@@ -140,8 +147,15 @@ class Options(PlatformCase):
         self.refused("--platform-event-log goes with --platform tdx", "--tee", "vm", "--platform", "sev-snp",
                      "--broker-files", ".", "--platform-event-log")
 
+    def test_of_gpus_go_with_what_may_have_some(self):
+        for platform in ("cca", "nitro", "tpm"):
+            self.refused("--gpus goes with --platform sev-snp or tdx", "--tee", "vm", "--platform", platform,
+                         "--broker-files", ".", "--gpus")
+        self.refused("--nvml requires --gpus", "--tee", "vm", "--platform", "tdx", "--broker-files", ".", "--nvml", "x")
+
     def test_of_a_machine_do_not_go_with_a_process(self):
-        for option in (("--platform", "tdx"), ("--source", "."), ("--platform-event-log",), ("--tpm-pcrs", "0")):
+        for option in (("--platform", "tdx"), ("--source", "."), ("--platform-event-log",), ("--gpus",),
+                       ("--tpm-pcrs", "0")):
             self.refused("go with --tee vm", "--broker-files", ".", "--evidence-key", "sim.key", *option)
 
     def test_name_a_platform_that_machines_have_and_a_broker(self):
