@@ -2,12 +2,25 @@
 """`sealpack run --tee vm --platform`: a machine that its processor proves, without a TPM."""
 
 import hashlib
+import os
+import pathlib
+import subprocess
+import time
 import unittest
 
 from broker_case import BrokerCase
 from run_case import read_npy
-from sealpack_case import IO, MALFORMED, OK, REFUSED, UNSUPPORTED, USAGE
+from sealpack_case import IO, MALFORMED, OK, REFUSED, TOOL, UNSUPPORTED, USAGE
 from snp_machine import Guest, Processor
+
+SAMPLES = pathlib.Path(os.environ["SEALPACK_VECTORS"]) / "attest/tdx"
+TDX_POLICY = """
+[[environment]]
+tee = "tdx"
+[environment.claims]
+""" + "".join(f'{claim} = {{ ignore = "a test" }}\n' for claim in (
+    "debug", "migratable", "mrconfigid", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "sept_ve_disable",
+    "tcb_status", "tee_tcb_svn"))
 
 
 class PlatformCase(BrokerCase):
@@ -124,6 +137,53 @@ class Recordings(PlatformCase):
         self.fail_with(IO, "'recorded' is no folder", *self.command(self.serve(), "--source", "recorded"))
         self.record(provider=b"sev_guest\n", outblob=b"report")
         self.fail_with(MALFORMED, "what this machine booted", *self.command(self.serve(), "--source", "recorded"))
+
+
+@unittest.skipUnless(SAMPLES.is_dir(), f"no samples in {SAMPLES}")
+class RecordedTrustDomain(BrokerCase):
+    """A real quote and the log of the firmware behind it, as if they were of now."""
+
+    def setUp(self):
+        super().setUp()
+        for folder in ("recorded", "usb"):
+            (self.folder / folder).mkdir()
+        self.quote = (SAMPLES / "gotdx-ccel-cos-113-tdx-quote.dat").read_bytes()
+        self.log = (SAMPLES / "gotdx-ccel-ccel_data.dat").read_bytes()
+        for name, content in (("provider", b"tdx_guest\n"), ("outblob", self.quote), ("event_log", self.log)):
+            (self.folder / "recorded" / name).write_bytes(content)
+        (self.folder / "tdx.toml").write_text(TDX_POLICY)
+        self.succeed("build", "net.onnx", "--out", "tdx.seal", "--signer", "vendor.key", "--to",
+                     "broker/broker.pub", "--product", "domains", "--counter", "1", "--policy", "tdx.toml")
+        self.broker("add", "tdx.seal", "--trust", "vendor.pub")
+
+    def run_over_files(self, *more):
+        """What the run says at its end, and what it sent."""
+        command = [TOOL, "run", "tdx.seal", "--trust", "vendor.pub", "--tee", "vm", "--platform", "tdx", "--source",
+                   "recorded", "--broker-files", "usb", "--broker-key", "broker/grants.pub", "--input", "x.npy",
+                   "--output", "y.npy", *more]
+        with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True) as run:
+            for asked, given in (("challenge-request", "challenge"), ("release-request", "grant")):
+                path = self.folder / f"usb/exchange-1.{asked}"
+                deadline = time.monotonic() + 60
+                while not path.exists() and run.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                self.run_tool("broker", "answer", path, "--out", f"usb/exchange-1.{given}", "--dir", "broker")
+            said = run.communicate(timeout=60)[1]
+        self.assertEqual(run.returncode, REFUSED, said)
+        self.assertFalse((self.folder / "y.npy").exists())
+        return said, (self.folder / "usb/exchange-1.release-request").read_bytes()
+
+    def test_goes_to_the_broker_which_asks_for_more_than_a_quote(self):
+        said, sent = self.run_over_files()
+        self.assertIn("dcap.tcb-info-missing", said)
+        self.assertIn(self.quote[:4096], sent)
+        self.assertNotIn(self.log[:4096], sent)
+
+    def test_has_its_event_log_beside_it_where_that_is_asked_for(self):
+        _, sent = self.run_over_files("--platform-event-log")
+        self.assertIn(self.quote[:4096], sent)
+        self.assertIn(self.log[:4096], sent)
 
 
 class Options(PlatformCase):
