@@ -13,8 +13,6 @@ namespace {
 
 using models::JsonReader;
 
-// Header, nonce, slot.
-constexpr std::size_t kRequestSize = 37;
 constexpr std::uint8_t kGetMeasurements = 0xe0;
 constexpr std::uint8_t kMeasurements = 0x60;
 
@@ -70,14 +68,14 @@ Result<Evidence> read_gpus(JsonReader& in) {
 }  // namespace
 
 std::optional<Evidence> parse_gpu_report(Bytes bytes) {
-  if (bytes.size() <= kRequestSize + 2) return {};
-  const bool version = bytes[0] >= 0x11 && bytes[0] <= 0x13 && bytes[kRequestSize] == bytes[0];
-  if (!version || bytes[1] != kGetMeasurements || bytes[kRequestSize + 1] != kMeasurements) {
+  if (bytes.size() <= kGpuRequestSize + 2) return {};
+  const bool version = bytes[0] >= 0x11 && bytes[0] <= 0x13 && bytes[kGpuRequestSize] == bytes[0];
+  if (!version || bytes[1] != kGetMeasurements || bytes[kGpuRequestSize + 1] != kMeasurements) {
     return {};
   }
   return Evidence{"nvidia-gpu",
-                  {{"gpu-request", to_vector(bytes.first(kRequestSize))},
-                   {"gpu-report", to_vector(bytes.subspan(kRequestSize))}}};
+                  {{"gpu-request", to_vector(bytes.first(kGpuRequestSize))},
+                   {"gpu-report", to_vector(bytes.subspan(kGpuRequestSize))}}};
 }
 
 Result<Evidence> parse_nvattest(Bytes json) {

@@ -45,11 +45,9 @@ bool mentions_json(int argc, const char* const* argv) {
                      [](const char* argument) { return std::string_view(argument) == "--json"; });
 }
 
-// Whether an option that takes a value was given an empty one, and its help does not say what that
-// means ("": none).
+// Whether an option that takes a value was given an empty one.
 bool is_left_empty(const CLI::Option& option) {
   if (option.get_positional() || option.get_expected_max() == 0) return false;
-  if (option.get_description().find("\"\":") != std::string::npos) return false;
   const std::vector<std::string>& values = option.results();
   return std::find(values.begin(), values.end(), "") != values.end();
 }

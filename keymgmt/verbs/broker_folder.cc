@@ -8,6 +8,7 @@
 #include "attest/files/endorsement_folder.h"
 #include "attest/files/roots_file.h"
 #include "formats/cli/json_output.h"
+#include "keymgmt/broker/server/server.h"
 #include "keymgmt/keystore/key_file.h"
 
 namespace sealpack::broker {
@@ -15,6 +16,12 @@ namespace sealpack::broker {
 std::uint64_t unix_time() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+Result<std::string> admin_address(const std::string& option) {
+  if (option == "none") return std::string();
+  TRY(check_listen_address(option, "--admin"));
+  return option;
 }
 
 void add_folder_option(CLI::App& verb, std::string& folder) {

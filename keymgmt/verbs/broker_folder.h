@@ -37,6 +37,9 @@ struct BrokerFolder {
   Result<attest::Endorsements> endorsements() const;
 };
 
+// What --admin says: ADDRESS:PORT, or "none", which gives "". kUsage for anything else.
+Result<std::string> admin_address(const std::string& option);
+
 // A product, as releases and operators name it.
 struct ProductName {
   Digest authority;

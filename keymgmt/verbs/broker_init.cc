@@ -21,7 +21,7 @@ struct Options {
   std::string store = "sqlite:store.db";
   std::array<std::string, kUses.size()> keys;  // KEYREFs of keys that are there, as kUses; or empty
   std::string listen;
-  std::optional<std::string> admin;
+  std::string admin;
   std::string passphrase_file;
   std::vector<std::string> names;
   std::string certificate;
@@ -94,9 +94,8 @@ Result<BrokerConfig> config_of(const Options& options) {
     config.key = whole(options.key);
   }
   if (!options.listen.empty()) config.listen = options.listen;
-  if (options.admin) config.admin = *options.admin;
+  if (!options.admin.empty()) config.admin = TRY(admin_address(options.admin));
   TRY(check_listen_address(config.listen, "--listen"));
-  if (!config.admin.empty()) TRY(check_listen_address(config.admin, "--admin"));
   return config;
 }
 
@@ -159,9 +158,8 @@ void add_broker_init(CLI::App& group, cli::Job& job) {
     verb->add_option(keys[i].first, options->keys[i], keys[i].second)->type_name("KEYREF");
   }
   verb->add_option("--listen", options->listen, "ADDRESS:PORT to serve on (127.0.0.1:8443)");
-  verb->add_option(
-      "--admin", options->admin,
-      "ADDRESS:PORT for /metrics and /healthz without TLS (127.0.0.1:8444); \"\": none");
+  verb->add_option("--admin", options->admin,
+                   "ADDRESS:PORT for /metrics and /healthz without TLS (127.0.0.1:8444), or none");
   verb->add_option("--passphrase-file", options->passphrase_file,
                    "Encrypts the keys and opens them when the broker starts; mode 0600")
       ->type_name("FILE");

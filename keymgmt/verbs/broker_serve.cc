@@ -105,7 +105,7 @@ Status serve(const Options& options, cli::Terminal& terminal) {
   content.keys = [keys = std::make_shared<KeysAnswer>(folder, options.lab)] { return keys->get(); };
   ServerOptions server;
   server.listen = options.listen.value_or(folder.config.listen);
-  server.admin = options.admin.value_or(folder.config.admin);
+  server.admin = options.admin ? TRY(admin_address(*options.admin)) : folder.config.admin;
   server.certificate = folder.config.path(folder.config.certificate);
   server.key = folder.config.path(folder.config.key);
   server.public_log = folder.config.public_log;
@@ -133,7 +133,7 @@ void add_broker_serve(CLI::App& group, cli::Job& job) {
   add_folder_option(*verb, options->folder);
   verb->add_option("--listen", options->listen, "ADDRESS:PORT instead of that of broker.toml");
   verb->add_option("--admin", options->admin,
-                   "ADDRESS:PORT for /metrics instead of that of broker.toml; \"\": none");
+                   "ADDRESS:PORT for /metrics instead of that of broker.toml, or none");
   verb->add_flag("--lab", options->lab,
                  "Believe SIMULATED evidence under roots that a release names: for laboratories");
   verb->footer(broker_help(

@@ -31,7 +31,7 @@ class Server:
                  log="serve.log"):
         self.log = open(folder / log, "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [TOOL, "broker", "serve", "--dir", broker, "--listen", listen, "--admin", admin or "",
+            [TOOL, "broker", "serve", "--dir", broker, "--listen", listen, "--admin", admin or "none",
              "--lab", *more],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
         deadline = time.monotonic() + 60

@@ -156,7 +156,7 @@ class Restores(LifeCase):
         self.broker("rotate log")
         self.restore()
         self.refused(REFUSED, "does not list the recipient key.*\n.*--keys-as-configured", "serve",
-                     "--listen", "127.0.0.1:0", "--admin", "")
+                     "--listen", "127.0.0.1:0", "--admin", "none")
         run = self.refused(REFUSED, "keys changed since the backup", "reconcile", "--floors-unchanged")
         for name in ("grants-2.pub", "broker-2.pub", "log-2.pub"):
             self.assertIn(f"{self.digest(name)} ('{name[:-4]}.key') is not in the store", run.err)

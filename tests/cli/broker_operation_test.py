@@ -89,7 +89,7 @@ class TheEnd(BrokerCase):
         path.write_text('endorsements = "endorsements"\n' + path.read_text())
         self.stop(server)
         self.fail_with(IO, "endorsements", "broker", "serve", "--dir", "broker", "--listen",
-                       "127.0.0.1:0", "--admin", "")
+                       "127.0.0.1:0", "--admin", "none")
         (self.folder / "broker/endorsements").mkdir()
         server = self.serve()
         server.process.send_signal(signal.SIGHUP)
@@ -169,7 +169,7 @@ class TheMachine(BrokerCase):
         self.broker("list")
         run = self.namespace('mount --bind broker broker; mount -o remount,bind,ro broker;'
                              '"$TOOL" broker add a.seal --dir broker; echo "status $?";'
-                             '"$TOOL" broker serve --dir broker --listen 127.0.0.1:0 --admin ""'.
+                             '"$TOOL" broker serve --dir broker --listen 127.0.0.1:0 --admin none'.
                              replace("; echo", " || echo"))
         self.assertEqual(run.returncode, IO, run.stderr)
         self.assertIn("status 3", run.stdout)
@@ -195,7 +195,7 @@ class TheMachine(BrokerCase):
     def test_a_system_that_gives_few_descriptors_is_said_to_limit_connections(self):
         run = subprocess.Popen(
             ["sh", "-c", 'ulimit -n 300; exec "$0" broker serve --dir broker --listen 127.0.0.1:0 '
-             '--admin "" --lab', TOOL], cwd=self.folder, stderr=subprocess.PIPE, text=True)
+             '--admin none --lab', TOOL], cwd=self.folder, stderr=subprocess.PIPE, text=True)
         try:
             said = run.stderr.readline() + run.stderr.readline()
             self.assertIn("no more than 44 connections at once, not the 4096 of broker.toml", said)
@@ -226,7 +226,7 @@ class TheMachine(BrokerCase):
     def test_a_port_that_is_taken_is_said(self):
         server = self.serve()
         self.fail_with(IO, f"cannot listen on 127.0.0.1:{server.port}", "broker", "serve", "--dir",
-                       "broker", "--listen", f"127.0.0.1:{server.port}", "--admin", "")
+                       "broker", "--listen", f"127.0.0.1:{server.port}", "--admin", "none")
 
 
 class Impostor:

@@ -34,9 +34,11 @@ class Folders(RuleCase):
                          "[::1:80"):
                 self.fail_with(USAGE, f"{option}: .* is not ADDRESS:PORT", "broker", "init", "--dir",
                                "new", option, text)
+        self.fail_with(USAGE, "--admin is given, and its value is empty", "broker", "init", "--dir",
+                       "new", "--admin", "")
         self.fail_with(USAGE, "--listen: '' is not|ADDRESS:PORT|requires", "broker", "init", "--dir",
                        "new", "--listen", "x")
-        self.succeed("broker", "init", "--dir", "new", "--listen", "[::1]:8443", "--admin", "")
+        self.succeed("broker", "init", "--dir", "new", "--listen", "[::1]:8443", "--admin", "none")
         text = (self.folder / "new/broker.toml").read_text()
         self.assertIn('address = "[::1]:8443"', text)
         self.assertIn('admin = ""', text)

@@ -125,7 +125,7 @@ class KeysInAToken(DeviceCase):
 
     def test_a_wrong_pin_or_an_absent_token_is_said_at_the_start(self):
         self.begin_again(*self.make_all_keys())
-        serve = ("broker", "serve", "--dir", "broker", "--listen", "127.0.0.1:0", "--admin", "")
+        serve = ("broker", "serve", "--dir", "broker", "--listen", "127.0.0.1:0", "--admin", "none")
         self.token.put_pin("00000000")
         run = self.fail_with(KEY_UNAVAILABLE, "recipient key: token 'broker': the PIN is wrong", *serve)
         self.assertNotIn("00000000", run.err)
@@ -223,7 +223,7 @@ class KeysInATpm(DeviceCase):
         self.assertEqual(self.stop(server), OK)
         self.tpm.stop()
         self.fail_with(IO, "recipient key: .*cannot reach the TPM", "broker", "serve", "--dir",
-                       "broker", "--listen", "127.0.0.1:0", "--admin", "")
+                       "broker", "--listen", "127.0.0.1:0", "--admin", "none")
         self.tpm.start()
 
     def test_another_tpm_in_its_place_is_refused(self):
@@ -232,7 +232,7 @@ class KeysInATpm(DeviceCase):
         path = self.folder / "broker/broker.toml"
         path.write_text(path.read_text().replace(self.tpm.tcti, other.tcti))
         self.fail_with(NOT_AUTHENTIC, "recipient key: .*another TPM", "broker", "serve", "--dir",
-                       "broker", "--listen", "127.0.0.1:0", "--admin", "")
+                       "broker", "--listen", "127.0.0.1:0", "--admin", "none")
 
 
 if __name__ == "__main__":

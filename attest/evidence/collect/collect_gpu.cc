@@ -14,7 +14,6 @@ namespace sealpack::attest {
 namespace {
 
 constexpr const char* kLibrary = "libnvidia-ml.so.1";
-constexpr std::size_t kRequestSize = 37;  // GET_MEASUREMENTS of SPDM 1.1, before the response
 
 struct CloseLibrary {
   void operator()(void* library) const { ::dlclose(library); }
@@ -163,13 +162,14 @@ Status add_gpu(const Nvml& nvml, unsigned index, Bytes nonce, std::size_t number
                std::vector<EvidenceItem>& items) {
   const nvml::Device device = TRY(nvml.device(index));
   const ByteVector both = TRY(nvml.report(device, nonce));
-  if (both.size() <= kRequestSize) {
+  if (both.size() <= kGpuRequestSize) {
     return Error(ErrorCode::kIo, "the GPU's report has " + std::to_string(both.size()) +
-                                     " bytes, and its request alone 37");
+                                     " bytes, and its request alone " +
+                                     std::to_string(kGpuRequestSize));
   }
   const Bytes bytes(both);
-  items.push_back({gpu_kind(number, "request"), to_vector(bytes.first(kRequestSize))});
-  items.push_back({gpu_kind(number, "report"), to_vector(bytes.subspan(kRequestSize))});
+  items.push_back({gpu_kind(number, "request"), to_vector(bytes.first(kGpuRequestSize))});
+  items.push_back({gpu_kind(number, "report"), to_vector(bytes.subspan(kGpuRequestSize))});
   items.push_back({gpu_kind(number, "certificates"), TRY(nvml.certificates(device))});
   return done();
 }

@@ -9,7 +9,6 @@
 
 namespace sealpack::attest {
 
-inline constexpr std::size_t kSpdmRequestSize = 37;
 inline constexpr std::size_t kSpdmNonceSize = 32;
 inline constexpr std::size_t kSpdmSignatureSize = 96;  // ES384, r || s
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/verify/nvidia/spdm.h"
 
+#include "attest/evidence/gpu_items.h"
 #include "attest/verify/nvidia/fwid.h"
 
 // A report that is accepted is covered by its parts, but for one zero byte at its end.
@@ -16,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (record != report->record.size()) __builtin_trap();
   }
   const auto request = parse_spdm_request(input);
-  if (request.ok() && size != kSpdmRequestSize) __builtin_trap();
+  if (request.ok() && size != kGpuRequestSize) __builtin_trap();
   const auto fwid = parse_fwid(input);
   if (fwid.ok() && fwid->size() >= size) __builtin_trap();
   return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "attest/evidence/gpu_items.h"
 #include "attest/verify/chain_cache.h"
 #include "attest/verify/nvidia/spdm.h"
 #include "keymgmt/x509/certificate.h"
@@ -25,8 +26,8 @@ Evidence sample(const char* name) {
   const ByteVector both = from_hex(as_text(sample_bytes(name))).value();
   const Bytes bytes(both);
   return {"nvidia-gpu",
-          {{"gpu-request", to_vector(bytes.first(kSpdmRequestSize))},
-           {"gpu-report", to_vector(bytes.subspan(kSpdmRequestSize))},
+          {{"gpu-request", to_vector(bytes.first(kGpuRequestSize))},
+           {"gpu-report", to_vector(bytes.subspan(kGpuRequestSize))},
            {"gpu-certificates", sample_bytes(kChain)}}};
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "attest/evidence/gpu_items.h"
 #include "tests/attest/verify/nvidia/gpu_maker.h"
 #include "tests/testing/result_matchers.h"
 
@@ -25,7 +26,7 @@ class Spdm : public ::testing::Test {
 
 TEST_F(Spdm, ReadsTheNonceOfARequest) {
   const ByteVector request = gpu.request();
-  ASSERT_EQ(request.size(), kSpdmRequestSize);
+  ASSERT_EQ(request.size(), kGpuRequestSize);
   const auto nonce = parse_spdm_request(request);
   ASSERT_THAT(nonce, Succeeds());
   EXPECT_EQ(to_vector(*nonce), gpu.nonce);
