@@ -84,10 +84,9 @@ Result<EnrolRequest> parse_request(Bytes bytes) {
   out.floor_proof = TRY(read_proof(in, 11, "proof of the floor counter"));
   TRY(in.finish());
   // Not the keys of any object that somebody happens to have in a TPM.
-  tpm::PublicArea signing = tpm::attestation_p256();
-  signing.unique = out.attestation.unique;
   if (out.endorsement.kind != tpm::profile_of(out.kind).object ||
-      !tpm::why_not_endorsement_key(out.endorsement).empty() || out.attestation != signing) {
+      !tpm::why_not_endorsement_key(out.endorsement).empty() ||
+      !tpm::is_attestation_key(out.attestation)) {
     return in.malformed("keys with other attributes than an endorsement key and a key for quotes");
   }
   return out;

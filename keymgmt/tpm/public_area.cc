@@ -91,10 +91,13 @@ Result<std::uint16_t> read_scheme(WireReader& in) {
 
 Status read_unique(WireReader& in, const Parameters& row, PublicArea& area) {
   const bool point = row.type == kAlgEcc;
-  for (int part = 0; part < (point ? 2 : 1); ++part) {
+  for (std::size_t part = 0; part < (point ? 2U : 1U); ++part) {
     const Bytes value = TRY(in.sized(row.size, "unique"));
-    // A TPM may leave out leading zeros of coordinates; one form is kept.
-    if (value.size() != row.size) {
+    const std::size_t omitted = row.size - value.size();
+    if (point && !value.empty()) {
+      area.omitted.at(part) = omitted;
+      area.unique.resize(area.unique.size() + omitted);
+    } else if (omitted != 0) {
       return in.malformed("unique of " + std::to_string(value.size()) + " bytes, not " +
                           std::to_string(row.size));
     }
@@ -183,8 +186,8 @@ ByteVector serialize_public(const PublicArea& area) {
   const std::size_t half = area.unique.size() / 2;
   return out.u16(row.curve)
       .u16(kAlgNull)
-      .sized(Bytes(area.unique).first(half))
-      .sized(Bytes(area.unique).subspan(half))
+      .sized(Bytes(area.unique).first(half).subspan(area.omitted[0]))
+      .sized(Bytes(area.unique).subspan(half + area.omitted[1]))
       .take();
 }
 
@@ -239,6 +242,13 @@ PublicArea attestation_p256() {
       kFixedTpm | kFixedParent | kSensitiveDataOrigin | kUserWithAuth | kNoDa | kRestricted | kSign,
       {},
       mixed};
+}
+
+bool is_attestation_key(const PublicArea& area) {
+  PublicArea expected = attestation_p256();
+  expected.unique = area.unique;
+  expected.omitted = area.omitted;
+  return area == expected;
 }
 
 ByteVector serialize_nv_public(const CounterIndex& index) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "keymgmt/crypto/hash.h"
@@ -42,6 +43,9 @@ struct PublicArea {
   // RSA: the modulus. Curves: X || Y. Sealed data: 32 bytes. In templates for primary keys what the
   // TPM mixes in: as many bytes, or none.
   ByteVector unique;
+  // How many leading zeros of X and of Y the TPM leaves out, as those before revision 1.38 of the
+  // specification do: its name for the key is without them.
+  std::array<std::size_t, 2> omitted{};
   bool operator==(const PublicArea&) const = default;
 
   // Of keys: canonical SubjectPublicKeyInfo. kUnsupported for sealed data; kMalformed for numbers
@@ -59,6 +63,8 @@ Result<PublicArea> external_signing_key(Bytes spki);
 
 // Template of the primary key that signs quotes; endorsement.h has those of endorsement keys.
 PublicArea attestation_p256();
+// Whether the area is what a TPM makes of that template.
+bool is_attestation_key(const PublicArea& area);
 
 // An NV index that counts (TPM_NT_COUNTER): read and incremented by anybody, outside of the
 // dictionary attack logic. `written`: it was incremented once, which changes its name.

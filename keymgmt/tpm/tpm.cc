@@ -234,10 +234,8 @@ Result<PublicArea> Tpm::State::make_primary(const TPM2B_PUBLIC& wanted, Loaded& 
 }
 
 Result<PublicArea> Tpm::State::make_attestation_key(Loaded& handle) {
-  PublicArea wanted = attestation_p256();
-  PublicArea out = TRY(make_primary(TRY(to_tss(wanted)), handle));
-  wanted.unique = out.unique;
-  if (out == wanted) return out;
+  PublicArea out = TRY(make_primary(TRY(to_tss(attestation_p256())), handle));
+  if (is_attestation_key(out)) return out;
   return Error(ErrorCode::kNotAuthentic, "the TPM made another key than it was told to");
 }
 

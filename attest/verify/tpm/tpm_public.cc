@@ -54,6 +54,8 @@ Result<crypto::DeviceKey> parse_rsa(TpmReader& in) {
   return crypto::DeviceKey::from_rsa(modulus, exponent == 0 ? 65537 : exponent);
 }
 
+// TPMs before revision 1.38 of the specification leave leading zeros of coordinates out (Part 1,
+// C.8 asks for them since).
 Result<crypto::DeviceKey> parse_ecc(TpmReader& in) {
   const std::uint16_t curve = TRY(in.u16("curveID"));
   const std::uint16_t kdf = TRY(in.u16("kdf"));
@@ -64,9 +66,14 @@ Result<crypto::DeviceKey> parse_ecc(TpmReader& in) {
     return unsupported("the curve " + std::to_string(curve));
   }
   const std::size_t size = curve == tpm::kCurveP256 ? 32 : 48;
-  if (x.size() != size || y.size() != size) return in.malformed("point of another curve");
-  ByteVector point = to_vector(x);
-  point.insert(point.end(), y.begin(), y.end());
+  ByteVector point;
+  for (const Bytes coordinate : {x, y}) {
+    if (coordinate.empty() || coordinate.size() > size) {
+      return in.malformed("point of another curve");
+    }
+    point.resize(point.size() + size - coordinate.size());
+    point.insert(point.end(), coordinate.begin(), coordinate.end());
+  }
   return crypto::DeviceKey::from_point(point);
 }
 

@@ -22,12 +22,6 @@ Result<crypto::HashAlgorithm> parse_hash(TpmReader& in) {
   return *hash;
 }
 
-Result<Bytes> parse_integer(TpmReader& in, std::string_view field) {
-  Bytes value = TRY(in.sized(kMaxEcc, field));
-  while (!value.empty() && value[0] == 0) value = value.subspan(1);
-  return value;
-}
-
 std::size_t order_size(crypto::DeviceKey::Type type) {
   switch (type) {
     case crypto::DeviceKey::Type::kEcdsaP256:
@@ -69,9 +63,9 @@ Result<TpmSignature> parse_tpm_signature(Bytes bytes) {
       break;
     case tpm::kAlgEcdsa: {
       signature.scheme.hash = TRY(parse_hash(in));
-      signature.value = to_vector(TRY(parse_integer(in, "signatureR")));
+      signature.value = to_vector(TRY(in.sized(kMaxEcc, "signatureR")));
       signature.r_size = signature.value.size();
-      const Bytes s = TRY(parse_integer(in, "signatureS"));
+      const Bytes s = TRY(in.sized(kMaxEcc, "signatureS"));
       signature.value.insert(signature.value.end(), s.begin(), s.end());
       break;
     }

@@ -15,7 +15,7 @@ struct TpmScheme {
 // TPMT_SIGNATURE (TPM 2.0 Library Part 2, 11.3.4).
 struct TpmSignature {
   TpmScheme scheme;
-  ByteVector value;  // RSA: as it is. ECDSA: r, then s, each without leading zeros
+  ByteVector value;  // RSA: as it is. ECDSA: r, then s, with or without their leading zeros
   std::size_t r_size = 0;
 };
 

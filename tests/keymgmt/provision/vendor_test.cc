@@ -58,6 +58,36 @@ TEST_F(JudgeDevice, BelievesACertifiedKey) {
   EXPECT_EQ(codes(), "");
 }
 
+// The area as TPMs before revision 1.38 of the specification send it, its X beginning with a zero.
+tpm::PublicArea without_leading_zero(const tpm::PublicArea& area) {
+  ByteVector bytes = tpm::serialize_public(area);
+  const std::size_t x_at = bytes.size() - 2 * (2 + 32);
+  bytes[x_at + 1] = 31;
+  bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(x_at + 2));
+  return *tpm::parse_public(bytes);
+}
+
+// Its certificate has the zero.
+TEST_F(JudgeDevice, BelievesACertifiedKeyWithoutItsLeadingZero) {
+  while (key_.point()[0] != 0) key_ = MintKey::generate(MintKeyType::kP256);
+  certify();
+  request_.endorsement.unique = key_.point();
+  request_.endorsement = without_leading_zero(request_.endorsement);
+  EXPECT_EQ(codes(), "");
+  EXPECT_THAT(parse_request(serialize(request_)), Succeeds());
+}
+
+TEST_F(JudgeDevice, BelievesAnAttestationKeyWithoutItsLeadingZero) {
+  const ByteVector certificate = request_.endorsement_certificate;
+  do request_ = SampleMessages::make_request();
+  while (request_.attestation.unique[0] != 0);
+  request_.attestation = without_leading_zero(request_.attestation);
+  request_.endorsement.unique = key_.point();
+  request_.endorsement_certificate = certificate;
+  EXPECT_EQ(codes(), "");
+  EXPECT_EQ(*parse_request(serialize(request_)), request_);
+}
+
 TEST_F(JudgeDevice, BelievesAKeyThatSomebodyVouchesFor) {
   request_.endorsement_certificate.clear();
   trust_.known = {tpm::name_of(request_.endorsement)};

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "keymgmt/crypto/private_key.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::tpm {
@@ -77,6 +78,48 @@ TEST(EndorsementTemplates, ParametersThatDoNotGoTogetherAreNotSupported) {
     bytes[edit.at] = edit.value;
     EXPECT_FALSE(parse_public(bytes).ok()) << edit.at;
   }
+}
+
+// X and Y of a P-256 area, each as given.
+ByteVector with_coordinates(const PublicArea& area, Bytes x, Bytes y) {
+  ByteVector out = serialize_public(area);
+  out.resize(out.size() - 2 * (2 + 32));
+  for (const Bytes coordinate : {x, y}) {
+    out.push_back(0);
+    out.push_back(static_cast<std::uint8_t>(coordinate.size()));
+    out.insert(out.end(), coordinate.begin(), coordinate.end());
+  }
+  return out;
+}
+
+// TPMs before revision 1.38 of the specification leave leading zeros out: 1 key in 128.
+TEST(PublicAreas, KeepTheNameThatTheyHaveWithoutLeadingZeros) {
+  PublicArea area = attestation_p256();
+  do
+    area.unique =
+        to_vector(crypto::PrivateKey::generate(crypto::KeyType::kEcdsaP256)->spki().last(64));
+  while (area.unique[0] != 0);
+  const Bytes x = Bytes(area.unique).first(32);
+  const Bytes y = Bytes(area.unique).last(32);
+  const ByteVector as_came = with_coordinates(area, x.subspan(1), y);
+  const auto parsed = parse_public(as_came);
+  ASSERT_THAT(parsed, Succeeds());
+  EXPECT_EQ(parsed->unique, area.unique);
+  EXPECT_EQ(*parsed->spki(), *area.spki());
+  EXPECT_EQ(serialize_public(*parsed), as_came);
+  EXPECT_NE(name_of(*parsed), name_of(area));
+  EXPECT_NE(*parsed, area);
+}
+
+TEST(PublicAreas, HaveCoordinatesOfAtMostTheSizeOfTheirCurve) {
+  PublicArea area = attestation_p256();
+  const ByteVector one(32, 0x11);
+  ByteVector longer = one;
+  longer.insert(longer.begin(), 0);
+  EXPECT_THAT(parse_public(with_coordinates(area, one, one)), Succeeds());
+  EXPECT_THAT(parse_public(with_coordinates(area, longer, one)), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(parse_public(with_coordinates(area, one, longer)), Fails(ErrorCode::kMalformed));
+  EXPECT_THAT(parse_public(with_coordinates(area, one, {})), Fails(ErrorCode::kMalformed));
 }
 
 TEST(Names, AreOfThreeHashes) {

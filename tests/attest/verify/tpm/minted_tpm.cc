@@ -48,6 +48,14 @@ ByteVector write_quote(const QuoteFields& fields) {
   return out.sized(fields.pcr_digest).take();
 }
 
+MintedTpm MintedTpm::with_leading_zero(MintKeyType type, std::size_t coordinate) {
+  for (;;) {
+    MintedTpm out(type);
+    const ByteVector point = out.key().point();
+    if (point[coordinate * point.size() / 2] == 0) return out;
+  }
+}
+
 MintedTpm::MintedTpm(MintKeyType type, bool pss) : key_(MintKey::generate(type)), pss_(pss) {}
 
 ByteVector MintedTpm::area() const {
@@ -63,7 +71,11 @@ ByteVector MintedTpm::area() const {
   const ByteVector point = key_.point();
   const std::size_t size = point.size() / 2;
   out.u16(size == 32 ? 0x0003 : 0x0004).u16(0x0010);
-  return out.sized(Bytes(point).first(size)).sized(Bytes(point).subspan(size)).take();
+  for (Bytes coordinate : {Bytes(point).first(size), Bytes(point).subspan(size)}) {
+    while (omits_leading_zeros && coordinate[0] == 0) coordinate = coordinate.subspan(1);
+    out.sized(coordinate);
+  }
+  return out.take();
 }
 
 ByteVector MintedTpm::name() const {

@@ -56,11 +56,15 @@ inline constexpr std::uint32_t kGoodAttributes = tpm::kFixedTpm | tpm::kFixedPar
 class MintedTpm {
  public:
   explicit MintedTpm(MintKeyType type = MintKeyType::kP256, bool pss = false);
+  // With a key on a curve one of whose coordinates begins with a zero: the first or the second.
+  static MintedTpm with_leading_zero(MintKeyType type, std::size_t coordinate);
 
   const MintKey& key() const { return key_; }
   Digest key_digest() const { return key_.digest(); }
   std::uint32_t attributes = kGoodAttributes;
   crypto::HashAlgorithm hash = crypto::HashAlgorithm::kSha256;
+  // As TPMs before revision 1.38 of the specification write coordinates.
+  bool omits_leading_zeros = false;
 
   ByteVector area() const;  // TPMT_PUBLIC
   ByteVector name() const;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "attest/verify/tpm/pcr_values.h"
 #include "tests/attest/verify/tpm/minted_tpm.h"
@@ -99,6 +100,50 @@ TEST(TpmPublicParser, ReadsBothWrappings) {
   }
 }
 
+TEST(TpmPublicParser, TakesCoordinatesWithoutTheirLeadingZerosUnderTheirOwnName) {
+  for (const auto type : {MintKeyType::kP256, MintKeyType::kP384}) {
+    for (const std::size_t coordinate : {0U, 1U}) {
+      MintedTpm tpm = MintedTpm::with_leading_zero(type, coordinate);
+      const auto padded = parse_tpm_public(tpm.area());
+      tpm.omits_leading_zeros = true;
+      const auto given = parse_tpm_public(tpm.area());
+      ASSERT_THAT(padded, Succeeds());
+      ASSERT_THAT(given, Succeeds());
+      EXPECT_EQ(given->key.spki(), tpm.key().spki());
+      EXPECT_EQ(given->name, tpm.name());
+      EXPECT_NE(given->name, padded->name);
+    }
+  }
+}
+
+// X and Y of a P-256 area as `edit` leaves them.
+ByteVector with_coordinates(Bytes area, const std::function<void(ByteVector&)>& edit) {
+  constexpr std::size_t kCoordinatesAt = 20;
+  constexpr std::size_t kSize = 32;
+  TpmWriter out;
+  out.raw(area.first(kCoordinatesAt));
+  for (const std::size_t at : {kCoordinatesAt + 2, kCoordinatesAt + 2 + kSize + 2}) {
+    ByteVector coordinate = to_vector(area.subspan(at, kSize));
+    edit(coordinate);
+    out.sized(coordinate);
+  }
+  return out.take();
+}
+
+TEST(TpmPublicParser, RefusesCoordinatesThatAreLongerThanTheirCurveCutOffOrEmpty) {
+  const ByteVector good = MintedTpm().area();
+  ASSERT_THAT(parse_tpm_public(with_coordinates(good, [](ByteVector&) {})), Succeeds());
+  const std::vector<std::function<void(ByteVector&)>> edits = {
+      [](ByteVector& coordinate) { coordinate.insert(coordinate.begin(), 0); },
+      [](ByteVector& coordinate) { coordinate.insert(coordinate.begin(), 16, 0); },
+      [](ByteVector& coordinate) { coordinate.pop_back(); },
+      [](ByteVector& coordinate) { coordinate.clear(); }};
+  for (std::size_t i = 0; i < edits.size(); ++i) {
+    EXPECT_THAT(parse_tpm_public(with_coordinates(good, edits[i])), Fails(ErrorCode::kMalformed))
+        << i;
+  }
+}
+
 // A key directly below the endorsement hierarchy is signed for under H(handle || name).
 TEST(TpmPublicParser, NamesARealKeyAsItsQuotesDo) {
   LOAD_OR_SKIP(bytes, "tpm/gotpm-gce-cos-85-nonce9009.pb");
@@ -165,20 +210,41 @@ TEST(TpmPublicParser, RefusesAModulusThatIsNotAsLongAsItSays) {
   EXPECT_THAT(parse_tpm_public(high), Fails(ErrorCode::kMalformed));
 }
 
-TEST(TpmSignatureParser, TakesIntegersOfAnyLengthUpToTheCurve) {
+TEST(TpmSignatureParser, TakesIntegersWithAndWithoutTheirLeadingZeros) {
+  const MintedTpm tpm;
+  const ByteVector message = {1, 2, 3};
+  const auto key = crypto::DeviceKey::from_spki(tpm.key().spki()).value();
+  ByteVector r_s;
+  do r_s = tpm.key().sign(HashAlgorithm::kSha256, message);
+  while (r_s[0] != 0);
+  const Bytes s = Bytes(r_s).subspan(32);
+  Bytes r = Bytes(r_s).first(32);
+  for (; r[0] == 0; r = r.subspan(1)) {
+    const auto signature = parse_tpm_signature(
+        TpmWriter().u16(tpm::kAlgEcdsa).u16(tpm::kAlgSha256).sized(r).sized(s).take());
+    ASSERT_THAT(signature, Succeeds());
+    EXPECT_THAT(verify_tpm_signature(*signature, key, message), Succeeds());
+  }
+  const auto shortest = parse_tpm_signature(
+      TpmWriter().u16(tpm::kAlgEcdsa).u16(tpm::kAlgSha256).sized(r).sized(s).take());
+  ASSERT_THAT(shortest, Succeeds());
+  EXPECT_THAT(verify_tpm_signature(*shortest, key, message), Succeeds());
+}
+
+TEST(TpmSignatureParser, RefusesIntegersThatAreLongerThanTheCurve) {
   const MintedTpm tpm;
   const ByteVector message = {1, 2, 3};
   const ByteVector r_s = tpm.key().sign(HashAlgorithm::kSha256, message);
   const auto key = crypto::DeviceKey::from_spki(tpm.key().spki()).value();
   const Bytes r = Bytes(r_s).first(32);
   const Bytes s = Bytes(r_s).subspan(32);
-  for (const std::size_t zeros : {std::size_t{0}, std::size_t{1}, std::size_t{16}}) {
+  for (const std::size_t zeros : {std::size_t{1}, std::size_t{16}}) {
     ByteVector padded(zeros);
     padded.insert(padded.end(), r.begin(), r.end());
     const auto signature = parse_tpm_signature(
         TpmWriter().u16(tpm::kAlgEcdsa).u16(tpm::kAlgSha256).sized(padded).sized(s).take());
     ASSERT_THAT(signature, Succeeds());
-    EXPECT_THAT(verify_tpm_signature(*signature, key, message), Succeeds());
+    EXPECT_THAT(verify_tpm_signature(*signature, key, message), Fails(ErrorCode::kNotAuthentic));
   }
   ByteVector longer(16, 1);
   longer.insert(longer.end(), r.begin(), r.end());

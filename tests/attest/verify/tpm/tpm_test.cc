@@ -281,6 +281,31 @@ TEST_F(TpmQuotes, AreRefusedUnderAnotherNameThanTheEnrolledOne) {
   EXPECT_THAT(verify_fields(), Refused("tpm.ak-name"));
 }
 
+// TPMs before revision 1.38 of the specification: 1 key in 128.
+TEST_F(TpmQuotes, AreAcceptedOfAKeyWhoseCoordinatesLackTheirLeadingZeros) {
+  MintedTpm old = MintedTpm::with_leading_zero(MintKeyType::kP256, 0);
+  old.omits_leading_zeros = true;
+  const Evidence evidence = old.evidence(old.fields_for(values), values, log.bytes());
+  enrol(old);
+  const Verdict verdict = verify(evidence);
+  ASSERT_THAT(verdict, Accepted());
+  EXPECT_EQ(claim(verdict, "ak_name"), old.name());
+  // Who vouches for the key alone has it as others write it.
+  roots.tpm_enrolments.clear();
+  roots.tpm_attestation_keys = {old.key_digest()};
+  EXPECT_THAT(verify(evidence), Accepted());
+}
+
+// A name is that of an area as its TPM has it: the same key in another area is another object.
+TEST_F(TpmQuotes, AreRefusedUnderTheNameThatTheKeyHasWithItsZeros) {
+  MintedTpm old = MintedTpm::with_leading_zero(MintKeyType::kP256, 1);
+  enrol(old);
+  EXPECT_THAT(verify(old.evidence(old.fields_for(values), values, log.bytes())), Accepted());
+  old.omits_leading_zeros = true;
+  EXPECT_THAT(verify(old.evidence(old.fields_for(values), values, log.bytes())),
+              Refused("tpm.ak-name"));
+}
+
 TEST_F(TpmQuotes, OfAKeyWithoutEndorsementKeyClaimNone) {
   roots.tpm_enrolments.clear();
   roots.tpm_attestation_keys = {tpm.key_digest()};
