@@ -10,6 +10,7 @@
 #include "keymgmt/crypto/private_key.h"
 #include "tests/keymgmt/crypto/hex.h"
 #include "tests/keymgmt/crypto/hpke_derive.h"
+#include "tests/keymgmt/crypto/printing.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::crypto {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/keymgmt/crypto/hex.h"
+#include "tests/keymgmt/crypto/printing.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::crypto {

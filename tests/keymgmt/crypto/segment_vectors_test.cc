@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "keymgmt/crypto/bulk_engine.h"
+#include "tests/keymgmt/crypto/printing.h"
 #include "tests/keymgmt/crypto/vectors.h"
 #include "tests/testing/result_matchers.h"
 

@@ -6,6 +6,7 @@
 
 #include "keymgmt/crypto/bulk_engine.h"
 #include "tests/keymgmt/crypto/hex.h"
+#include "tests/keymgmt/crypto/printing.h"
 #include "tests/testing/result_matchers.h"
 
 namespace sealpack::crypto {

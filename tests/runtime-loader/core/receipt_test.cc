@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime-loader/core/receipt.h"
 
+#include "tests/keymgmt/crypto/printing.h"
 #include "tests/runtime-loader/core/core_testing.h"
 #include "tests/testing/result_matchers.h"
 

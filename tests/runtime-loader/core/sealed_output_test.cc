@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tests/keymgmt/crypto/printing.h"
 #include "tests/runtime-loader/core/core_testing.h"
 #include "tests/testing/result_matchers.h"
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <ostream>
+
 #include "attest/verify/dcap/pck_certificate.h"
 #include "attest/verify/verify.h"
 #include "tests/attest/authority/mint.h"
@@ -18,6 +21,11 @@ std::string edited(std::string text, const std::string& from, const std::string&
 
 struct MintDcap {
   enum class Kind { kSgx3, kSgx4, kSgx5, kTdx4, kTdx5OfTdx10, kTdx5, kTdx5Extended };
+  friend void PrintTo(Kind kind, std::ostream* out) {
+    constexpr std::array kNames{"SGX v3", "SGX v4",         "SGX v5", "TDX v4", "TDX v5 of TDX 1.0",
+                                "TDX v5", "TDX v5 extended"};
+    *out << kNames.at(static_cast<std::size_t>(kind));
+  }
   explicit MintDcap(Kind kind);
 
   // Certificates: the PCK by the Platform CA by the root; TCB Signing by the root.

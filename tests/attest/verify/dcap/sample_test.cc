@@ -164,6 +164,7 @@ struct Flipped {
   const char* quote;
   const char* collateral;  // nullptr: documents_sample()
   std::uint64_t now;
+  friend void PrintTo(const Flipped& sample, std::ostream* out) { *out << sample.quote; }
 };
 
 class EveryByte : public Sample, public ::testing::WithParamInterface<Flipped> {};
