@@ -2,7 +2,6 @@
 #include "keymgmt/provision/vendor.h"
 
 #include <algorithm>
-#include <array>
 
 #include "keymgmt/crypto/sha256.h"
 #include "keymgmt/provision/key_policy.h"
@@ -16,13 +15,9 @@ namespace {
 constexpr std::string_view kJudgedHere[] = {"2.5.29.17"};
 
 // Makers certify other keys of their TPMs as well. A certificate that says what for must say that
-// it is for an endorsement key (tcg-kp-EKCertificate, 2.23.133.8.1); older ones say nothing.
+// it is for an endorsement key (tcg-kp-EKCertificate); older ones say nothing.
 bool may_endorse(const x509::Certificate& certificate) {
-  constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
-  constexpr std::array<std::uint8_t, 7> kEndorses{0x06, 0x05, 0x67, 0x81, 0x05, 0x08, 0x01};
-  const auto usage = certificate.extension(kExtendedKeyUsage);
-  return !usage || std::search(usage->begin(), usage->end(), kEndorses.begin(), kEndorses.end()) !=
-                       usage->end();
+  return certificate.names_purpose("2.23.133.8.1").value_or(true);
 }
 
 std::vector<Reason> judge_certificate(const EnrolRequest& request, const DeviceTrust& trust) {

@@ -21,6 +21,7 @@ constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 
 using crypto::internal::QuietErrors;
+using ObjectPtr = std::unique_ptr<ASN1_OBJECT, FreeWith<ASN1_OBJECT_free>>;
 
 // Bytes of what `encode` (an i2d function) makes of `object`.
 template <typename Object, typename Encode>
@@ -200,11 +201,24 @@ bool Certificate::is_authority() const {
   return (flags & EXFLAG_KUSAGE) == 0 || (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) != 0;
 }
 
+std::optional<bool> Certificate::names_purpose(std::string_view purpose) const {
+  using Purposes = std::unique_ptr<EXTENDED_KEY_USAGE, FreeWith<EXTENDED_KEY_USAGE_free>>;
+  const crypto::internal::QuietErrors quiet;
+  int there = -1;
+  const Purposes purposes(static_cast<EXTENDED_KEY_USAGE*>(
+      X509_get_ext_d2i(state_->x509.get(), NID_ext_key_usage, &there, nullptr)));
+  if (there == -1) return std::nullopt;
+  const ObjectPtr wanted(OBJ_txt2obj(std::string(purpose).c_str(), 1));
+  for (int i = 0; purposes && i < sk_ASN1_OBJECT_num(purposes.get()); ++i) {
+    if (OBJ_cmp(sk_ASN1_OBJECT_value(purposes.get(), i), wanted.get()) == 0) return true;
+  }
+  return false;
+}
+
 std::optional<ByteVector> Certificate::extension(std::string_view oid) const {
   X509* x509 = state_->x509.get();
   const crypto::internal::QuietErrors quiet;
-  const std::unique_ptr<ASN1_OBJECT, FreeWith<ASN1_OBJECT_free>> object(
-      OBJ_txt2obj(std::string(oid).c_str(), 1));
+  const ObjectPtr object(OBJ_txt2obj(std::string(oid).c_str(), 1));
   if (!object) return std::nullopt;
   const int index = X509_get_ext_by_OBJ(x509, object.get(), -1);
   if (index < 0 || X509_get_ext_by_OBJ(x509, object.get(), index) >= 0) return std::nullopt;

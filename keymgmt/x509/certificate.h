@@ -36,6 +36,8 @@ class Certificate {
   std::uint64_t not_after() const;
   bool may_sign() const;      // keyUsage, where it is there, has digitalSignature
   bool is_authority() const;  // basicConstraints CA and, where keyUsage is there, keyCertSign
+  // Whether extendedKeyUsage has this purpose (dotted OID); nullopt where it is absent.
+  std::optional<bool> names_purpose(std::string_view purpose) const;
   // Value of an extension by dotted OID: the bytes inside its OCTET STRING. nullopt if absent.
   std::optional<ByteVector> extension(std::string_view oid) const;
   bool operator==(const Certificate& other) const;

@@ -83,15 +83,6 @@ bool is_for_signatures(const x509::Certificate& certificate) {
   return certificate.extension(kKeyUsage).has_value() && certificate.may_sign();
 }
 
-bool has_key_purpose_of_quotes(const x509::Certificate& certificate) {
-  constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
-  // 2.23.133.8.3, tcg-kp-AIKCertificate
-  constexpr std::array<std::uint8_t, 7> kQuotes{0x06, 0x05, 0x67, 0x81, 0x05, 0x08, 0x03};
-  const auto usage = certificate.extension(kExtendedKeyUsage);
-  return usage &&
-         std::search(usage->begin(), usage->end(), kQuotes.begin(), kQuotes.end()) != usage->end();
-}
-
 // What the maker says a key is for.
 enum class Purpose {
   kQuotes,   // it is restricted: it signs nothing that it is given
@@ -109,8 +100,9 @@ Purpose purpose_of(const x509::Certificate& certificate) {
   constexpr std::string_view kPolicies = "2.5.29.32";
   constexpr std::array<std::uint8_t, 7> kVerified{0x06, 0x06, 0x67, 0x81, 0x05, 0x0b, 0x01};
   constexpr std::uint8_t kRestricted = 0x03;
+  constexpr std::string_view kAttests = "2.23.133.8.3";  // tcg-kp-AIKCertificate
   const Purpose otherwise =
-      has_key_purpose_of_quotes(certificate) ? Purpose::kQuotes : Purpose::kUnstated;
+      certificate.names_purpose(kAttests).value_or(false) ? Purpose::kQuotes : Purpose::kUnstated;
   const auto policies = certificate.extension(kPolicies);
   if (!policies) return otherwise;
   bool stated = false;

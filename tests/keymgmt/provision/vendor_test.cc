@@ -116,9 +116,12 @@ TEST_F(JudgeDevice, RefusesACertificateForAnotherUse) {
   leaf_.extensions.push_back(usage("300706056781050801"));
   certify();
   EXPECT_EQ(codes(), "");
-  leaf_.extensions.back() = usage("300706056781050803");  // a key for quotes
-  certify();
-  EXPECT_EQ(codes(), "provision.ek-certificate ");
+  // A key for quotes; a purpose whose number holds that of endorsement keys.
+  for (const char* other : {"300706056781050803", "300a06082b06056781050801"}) {
+    leaf_.extensions.back() = usage(other);
+    certify();
+    EXPECT_EQ(codes(), "provision.ek-certificate ");
+  }
 }
 
 TEST_F(JudgeDevice, RefusesARootThatOnlyHasTheName) {

@@ -39,6 +39,25 @@ Result<std::vector<Certificate>> parse(const std::string& pem) {
   return Certificate::parse_pem(as_bytes(pem));
 }
 
+TEST(Certificate, NamesThePurposesOfItsExtendedKeyUsageAlone) {
+  const auto purposes = [](const char* hex) {
+    return device({{"2.5.29.37", false, from_hex(hex).value()}});
+  };
+  EXPECT_EQ(Certificate::parse_der(device())->names_purpose("2.23.133.8.1"), std::nullopt);
+  const auto two = Certificate::parse_der(purposes("30120606678105080b06082b06010505070302"));
+  EXPECT_FALSE(two.ok());  // an identifier of another length than it says
+  const auto both =
+      Certificate::parse_der(purposes("301106056781050801"
+                                      "06082b06010505070302"));
+  ASSERT_THAT(both, Succeeds());
+  EXPECT_EQ(both->names_purpose("2.23.133.8.1"), true);
+  EXPECT_EQ(both->names_purpose("1.3.6.1.5.5.7.3.2"), true);
+  EXPECT_EQ(both->names_purpose("2.23.133.8.3"), false);
+  const auto alike = Certificate::parse_der(purposes("300a06082b06056781050801"));
+  ASSERT_THAT(alike, Succeeds());
+  EXPECT_EQ(alike->names_purpose("2.23.133.8.1"), false);
+}
+
 TEST(Certificate, KnowsItsDigestsAndBytes) {
   const ByteVector der = device();
   const Certificate certificate = Certificate::parse_der(der).value();

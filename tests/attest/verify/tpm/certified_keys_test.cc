@@ -88,9 +88,11 @@ TEST_F(CertifiedKeys, AreBadNewsWhenTheMakerDoesNotSayWhatTheyAreFor) {
   const MintExtension restricted{"2.5.29.32", false, from_hex("300a300806066781050b0103").value()};
   const MintExtension quotes{"2.5.29.37", false, from_hex("300706056781050803").value()};
   const MintExtension other{"2.5.29.37", false, from_hex("300706056781050801").value()};
+  // 1.3.6.5.103.133.8.3, with the bytes of the purpose inside.
+  const MintExtension alike{"2.5.29.37", false, from_hex("300a06082b06056781050803").value()};
   const MintCertificate silent = leaf;
   for (const auto& [extension, stated] :
-       {std::pair(restricted, true), {quotes, true}, {other, false}}) {
+       {std::pair(restricted, true), {quotes, true}, {other, false}, {alike, false}}) {
     leaf.extensions = {silent.extensions[0], extension};
     certify();
     EXPECT_EQ(claim(verify_fields(), "ak_purpose_unstated") == ByteVector{1}, !stated);
