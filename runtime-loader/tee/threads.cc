@@ -3,7 +3,14 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 namespace sealpack::tee {
+namespace {
+
+constexpr std::uint64_t kShareOfStacks = 16;  // a sixteenth of the cap
+
+}  // namespace
 
 void set_thread_stack() {
   pthread_attr_t attributes;
@@ -13,6 +20,12 @@ void set_thread_stack() {
     die("cannot set the size of stacks");
   }
   (void)::pthread_attr_destroy(&attributes);
+}
+
+unsigned threads_under(std::uint64_t cap, unsigned threads) {
+  if (cap == 0) return threads;
+  const std::uint64_t room = cap / kShareOfStacks / kThreadStack;
+  return static_cast<unsigned>(std::min<std::uint64_t>(threads, 1 + room));
 }
 
 WorkerThreads::WorkerThreads(unsigned count) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,6 +16,9 @@ namespace sealpack::tee {
 inline constexpr std::size_t kThreadStack = std::size_t{128} << 10U;
 // For threads made from here on.
 void set_thread_stack();
+// Of `threads`, as many as a cap has room for without their stacks taking it from the model. 0: no
+// cap.
+unsigned threads_under(std::uint64_t cap, unsigned threads);
 
 // Threads that are made once, before a system call filter forbids making any. When a constructor
 // returns they run: nothing of their start is left to be done.

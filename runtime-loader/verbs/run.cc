@@ -65,12 +65,18 @@ Result<LaunchConfig> launch_config(const RunOptions& options, const unpacker::Lo
   return config;
 }
 
+// One a core where nobody says how many, and fewer under a cap that so many stacks would fill.
+unsigned tee_threads(const RunOptions& options) {
+  const unsigned threads = std::min(unpacker::thread_count(options.threads), tee::kMaxThreads);
+  return options.threads != 0 ? threads : tee::threads_under(options.tee_memory, threads);
+}
+
 Result<std::unique_ptr<tee::ProcessBackend>> launch_process(const RunOptions& options,
                                                             const std::vector<int>& bundles) {
   const std::optional<crypto::PrivateKey> evidence_key = TRY(load_evidence_key(options));
   tee::ProcessOptions process;
   process.cap = options.tee_memory;
-  process.threads = std::min(unpacker::thread_count(options.threads), tee::kMaxThreads);
+  process.threads = tee_threads(options);
   process.bundles = bundles;
   process.user = options.tee_user;
   process.evidence_key = evidence_key ? &*evidence_key : nullptr;
@@ -246,7 +252,9 @@ class RunSession {
              format_size(least - needed) + " of it for the TEE itself";
     }
     return Error(ErrorCode::kLimit, why)
-        .with_hint("give --tee-memory more, or run `sealpack plan`, which lists other choices");
+        .with_hint(
+            "give --tee-memory more, or --threads 1, or run `sealpack plan`, which lists "
+            "other choices");
   }
 
   // `limit`: with what the model that is loaded gives back.

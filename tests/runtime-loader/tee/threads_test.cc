@@ -8,6 +8,21 @@
 namespace sealpack::tee {
 namespace {
 
+TEST(ThreadsUnderACap, LeaveAllButASixteenthOfItToTheModel) {
+  constexpr std::uint64_t kMib = 1U << 20U;
+  for (const std::uint64_t cap : {kMib, 5 * kMib, 16 * kMib, 64 * kMib, 1024 * kMib}) {
+    for (const unsigned cores : {1U, 2U, 16U, 64U}) {
+      const unsigned threads = threads_under(cap, cores);
+      EXPECT_GE(threads, 1U);
+      EXPECT_LE(threads, cores);
+      EXPECT_LE((threads - 1) * kThreadStack, cap / 16) << cap << ", " << cores;
+    }
+  }
+  EXPECT_EQ(threads_under(5 * kMib, 64), 3U);
+  EXPECT_EQ(threads_under(1024 * kMib, 64), 64U);
+  EXPECT_EQ(threads_under(0, 64), 64U);
+}
+
 TEST(WorkerThreads, DoEachPartOnce) {
   for (const unsigned count : {1U, 2U, 5U}) {
     WorkerThreads workers(count);
