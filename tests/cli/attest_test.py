@@ -8,14 +8,11 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import struct
-import subprocess
-import time
 import unittest
 
 from evidence_maker import Authority, Laboratory, envelope, sigstruct, snp_report
-from software_tpm import listens
+from software_tpm import PROGRAM, SoftwareTpm
 from sealpack_case import IO, MALFORMED, NOT_AUTHENTIC, OK, REFUSED, USAGE, SealpackCase
 
 UNSUPPORTED = 11
@@ -329,33 +326,16 @@ class Collect(AttestCase):
         self.fail_with(USAGE, "no PCR", "attest", "collect", "--tee", "tpm", "--report-data", "ab", "--out", "x")
 
 
-@unittest.skipUnless(shutil.which("swtpm"), "no swtpm here")
+@unittest.skipUnless(PROGRAM, "swtpm is not installed")
 class CollectFromTpm(AttestCase):
     def setUp(self):
         super().setUp()
-        (self.folder / "tpm").mkdir()
-        path = self.folder / "s"
-        server = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.folder}/tpm",
-                                   "--ctrl", f"type=unixio,path={path}.ctrl", "--server", f"type=unixio,path={path}",
-                                   "--flags", "not-need-init,startup-clear"])
-        self.addCleanup(server.wait)
-        self.addCleanup(server.terminate)
-        for _ in range(1000):
-            if listens(path):
-                break
-            time.sleep(0.01)
-        self.tcti = f"swtpm:path={path}"
+        tpm = SoftwareTpm(self.folder.parent / (self.folder.name + "-tpm"))
+        self.addCleanup(lambda: (tpm.stop(), shutil.rmtree(tpm.folder)))
+        self.tcti = tpm.tcti
         for pcr in (0, 1, 7):  # what firmware does: PCRs that nobody measured into are refused
-            self.extend(path, pcr)
-
-    def extend(self, path, pcr):
-        """TPM2_PCR_Extend of the SHA-256 bank, with the empty password."""
-        session = struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
-        body = struct.pack(">I", pcr) + session + struct.pack(">IH", 1, 0x0b) + bytes([pcr + 1]) * 32
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(path))
-            connection.sendall(struct.pack(">HII", 0x8002, 10 + len(body), 0x182) + body)
-            self.assertEqual(connection.recv(4096)[6:10], bytes(4))
+            extended = struct.pack(">IH", 1, 0x0b) + bytes([pcr + 1]) * 32
+            self.assertEqual(tpm.command(0x182, pcr, extended), 0)
 
     def test_a_quote_is_believed_once_its_key_is_enrolled(self):
         self.succeed("attest", "collect", "--tee", "tpm", "--tcti", self.tcti, "--pcrs", "0,1,7", "--nonce", BOUND.hex(),

@@ -15,7 +15,7 @@ CODES = {0, 2, 3, 10, 11, 12, 13, 14, 15, 16}
 
 def help_of(*words):
     done = subprocess.run([TOOL, *words, "--help"], capture_output=True, text=True, check=True,
-                          timeout=60)
+                          timeout=600)
     return done.stdout
 
 

@@ -76,7 +76,7 @@ class InAGuest(PlatformCase):
         inside, clear = (read_npy((self.folder / name).read_bytes())[0] for name in ("y.npy", "clear.npy"))
         self.assertEqual(inside[1], clear[1])
         for one, other in zip(inside[2], clear[2]):
-            self.assertAlmostEqual(one, other, places=5)
+            self.assertAlmostEqual(one, other, delta=1e-4)
 
     def test_receipts_have_the_hash_of_what_booted_whatever_was_asked(self):
         run = self.run_inside(self.serve(), "--json")
@@ -169,7 +169,7 @@ class RecordedTrustDomain(BrokerCase):
                 while not path.exists() and run.poll() is None and time.monotonic() < deadline:
                     time.sleep(0.05)
                 self.run_tool("broker", "answer", path, "--out", f"usb/exchange-1.{given}", "--dir", "broker")
-            said = run.communicate(timeout=60)[1]
+            said = run.communicate()[1]
         self.assertEqual(run.returncode, REFUSED, said)
         self.assertFalse((self.folder / "y.npy").exists())
         return said, (self.folder / "usb/exchange-1.release-request").read_bytes()

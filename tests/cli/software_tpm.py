@@ -33,12 +33,13 @@ class SoftwareTpm:
              "--server", f"type=unixio,path={path}", "--ctrl", f"type=unixio,path={path}.ctrl",
              "--flags", "not-need-init,startup-clear"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
             if listens(path) and listens(f"{path}.ctrl"):
                 return
             time.sleep(0.01)
-        raise RuntimeError("swtpm does not answer")
+        self.stop()
+        raise RuntimeError("swtpm does not start")
 
     def stop(self):
         self.process.terminate()
@@ -58,7 +59,7 @@ class SoftwareTpm:
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(self.folder / "tpm"))
             line.sendall(struct.pack(">HII", 0x8002, 10 + len(body), code) + body)
-            return struct.unpack(">I", line.recv(4096)[6:10])[0]
+            return struct.unpack(">I", line.recv(10, socket.MSG_WAITALL)[6:])[0]
 
     def set_password(self, hierarchy, password):
         """Of the owner (0x40000001) or endorsement (0x4000000b) hierarchy."""
