@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
+#include "tests/keymgmt/broker/server/running_server.h"
+#include "tests/keymgmt/broker/server/tls_client.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SEALPACK_FOREIGN_ALLOCATOR
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SEALPACK_FOREIGN_ALLOCATOR
+#endif
+
+namespace sealpack::broker {
+namespace {
+
+using testing::RunningServer;
+using testing::TlsClient;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+
+// Sooner or later, and on a slow machine later.
+bool happens(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+// What is free again is malloc's, who keeps hundreds of MiB behind a few blocks that live on.
+TEST(Servers, GiveBackTheMemoryThatACrowdTook) {
+#ifdef SEALPACK_FOREIGN_ALLOCATOR
+  GTEST_SKIP() << "a sanitizer's allocator keeps what is free";
+#endif
+  constexpr std::size_t kCrowd = 400;  // both ends are here: within a shell's thousand descriptors
+  ServerLimits limits;
+  limits.connections_per_address = kCrowd;
+  limits.handshake_burst = kCrowd;
+  limits.handshake_time = std::chrono::minutes(5);
+  RunningServer server(limits);
+  server.give_back_every = std::chrono::milliseconds(50);
+  server.start();
+  (void)::malloc_trim(0);  // of the tests before
+  const std::uint64_t before = resident_memory();
+  std::vector<std::unique_ptr<TlsClient>> crowd;
+  while (crowd.size() < kCrowd) {
+    crowd.push_back(std::make_unique<TlsClient>(server.port()));
+    ASSERT_TRUE(crowd.back()->connected());
+  }
+  ASSERT_TRUE(happens([&] { return resident_memory() > before + 16 * kMiB; }));
+  crowd.clear();
+  EXPECT_TRUE(happens([&] { return resident_memory() < before + 4 * kMiB; }))
+      << (resident_memory() - before) / kMiB << " MiB more than before";
+}
+
+}  // namespace
+}  // namespace sealpack::broker
