@@ -169,6 +169,20 @@ Status check_proof(const EnrolRecord& record, const EnrolProof& proof) {
   return done();
 }
 
+Status check_enrolled(const EnrolRequest& request, const EnrolRecord& record,
+                      const EnrolProof& proof) {
+  TRY(check_proof(record, proof));
+  if (tpm::name_of(request.endorsement) != record.device) {
+    return Error(ErrorCode::kNotAuthentic, "the request is by another device than the record");
+  }
+  if (request.attestation != record.attestation) {
+    return Error(ErrorCode::kNotAuthentic,
+                 "the request is by another attestation key than the one of this device that was "
+                 "accepted");
+  }
+  return done();
+}
+
 Result<SignedStatement> sign_boot_policy(const BootTerms& terms, const crypto::Signer& grantor) {
   BootPolicy policy;
   policy.scope = terms.scope;

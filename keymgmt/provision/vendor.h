@@ -46,6 +46,11 @@ Result<Enrolment> answer_request(const EnrolRequest& request, const EnrolTerms& 
 // same TPM as its endorsement key.
 Status check_proof(const EnrolRecord& record, const EnrolProof& proof);
 
+// kNotAuthentic unless the request is by the device of that record and proof, with the attestation
+// key that they show to be in its TPM.
+Status check_enrolled(const EnrolRequest& request, const EnrolRecord& record,
+                      const EnrolProof& proof);
+
 // The machines of a boot policy before it is signed; `values` has no cap PCR, which is added.
 struct BootEnvironment {
   std::vector<tpm::PcrValue> values;  // ascending by PCR
@@ -60,7 +65,8 @@ struct BootTerms {
 Result<SignedStatement> sign_boot_policy(const BootTerms& terms, const crypto::Signer& grantor);
 
 // New floors for one device, in place of those it has, higher or lower: valid once, for the value
-// that its floor counter had when it asked. After judge_counters.
+// that its floor counter had when it asked. After judge_counters, and check_enrolled unless the
+// answer to the request carries them.
 Result<SignedStatement> sign_floors(const EnrolRequest& request,
                                     std::vector<FloorTable::Entry> entries,
                                     const crypto::Signer& grantor);

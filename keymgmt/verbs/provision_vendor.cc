@@ -31,6 +31,7 @@ struct VendorOptions {
   std::string at;
   std::string out;
   std::string record;
+  std::string proof;
   std::vector<std::string> pcrs;
   std::string index = "0x01805ea1";
   std::uint32_t number = 0;
@@ -112,6 +113,14 @@ Result<EnrolRequest> load_request(const std::string& path) {
   return parse_request(TRY(keystore::load_armored(path, kRequestLabel))).within(printable(path));
 }
 
+Result<EnrolProof> load_proof(const std::string& path) {
+  return parse_proof(TRY(keystore::load_armored(path, kProofLabel))).within(printable(path));
+}
+
+Result<EnrolRecord> load_record(const std::string& path) {
+  return parse_record(TRY(keystore::load_armored(path, kRecordLabel))).within(printable(path));
+}
+
 Status check_device(const VendorOptions& options, const EnrolRequest& request,
                     cli::Terminal& terminal) {
   std::vector<Reason> reasons = judge_device(request, TRY(device_trust(options)));
@@ -152,11 +161,8 @@ Status answer(const VendorOptions& options, cli::Terminal& terminal) {
 }
 
 Status accept(const VendorOptions& options, cli::Terminal& terminal) {
-  const EnrolProof proof = TRY(parse_proof(TRY(keystore::load_armored(options.file, kProofLabel)))
-                                   .within(printable(options.file)));
-  const EnrolRecord record =
-      TRY(parse_record(TRY(keystore::load_armored(options.record, kRecordLabel)))
-              .within(printable(options.record)));
+  const EnrolProof proof = TRY(load_proof(options.file));
+  const EnrolRecord record = TRY(load_record(options.record));
   TRY(check_proof(record, proof).within(printable(options.file)));
   const Digest attestation = crypto::sha256(TRY(record.attestation.spki()));
   if (terminal.json()) {
@@ -199,7 +205,17 @@ Status floors(const VendorOptions& options, cli::Terminal& terminal) {
     terminal.give_reasons(std::move(reasons));
     return Error(ErrorCode::kRefused, "the device does not prove where its counters stand");
   }
+  const EnrolRecord record = TRY(load_record(options.record));
+  TRY(check_enrolled(request, record, TRY(load_proof(options.proof)))
+          .within(printable(options.file)));
   const Scope scope = TRY(scope_of(options));
+  // Floors replace those that the device has: for another product they would end the right ones.
+  if (scope != record.scope) {
+    return Error(ErrorCode::kUsage,
+                 "the device was enrolled for product " + printable(record.scope.product) +
+                     " of authority " + cli::json_digest(record.scope.authority) + ", not for " +
+                     printable(scope.product) + " of " + cli::json_digest(scope.authority));
+  }
   const auto grantor = TRY(open_grantor(options));
   const SignedStatement statement = TRY(sign_floors(request, floors_of(options, scope), *grantor));
   TRY(keystore::store_armored(options.out, kFloorsLabel, serialize_signed(statement), 0644,
@@ -300,10 +316,14 @@ void add_vendor_verbs(CLI::App& provision, cli::Job& job) {
       ->capture_default_str();
 
   verb = add("floors", "For the vendor: set a device's floor anew",
-             "sealpack provision floors device.request --floor 5 --grantor grantor.key --authority "
-             "vendor.pub --product camera --out device.floors",
+             "sealpack provision floors device.request --proof device.proof --record device.record "
+             "--floor 5 --grantor grantor.key --authority vendor.pub --product camera --out "
+             "device.floors",
              floors);
   verb->add_option("REQUEST", options->file, "From `status --out` on the device")->required();
+  verb->add_option("--proof", options->proof, "From the device's enrolment, as `accept` takes it")
+      ->required();
+  verb->add_option("--record", options->record, "Of the answer to it")->required();
   add_signing(*verb, *options);
   verb->add_option("--floor", options->floor, "Lowest counter of a release that it may open")
       ->required();

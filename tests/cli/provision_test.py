@@ -78,6 +78,9 @@ class Provision(RunCase):
         self.device("install", "dev.answer", "--key", "dev.tpmkey", "--grantor", "grantor.pub",
                     "--proof", "dev.proof", "--force")
 
+    def enrolment(self):
+        return ("--proof", "dev.proof", "--record", "dev.record")
+
     def boot_policy(self, number):
         golden = self.device("pcrs", "--pcr", "4,9").out
         (self.folder / "golden").write_text(golden)
@@ -157,11 +160,26 @@ class Provision(RunCase):
         self.ready()
         self.succeed(*self.run_arguments("new.seal", "--confirm"))
         self.device("status", "--key", "dev.tpmkey", "--out", "dev.request", "--force")
-        self.vendor("floors", "dev.request", "--floor", 5, "--out", "floors")
+        self.vendor("floors", "dev.request", *self.enrolment(), "--floor", 5, "--out", "floors")
         self.device("install", "floors", "--key", "dev.tpmkey")
         self.tpm.restart()
         self.succeed(*self.run_arguments("old.seal", "--confirm"))
         self.device_fails(REFUSED, "counter", "install", "floors", "--key", "dev.tpmkey")
+
+    def test_a_vendor_sets_floors_for_devices_that_it_accepted_and_their_product(self):
+        self.ready()
+        stranger = self.make_tpm("stranger")
+        self.device("enrol", "--out", "other.request", tpm=stranger)
+        floors = ("provision", "floors", "--floor", 5, "--out", "f", "--grantor", "grantor.key",
+                  "--authority", "vendor.pub", "--product")
+        self.fail_with(NOT_AUTHENTIC, "another device", *floors, "camera", "other.request",
+                       *self.enrolment())
+        self.fail_with(USAGE, "enrolled for product 'camera'", *floors, "lidar", "dev.request",
+                       *self.enrolment())
+        self.fail_with(USAGE, "--record is required", *floors, "camera", "dev.request",
+                       "--proof", "dev.proof")
+        self.fail_with(USAGE, "--proof is required", *floors, "camera", "dev.request",
+                       "--record", "dev.record")
 
     def test_a_removed_floor_file_opens_nothing(self):
         self.ready()
@@ -290,8 +308,8 @@ class Provision(RunCase):
         (self.folder / "dev.request").write_text(
             "\n".join([text.splitlines()[0], body, text.splitlines()[-1], ""]))
         run = self.fail_with(REFUSED, "provision.counter", "provision", "floors", "dev.request",
-                             "--floor", 1, "--out", "f", "--grantor", "grantor.key", "--authority",
-                             "vendor.pub", "--product", "camera")
+                             *self.enrolment(), "--floor", 1, "--out", "f", "--grantor",
+                             "grantor.key", "--authority", "vendor.pub", "--product", "camera")
         self.assertIn("not signed", run.err)
 
     def test_quotes_are_collected_with_the_kernels_log(self):

@@ -244,5 +244,24 @@ TEST(SignBootPolicy, RefusesAMachineThatMeasuredNothing) {
               FailsWith(ErrorCode::kUsage, HasSubstr("any machine is like that")));
 }
 
+// Whoever has another key for quotes states any counter with it.
+TEST(EnrolledDevices, AreThoseWhoseProofHolds) {
+  const SampleMessages samples;
+  const EnrolRecord& record = samples.enrolment.record;
+  EXPECT_THAT(check_enrolled(samples.request, record, samples.proof), Succeeds());
+  EnrolRequest other = SampleMessages::make_request();
+  EXPECT_THAT(check_enrolled(other, record, samples.proof), Fails(ErrorCode::kNotAuthentic));
+  other.endorsement = samples.request.endorsement;
+  EXPECT_THAT(check_enrolled(other, record, samples.proof),
+              FailsWith(ErrorCode::kNotAuthentic, HasSubstr("attestation key")));
+  other = samples.request;
+  other.endorsement.unique = SampleMessages::point();
+  EXPECT_THAT(check_enrolled(other, record, samples.proof),
+              FailsWith(ErrorCode::kNotAuthentic, HasSubstr("another device")));
+  EnrolProof forged = samples.proof;
+  forged.proof.bytes[0] ^= 1U;
+  EXPECT_THAT(check_enrolled(samples.request, record, forged), Fails(ErrorCode::kNotAuthentic));
+}
+
 }  // namespace
 }  // namespace sealpack::provision
