@@ -31,7 +31,7 @@ class Load:
 
     def finish(self):
         """[(hash of the nonce, what came of the request, and of the same request again)]"""
-        lines, _ = self.process.communicate(timeout=120)
+        lines, _ = self.process.communicate(timeout=600)
         if self.process.returncode != 0:
             raise AssertionError(f"broker_clients ended with {self.process.returncode}")
         return [tuple(line.split()) for line in lines.splitlines()]
@@ -50,14 +50,16 @@ class LogReader:
 
     def get(self, path):
         """What a broker answers; another one, where the first is being killed."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
                 with urllib.request.urlopen(self.url + path, context=self.context,
-                                            timeout=30) as answer:
+                                            timeout=60) as answer:
                     return answer.read().decode()
-            except urllib.error.HTTPError:
-                raise
+            except urllib.error.HTTPError as failure:
+                failure.close()
+                if failure.code != 503 or time.monotonic() > deadline:
+                    raise
             except (OSError, http.client.HTTPException) as failure:
                 if time.monotonic() > deadline:
                     raise AssertionError(f"no broker answers at {self.url}") from failure
@@ -68,7 +70,7 @@ class LogReader:
 
     def wait_for_more(self, count):
         """Until the log has so many entries more, whichever broker tells of it."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         wanted = self.size() + count
         while self.size() < wanted:
             if time.monotonic() > deadline:

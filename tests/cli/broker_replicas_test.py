@@ -2,6 +2,7 @@
 """Two brokers on one PostgreSQL behind a load balancer (HAProxy), each killed in turn under load."""
 
 import base64
+import contextlib
 import glob
 import hashlib
 import json
@@ -9,7 +10,6 @@ import os
 import pathlib
 import pwd
 import random
-import re
 import shutil
 import signal
 import socket
@@ -18,11 +18,11 @@ import time
 import unittest
 
 import broker_load
-from broker_case import BrokerCase
+from broker_case import PATIENCE, BrokerCase, configure
 from sealpack_case import OK, REFUSED, TRY_AGAIN, USAGE
 
 # Debian puts the server on nobody's path.
-POSTGRES = max(glob.glob("/usr/lib/postgresql/*/bin"), default=None)
+POSTGRES = max(map(os.path.dirname, glob.glob("/usr/lib/postgresql/*/bin/initdb")), default=None)
 BALANCER = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
 INSTANCES = 30
 KILLS = 8
@@ -35,29 +35,23 @@ defaults
   timeout check 30s
   option redispatch
 frontend brokers
-  bind 127.0.0.1:%d
+  bind fd@%d
   default_backend replicas
 backend replicas
   balance roundrobin
   option httpchk GET /healthz
   default-server check check-ssl verify none inter 100ms fall 1 rise 1
-  server a 127.0.0.1:%d
-  server b 127.0.0.1:%d
+  server a %s
+  server b %s
 """
 
 
-def free_ports(count):
-    """Ports that stay free while nobody listens: below those that the system gives to connections."""
-    sockets = []
-    while len(sockets) < count:
-        try:
-            sockets.append(socket.create_server(("127.0.0.1", random.randrange(20000, 30000))))
-        except OSError:
-            continue
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def own_address():
+    """A place that stays free while nobody listens: addresses of this machine that nobody else uses."""
+    while True:
+        address = "127." + ".".join(str(random.randrange(2, 255)) for _ in range(3))
+        with contextlib.suppress(OSError), socket.create_server((address, 8443)):
+            return f"{address}:8443"
 
 
 class Database:
@@ -76,7 +70,7 @@ class Database:
             os.chown(folder, entry.pw_uid, entry.pw_gid)
         subprocess.run([f"{POSTGRES}/initdb", "--username=postgres", "--auth=trust", "--no-sync",
                         "--no-locale", "-E", "UTF8", f"--pgdata={folder}/data"], check=True, capture_output=True,
-                       cwd="/", timeout=120, **self.user)
+                       cwd="/", timeout=600, **self.user)
         self.uri = f"postgresql://postgres@/postgres?host={folder}"
         self.process = None
         self.start()
@@ -86,17 +80,17 @@ class Database:
             [f"{POSTGRES}/postgres", "-D", f"{self.folder}/data", "-k", self.folder, "-c",
              "listen_addresses="], cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             **self.user)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while subprocess.run([f"{POSTGRES}/pg_isready", "-h", self.folder, "-U", "postgres"],
                              capture_output=True, check=False).returncode != 0:
-            if time.monotonic() > deadline:
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("PostgreSQL does not start")
             time.sleep(0.1)
 
     def stop(self, how=signal.SIGINT):
         if self.process.poll() is None:
             self.process.send_signal(how)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=600)
 
 
 def node(left, right):
@@ -138,14 +132,10 @@ class Replicas(BrokerCase):
     def begin(self):
         """A broker on the database, with the release that it gives out."""
         self.succeed("broker", "init", "--dir", "broker", "--store", self.database.uri)
-        # To the brokers, all who come through the balancer are one address.
-        path = self.folder / "broker/broker.toml"
-        text = path.read_text()
-        for limit in ("requests_per_second", "request_burst", "handshakes_per_second",
-                      "handshake_burst"):
-            text = re.sub(rf"(?m)^{limit} = .*$", f"{limit} = 100000", text)
-        # The log is read through the balancer, as an auditor would.
-        path.write_text(text.replace("public_log = false", "public_log = true"))
+        # To the brokers, all who come through the balancer are one address. The log is read through
+        # the balancer, as an auditor would.
+        configure(self.folder / "broker", **PATIENCE, requests_per_second=100000, request_burst=100000,
+                  handshakes_per_second=100000, handshake_burst=100000, public_log="true")
         measurement = self.measure(self.succeed)
         (self.folder / "sim.toml").write_text(
             (self.folder / "sim.toml").read_text().replace(type(self).measurement, measurement))
@@ -153,15 +143,16 @@ class Replicas(BrokerCase):
         self.build_release(self.succeed, "a.seal", 100)
         self.broker("add", "a.seal", "--trust", "vendor.pub")
 
-    def balance(self, ports):
-        """HAProxy in front of two ports; gives its URL."""
-        front = free_ports(1)[0]
-        (self.folder / "haproxy.cfg").write_text(CONFIGURATION % (front, *ports))
-        process = subprocess.Popen([BALANCER, "-f", "haproxy.cfg", "-db"], cwd=self.folder,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def balance(self, addresses):
+        """HAProxy in front of two brokers; gives its URL."""
+        with socket.create_server(("127.0.0.1", 0)) as front:
+            (self.folder / "haproxy.cfg").write_text(CONFIGURATION % (front.fileno(), *addresses))
+            process = subprocess.Popen([BALANCER, "-f", "haproxy.cfg", "-db"], cwd=self.folder,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       pass_fds=[front.fileno()])
+            url = f"https://127.0.0.1:{front.getsockname()[1]}"
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        url = f"https://127.0.0.1:{front}"
         self.assertEqual(broker_load.LogReader(self.folder, url).get("/healthz"), "ok\n")
         return url
 
@@ -170,12 +161,12 @@ class Replicas(BrokerCase):
     def test_killed_in_turn_behind_a_balancer_lose_nothing_and_do_nothing_twice(self):
         self.begin()
         self.broker("licence", "acme/clothes", "--instances", INSTANCES, "--lease", "100000")
-        ports = free_ports(2)
+        addresses = [own_address(), own_address()]
 
         def start(number):
-            return self.serve(listen=f"127.0.0.1:{ports[number]}", log=f"serve-{number}.log")
+            return self.serve(listen=addresses[number], log=f"serve-{number}.log")
         replicas = [start(0), start(1)]
-        url = self.balance(ports)
+        url = self.balance(addresses)
         log = broker_load.LogReader(self.folder, url)
         kept = log.get("/v1/log/checkpoint")
         (self.folder / "kept").write_text(kept)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import json
 import os
 import shutil
 import signal
 import ssl
 import subprocess
-import threading
 import time
 import unittest
 import urllib.error
@@ -143,8 +143,7 @@ class BrokerReleases(BrokerCase):
         self.assertEqual(run.status, REFUSED, run.err)
         self.assertRegex(run.err, "policy.not-accepted: measurement")
         self.assertFalse((self.folder / "y.npy").exists())
-        refused = [event for event in server.events() if event["event"] == "refused"]
-        self.assertIn("policy.not-accepted", refused[0]["reasons"])
+        self.assertIn("policy.not-accepted", server.wait_for("refused")["reasons"])
 
     def test_simulated_evidence_needs_the_root_and_the_lab(self):
         self.succeed("keygen", "simulated-root", "--out", "other-sim", "--no-passphrase")
@@ -154,18 +153,9 @@ class BrokerReleases(BrokerCase):
         without = [part for part in self.asking(server) if part not in ("--evidence-key", "sim.key")]
         self.assertNotEqual(self.run_tool(*without).status, OK)
         self.stop(server)
-        process = subprocess.Popen([TOOL, "broker", "serve", "--dir", "broker", "--listen",
-                                    "127.0.0.1:0", "--admin", "127.0.0.1:0"], cwd=self.folder,
-                                   stderr=subprocess.PIPE, text=True)
-        try:
-            server.url = "https://127.0.0.1:%d" % json.loads(process.stderr.readline())["port"]
-            run = self.run_tool(*self.asking(server))
-            self.assertEqual(run.status, REFUSED, run.err)
-            self.assertIn("lab", run.err)
-        finally:
-            process.terminate()
-            process.wait()
-            process.stderr.close()
+        run = self.run_tool(*self.asking(self.serve(lab=False)))
+        self.assertEqual(run.status, REFUSED, run.err)
+        self.assertIn("lab", run.err)
 
     def test_the_tee_believes_the_pinned_broker_alone(self):
         self.succeed("broker", "init", "--dir", "stranger", "-q")
@@ -232,22 +222,24 @@ class BrokerReleases(BrokerCase):
 
     def test_a_long_run_prolongs_its_lease_by_itself(self):
         # It asks when half of the lease is over; a slow machine has the other half for it.
-        self.broker("licence", "acme/clothes", "--lease", "12")
+        self.broker("licence", "acme/clothes", "--lease", "30")
         server = self.serve()
         command = [part if part != "x.npy" else "-" for part in self.asking(server)]
         run = subprocess.Popen([TOOL, *command], cwd=self.folder, stdin=subprocess.PIPE,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and run.poll() is None:
-            run.stdin.write((self.folder / "x.npy").read_bytes())
-            run.stdin.flush()
-            time.sleep(0.5)
-            leases = self.broker("list", "--json").json()["leases"]
-            if leases and leases[0]["renewals"] > 0:
-                break
-        _, errors = run.communicate(timeout=60)
+        deadline = time.monotonic() + 300
+        renewals = []
+        with contextlib.suppress(BrokenPipeError):  # then it says why
+            while renewals in ([], [0]) and run.poll() is None and time.monotonic() < deadline:
+                run.stdin.write((self.folder / "x.npy").read_bytes())
+                run.stdin.flush()
+                time.sleep(0.5)
+                leases = self.broker("list", "--json").json()["leases"]
+                renewals = [lease["renewals"] for lease in leases]
+        _, errors = run.communicate(timeout=600)
         self.assertEqual(run.returncode, OK, errors)
-        self.assertEqual([lease["renewals"] > 0 for lease in leases], [True])
+        self.assertEqual(len(renewals), 1)
+        self.assertGreater(renewals[0], 0)
 
     def test_without_a_network_files_do(self):
         (self.folder / "usb").mkdir()
@@ -259,11 +251,11 @@ class BrokerReleases(BrokerCase):
         try:
             for asked, given in (("challenge-request", "challenge"), ("release-request", "grant")):
                 path = self.folder / f"usb/exchange-1.{asked}"
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 300
                 while not path.exists() and time.monotonic() < deadline:
                     time.sleep(0.05)
                 self.broker("answer", path, "--out", f"usb/exchange-1.{given}", "--lab")
-            self.assertEqual(site.wait(timeout=60), OK)
+            self.assertEqual(site.wait(timeout=600), OK)
         finally:
             site.kill()
             site.wait()
@@ -282,7 +274,7 @@ class BrokerReleases(BrokerCase):
         context = ssl.create_default_context(cafile=str(self.folder / "broker/tls.crt"))
 
         def get(path):
-            with urllib.request.urlopen(server.url + path, context=context, timeout=20) as answer:
+            with urllib.request.urlopen(server.url + path, context=context, timeout=120) as answer:
                 return answer.read().decode()
 
         keys = json.loads(get("/v1/keys"))
@@ -294,7 +286,7 @@ class BrokerReleases(BrokerCase):
 
         def get_as_operator(path):
             url = f"http://127.0.0.1:{server.admin_port}{path}"
-            with urllib.request.urlopen(url, timeout=20) as answer:
+            with urllib.request.urlopen(url, timeout=120) as answer:
                 return answer.read().decode()
 
         (self.folder / "kept").write_text(get_as_operator("/v1/log/checkpoint"))
@@ -315,10 +307,7 @@ class BrokerReleases(BrokerCase):
         for name in ("tls.crt", "tls.key"):
             shutil.copy(self.folder / "stranger" / name, self.folder / "broker" / name)
         server.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 30
-        while not any(event["event"] == "reloaded" for event in server.events()):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        server.wait_for("reloaded")
         self.succeed(*self.asking(server))  # broker/tls.crt is the new one
 
     def test_the_log_holds_no_secrets(self):
@@ -372,43 +361,6 @@ class BrokerEnds(BrokerCase):
         self.broker("revoke", "device", "bb", "--because", "another")
         run = self.run_tool("broker", "log", "verify", "--dir", "broker", "--checkpoint", "first")
         self.assertEqual(run.status, NOT_AUTHENTIC, run.err)
-
-    def test_killed_while_it_grants_it_loses_no_entry_and_no_nonce(self):
-        server = self.serve()
-        results = []
-
-        def ask(number):
-            results.append(self.run_tool(*self.asking(server, output=f"y{number}.npy")).status)
-
-        for round_number in range(2):
-            threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
-            for thread in threads:
-                thread.start()
-            time.sleep(0.4 + round_number * 0.3)
-            self.stop(server, signal.SIGKILL)
-            for thread in threads:
-                thread.join()
-            self.broker("log verify")
-            server = self.serve()
-        self.succeed(*self.asking(server))
-        self.assertEqual(self.stop(server), OK)
-        verified = self.broker("log verify", "--json").json()
-        # Every key that a client got has its entry.
-        self.assertGreaterEqual(verified["grants"], results.count(OK) + 1)
-
-    def test_a_client_that_is_killed_leaves_the_broker_as_it_was(self):
-        self.broker("licence", "acme/clothes", "--instances", "5", "--lease", "60")
-        server = self.serve()
-        for pause in (0.05, 0.15, 0.3):
-            process = subprocess.Popen([TOOL, *self.asking(server)], cwd=self.folder,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(pause)
-            process.kill()
-            process.wait()
-        self.succeed(*self.asking(server))
-        self.assertEqual(self.stop(server), OK)
-        self.broker("log verify")
-        self.assertLessEqual(len(self.broker("list", "--json").json()["leases"]), 4)
 
 
 class BrokerUsage(BrokerCase):

@@ -9,7 +9,7 @@ import unittest
 
 import soft_token
 import software_tpm
-from broker_case import BrokerCase
+from broker_case import PATIENCE, BrokerCase, configure
 from sealpack_case import (IO, KEY_UNAVAILABLE, NOT_AUTHENTIC, OK, REFUSED, TRY_AGAIN, UNSUPPORTED,
                            USAGE)
 
@@ -26,6 +26,7 @@ class DeviceCase(BrokerCase):
         """A broker of other keys, with the release that it gives out."""
         shutil.rmtree(self.folder / "broker")
         self.succeed("broker", "init", "--dir", "broker", *arguments)
+        configure(self.folder / "broker", **PATIENCE)
         self.take_release("device.seal", 200)
 
     def take_release(self, name, counter, to="broker/broker.pub"):
