@@ -238,11 +238,12 @@ class Provision(RunCase):
         process = subprocess.Popen([TOOL, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        deadline = time.monotonic() + 60
-        while not children.read_text() and time.monotonic() < deadline:
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + 300
+        while not (inside := children.read_text().split()) and time.monotonic() < deadline:
             time.sleep(0.01)
-        os.kill(int(children.read_text()), signal.SIGKILL)
-        self.assertEqual(process.wait(60), -signal.SIGKILL)
+        os.kill(int(inside[0]), signal.SIGKILL)
+        self.assertEqual(process.wait(600), -signal.SIGKILL)
         self.fail_with(REFUSED, "PCR 15", *self.run_arguments())
 
     def test_passwords_of_the_tpm_come_from_files(self):

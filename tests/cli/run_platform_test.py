@@ -165,11 +165,14 @@ class RecordedTrustDomain(BrokerCase):
                               text=True) as run:
             for asked, given in (("challenge-request", "challenge"), ("release-request", "grant")):
                 path = self.folder / f"usb/exchange-1.{asked}"
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 300
                 while not path.exists() and run.poll() is None and time.monotonic() < deadline:
                     time.sleep(0.05)
                 self.run_tool("broker", "answer", path, "--out", f"usb/exchange-1.{given}", "--dir", "broker")
-            said = run.communicate()[1]
+            try:
+                said = run.communicate(timeout=600)[1]
+            finally:
+                run.kill()
         self.assertEqual(run.returncode, REFUSED, said)
         self.assertFalse((self.folder / "y.npy").exists())
         return said, (self.folder / "usb/exchange-1.release-request").read_bytes()

@@ -4,6 +4,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 import unittest
 
 from sealpack_case import (IO, KEY_UNAVAILABLE, NOT_AUTHENTIC, OK, REFUSED, TOOL, USAGE,
@@ -55,13 +56,14 @@ class Unseal(SealpackCase):
 
     def interrupted(self, verb, number):
         """(status, stderr) of a verb that was interrupted while its hidden folder grew, or None."""
+        # It steps back where there are fewer cores than there is to do: this process sees it in time.
         with subprocess.Popen([TOOL, *verb], cwd=self.folder, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True) as process:
+                              stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(5)) as process:
             while process.poll() is None:
                 if any(name.startswith(".un.partial-") for name in os.listdir(self.folder)):
                     process.send_signal(number)
                     break
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=600)
         return None if process.returncode == OK else (process.returncode, errors)
 
     def test_a_signal_leaves_no_plaintext_behind(self):
@@ -70,12 +72,10 @@ class Unseal(SealpackCase):
         extract = ("extract", "b.seal", "--trust", "vendor.pub", "--out", "un", "--threads", "1")
         for verb in (self.unseal("--threads", "1"), extract):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                for _ in range(5):  # it may be done before the signal is there
-                    ended = self.interrupted(verb, number)
-                    if ended is not None:
-                        break
+                deadline = time.monotonic() + 120
+                while (ended := self.interrupted(verb, number)) is None:  # done before the signal was there
                     shutil.rmtree(self.folder / "un")
-                self.assertIsNotNone(ended)
+                    self.assertLess(time.monotonic(), deadline)
                 self.assertEqual(ended[0], -number, ended[1])
                 self.assertIn("interrupted", ended[1])
                 self.assertEqual([name for name in os.listdir(self.folder) if "un" in name], [])
