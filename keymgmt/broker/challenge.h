@@ -11,7 +11,7 @@
 namespace sealpack::broker {
 
 struct ChallengeFacts {
-  Transport transport = Transport::kOnline;
+  Transport transport = Transport::kNetwork;
   std::uint64_t epoch = 0;
   std::uint64_t expires = 0;  // Unix seconds
 };

@@ -11,7 +11,7 @@ namespace sealpack::broker {
 // A request on its way.
 struct Job {
   ByteVector bytes;
-  Transport transport = Transport::kOnline;
+  Transport transport = Transport::kNetwork;
   std::function<void(Answer)> done;
   ByteVector nonce;  // that was entered for it; empty: none yet
 };

@@ -17,7 +17,7 @@ namespace sealpack::broker {
 namespace {
 
 constexpr unsigned kMaxWorkers = 256;
-constexpr std::uint32_t kMaxOnlineLifetime = 120;
+constexpr std::uint32_t kMaxNetworkLifetime = 120;
 
 using Done = std::function<void(Answer)>;
 
@@ -169,8 +169,8 @@ std::variant<ChallengeReply, Refusal> BrokerService::make_reply(const Rules& rul
   if (!signs) {
     return refusal_of(ErrorCode::kRefused, {{"broker.key", "the broker's key for grants ended"}});
   }
-  const std::uint32_t lifetime = transport == Transport::kOnline
-                                     ? std::min(options_.online_lifetime, kMaxOnlineLifetime)
+  const std::uint32_t lifetime = transport == Transport::kNetwork
+                                     ? std::min(options_.network_lifetime, kMaxNetworkLifetime)
                                      : options_.file_lifetime;
   ChallengeReply reply;
   reply.expires = now + lifetime;

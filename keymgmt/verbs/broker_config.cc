@@ -16,7 +16,7 @@ namespace sealpack::broker {
 namespace {
 
 constexpr const char* kFileName = "broker.toml";
-constexpr std::uint32_t kLongestOnline = 120;           // seconds
+constexpr std::uint32_t kLongestNetwork = 120;          // seconds
 constexpr std::uint32_t kLongestFile = 90 * 24 * 3600;  // seconds
 
 // A number of the table, where it is there, within bounds.
@@ -162,7 +162,7 @@ Result<BrokerConfig> parse_broker_config(std::string_view text, const std::strin
   TRY(root.finish());
   if (listen) TRY(parse_listen(std::move(*listen), config));
   if (challenge) {
-    TRY(take(*challenge, "online_seconds", config.online_seconds, 1, kLongestOnline));
+    TRY(take(*challenge, "network_seconds", config.network_seconds, 1, kLongestNetwork));
     TRY(take(*challenge, "file_seconds", config.file_seconds, 1, kLongestFile));
     TRY(challenge->finish());
   }
@@ -194,7 +194,7 @@ std::string serialize_broker_config(const BrokerConfig& config) {
   line("key", quoted(config.key));
   line("threads", std::to_string(config.threads));
   out += "\n[challenge]\n";
-  line("online_seconds", std::to_string(config.online_seconds));
+  line("network_seconds", std::to_string(config.network_seconds));
   line("file_seconds", std::to_string(config.file_seconds));
   out += "\n[limits]\n";
   line("connections", std::to_string(limits.connections));

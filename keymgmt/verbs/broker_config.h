@@ -30,7 +30,7 @@ struct BrokerConfig {
   std::string certificate = "tls.crt";
   std::string key = "tls.key";
   std::uint32_t threads = 2;
-  std::uint32_t online_seconds = 60;
+  std::uint32_t network_seconds = 60;
   std::uint32_t file_seconds = 7 * 24 * 3600;
   std::uint32_t minimum_tcb_evaluation = 0;
   ServerLimits limits;

@@ -96,7 +96,7 @@ Result<attest::Endorsements> BrokerFolder::endorsements() const {
 Result<ServiceOptions> BrokerFolder::service_options(bool lab) const {
   ServiceOptions options;
   options.lab = lab;
-  options.online_lifetime = config.online_seconds;
+  options.network_lifetime = config.network_seconds;
   options.file_lifetime = config.file_seconds;
   options.minimum_tcb_evaluation = config.minimum_tcb_evaluation;
   options.roots = attest::vendor_roots();

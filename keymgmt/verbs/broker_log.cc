@@ -30,7 +30,7 @@ cli::Json json_of(const LogEntry& entry, std::uint64_t index) {
                    {"epoch", entry.epoch}};
   if (!entry.what.empty()) out["what"] = entry.what;
   if (entry.kind != EntryKind::kGrant && entry.kind != EntryKind::kRefusal) return out;
-  out["transport"] = entry.transport == 2 ? "files" : "online";
+  out["transport"] = entry.transport == 2 ? "files" : "network";
   out["content"] = cli::json_digest(entry.content);
   out["release"] = cli::json_digest(entry.release);
   out["tee"] = entry.tee;

@@ -50,10 +50,10 @@ broker::ChallengeRequest challenge_request(const unpacker::VerifiedBundle& bundl
   return request;
 }
 
-class OnlineBroker final : public KeyProvider {
+class BrokerByNetwork final : public KeyProvider {
  public:
-  OnlineBroker(std::unique_ptr<broker::Client> client, const unpacker::VerifiedBundle& bundle,
-               std::string tee)
+  BrokerByNetwork(std::unique_ptr<broker::Client> client, const unpacker::VerifiedBundle& bundle,
+                  std::string tee)
       : client_(std::move(client)), bundle_(bundle), tee_(std::move(tee)) {}
 
   Result<Challenge> challenge() override {
@@ -162,7 +162,7 @@ Result<std::unique_ptr<KeyProvider>> make_key_provider(const RunOptions& options
   how.url = options.broker.url;
   how.ca_file = options.broker.ca;
   auto client = TRY(broker::Client::create(how));
-  return Made(std::make_unique<OnlineBroker>(std::move(client), bundle, tee));
+  return Made(std::make_unique<BrokerByNetwork>(std::move(client), bundle, tee));
 }
 
 Result<std::optional<crypto::VerifyingKey>> pinned_broker(const BrokerOptions& options) {

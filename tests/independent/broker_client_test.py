@@ -190,7 +190,7 @@ class Refusals(SecondClient):
         self.refuse(REFUSED, ["broker.nonce-transport"], lambda: files.release(exchange.release_request()))
 
     def test_a_challenge_ends(self):
-        self.restart("online_seconds", 1)
+        self.restart("network_seconds", 1)
         exchange = self.challenged()
         time.sleep(3)
         self.refuse_release(exchange, "broker.nonce-expired")

@@ -207,7 +207,7 @@ void Api::release(HttpRequest request, const HttpClient& from, Done done) {
   }
   const Clock::time_point start = Clock::now();
   parts_.service.release(
-      std::move(request.body), Transport::kOnline,
+      std::move(request.body), Transport::kNetwork,
       [this, place, name = from.name, start, done = std::move(done)](Answer answer) {
         place->reset();
         const std::chrono::duration<double, std::milli> took = Clock::now() - start;
@@ -232,7 +232,7 @@ void Api::handle(HttpRequest request, const HttpClient& from, Done done) {
     return finish(json_error(415, std::string("this takes ") + kMessageType));
   }
   if (challenge) {
-    return finish(to_http(parts_.service.challenge(request.body, Transport::kOnline)));
+    return finish(to_http(parts_.service.challenge(request.body, Transport::kNetwork)));
   }
   release(std::move(request), from, finish);
 }

@@ -152,7 +152,7 @@ std::string codes_of(const Answer& answer) {
 }
 
 std::string challenge_codes_of(Service& service, const ChallengeRequest& subject) {
-  return codes_of(service.challenge(serialize(subject), Transport::kOnline));
+  return codes_of(service.challenge(serialize(subject), Transport::kNetwork));
 }
 
 void expect_key(const Setting& setting, const Client& client, const Answer& answer) {

@@ -62,8 +62,8 @@ struct Client {
 };
 
 ChallengeReply challenge_of(Service& service, const ChallengeRequest& subject,
-                            Transport transport = Transport::kOnline);
-Answer release_of(Service& service, ByteVector request, Transport transport = Transport::kOnline);
+                            Transport transport = Transport::kNetwork);
+Answer release_of(Service& service, ByteVector request, Transport transport = Transport::kNetwork);
 // A whole exchange.
 Answer exchange(Service& service, Client& client);
 

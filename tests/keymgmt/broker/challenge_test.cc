@@ -18,12 +18,12 @@ class Challenges : public ::testing::Test {
   }
   const ByteVector key_ = ByteVector(32, 1);
   const ChallengeRequest subject_{Digest{{1}}, Digest{{2}}, Digest{{3}}, "tdx"};
-  const ChallengeFacts facts_{Transport::kOnline, 4, kNow + 60};
+  const ChallengeFacts facts_{Transport::kNetwork, 4, kNow + 60};
   const loader::Challenge challenge_ = make_challenge(key_, subject_, facts_);
 };
 
 TEST_F(Challenges, AreTakenForWhatTheyWereMadeFor) {
-  EXPECT_EQ(why_not(challenge_, subject_, {Transport::kOnline, 4, kNow}), "");
+  EXPECT_EQ(why_not(challenge_, subject_, {Transport::kNetwork, 4, kNow}), "");
   EXPECT_EQ(challenge_.nonce.size(), 32U);
   EXPECT_LE(challenge_.id.size(), 256U);
   EXPECT_NE(make_challenge(key_, subject_, facts_).nonce, challenge_.nonce);
@@ -31,20 +31,20 @@ TEST_F(Challenges, AreTakenForWhatTheyWereMadeFor) {
 
 TEST_F(Challenges, AreOfOneEpoch) {
   for (const std::uint64_t epoch : {3U, 5U}) {
-    EXPECT_EQ(why_not(challenge_, subject_, {Transport::kOnline, epoch, kNow}),
+    EXPECT_EQ(why_not(challenge_, subject_, {Transport::kNetwork, epoch, kNow}),
               "broker.nonce-epoch");
   }
 }
 
 TEST_F(Challenges, AreMadeWithTheKeyOfTheStore) {
   EXPECT_EQ(why_not(make_challenge(ByteVector(32, 2), subject_, facts_), subject_,
-                    {Transport::kOnline, 4, kNow}),
+                    {Transport::kNetwork, 4, kNow}),
             "broker.nonce-forged");
 }
 
 TEST_F(Challenges, EndAtTheirTime) {
-  EXPECT_EQ(why_not(challenge_, subject_, {Transport::kOnline, 4, kNow + 60}), "");
-  EXPECT_EQ(why_not(challenge_, subject_, {Transport::kOnline, 4, kNow + 61}),
+  EXPECT_EQ(why_not(challenge_, subject_, {Transport::kNetwork, 4, kNow + 60}), "");
+  EXPECT_EQ(why_not(challenge_, subject_, {Transport::kNetwork, 4, kNow + 61}),
             "broker.nonce-expired");
 }
 

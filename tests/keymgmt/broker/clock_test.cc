@@ -114,7 +114,7 @@ TEST_F(WrongClocks, StopABrokerThatRuns) {
   const auto reply = challenge_of(service(), client.subject);
   for (const std::uint64_t now : {kNow - kClockBehind - 1, kNow + kClockJump + 1}) {
     *setting_.clock = now;
-    const Answer answer = service().challenge(serialize(client.subject), Transport::kOnline);
+    const Answer answer = service().challenge(serialize(client.subject), Transport::kNetwork);
     EXPECT_EQ(codes_of(answer), "broker.clock");
     EXPECT_EQ(refusal_in(answer).code, ErrorCode::kTryAgain);
     EXPECT_EQ(refusal_in(answer).retry_after, 60U);

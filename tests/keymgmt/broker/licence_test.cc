@@ -91,7 +91,7 @@ TEST_F(Licences, CountInstancesThatComeAtOnce) {
   for (auto& promise : promises) {
     Client client(setting_);
     service().release(client.release_request(challenge_of(service(), client.subject)),
-                      Transport::kOnline,
+                      Transport::kNetwork,
                       [&](Answer answer) { promise.set_value(std::move(answer)); });
   }
   int grants = 0;
@@ -194,7 +194,7 @@ class RestoredBrokers : public Licences {
 TEST_F(RestoredBrokers, ReleaseNothingUntilTheyAreReconciled) {
   restore(0);
   Client client(setting_);
-  const Answer answer = service().challenge(serialize(client.subject), Transport::kOnline);
+  const Answer answer = service().challenge(serialize(client.subject), Transport::kNetwork);
   EXPECT_EQ(codes_of(answer), "broker.unreconciled");
   EXPECT_EQ(refusal_in(answer).code, ErrorCode::kTryAgain);
   Reconcile reconcile;

@@ -248,7 +248,7 @@ TEST_F(UnprovenRequests, DoNotFillTheLog) {
   const std::uint64_t before = log_size();
   std::vector<std::promise<Answer>> promises(LogAllowance::kBurst);
   for (auto& promise : promises) {
-    service().release(unproven(), Transport::kOnline,
+    service().release(unproven(), Transport::kNetwork,
                       [&](Answer answer) { promise.set_value(std::move(answer)); });
   }
   for (auto& promise : promises) {
@@ -272,7 +272,7 @@ TEST_F(UnprovenRequests, CrowdOutNoOthers) {
   setting_.start([](ServiceOptions& options) { options.uptime = [] { return 5000; }; });
   std::vector<std::promise<Answer>> promises(LogAllowance::kBurst + 1);
   for (auto& promise : promises) {
-    service().release(unproven(), Transport::kOnline,
+    service().release(unproven(), Transport::kNetwork,
                       [&](Answer answer) { promise.set_value(std::move(answer)); });
   }
   for (auto& promise : promises) promise.get_future().wait();

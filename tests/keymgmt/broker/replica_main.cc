@@ -43,9 +43,9 @@ int serve(const std::string& uri, const std::filesystem::path& folder) {
   answer(0, {});
   while (const auto frame = testing::read_frame(STDIN_FILENO)) {
     if (frame->kind == 0) {
-      answer(frame->number, service->challenge(frame->body, Transport::kOnline));
+      answer(frame->number, service->challenge(frame->body, Transport::kNetwork));
     } else {
-      service->release(frame->body, Transport::kOnline,
+      service->release(frame->body, Transport::kNetwork,
                        [&answer, number = frame->number](Answer made) { answer(number, made); });
     }
   }

@@ -70,7 +70,7 @@ TEST_F(Releases, InParallelOfOneChallengeAreOne) {
   const ByteVector request = client.release_request(challenge_of(service(), client.subject));
   std::vector<std::promise<Answer>> promises(20);
   for (auto& promise : promises) {
-    service().release(request, Transport::kOnline,
+    service().release(request, Transport::kNetwork,
                       [&](Answer answer) { promise.set_value(std::move(answer)); });
   }
   int grants = 0;
@@ -113,8 +113,8 @@ TEST_F(Releases, RefuseChallengesThatEnded) {
   EXPECT_EQ(codes_of(release_of(service(), client.release_request(reply))), "");
 }
 
-TEST_F(Releases, GiveOnlineChallengesNoMoreThanTwoMinutes) {
-  setting_.start([](ServiceOptions& options) { options.online_lifetime = 100000; });
+TEST_F(Releases, GiveChallengesOverANetworkNoMoreThanTwoMinutes) {
+  setting_.start([](ServiceOptions& options) { options.network_lifetime = 100000; });
   Client client(setting_);
   EXPECT_EQ(challenge_of(service(), client.subject).expires, kNow + 120);
 }
@@ -346,7 +346,7 @@ TEST_F(Releases, RefuseWhatIsNoRequest) {
   EXPECT_EQ(refusal_in(release_of(service(), {1, 2, 3})).code, ErrorCode::kMalformed);
   EXPECT_EQ(refusal_in(release_of(service(), ByteVector(kMaxRequestSize + 1))).code,
             ErrorCode::kLimit);
-  EXPECT_EQ(codes_of(service().challenge(ByteVector{1}, Transport::kOnline)), "broker.request");
+  EXPECT_EQ(codes_of(service().challenge(ByteVector{1}, Transport::kNetwork)), "broker.request");
   const ByteVector bytes = serialize(ReleaseRequest{{1, 2}, {}});
   EXPECT_EQ(codes_of(release_of(service(), bytes)), "broker.request");
 }
@@ -392,7 +392,7 @@ TEST_F(Releases, EndWithTheServiceAndAllAreAnswered) {
   for (auto& promise : promises) {
     Client client(setting_);
     service().release(client.release_request(challenge_of(service(), client.subject)),
-                      Transport::kOnline,
+                      Transport::kNetwork,
                       [&](Answer answer) { promise.set_value(std::move(answer)); });
   }
   service().stop();

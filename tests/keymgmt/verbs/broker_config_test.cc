@@ -20,7 +20,7 @@ TEST(BrokerConfigurations, AreWhatTheyWereWhenTheyAreReadAgain) {
   config.passphrase_file = "/run/p";
   config.endorsements = "endorsements";
   config.roots = "roots.toml";
-  config.online_seconds = 7;
+  config.network_seconds = 7;
   config.limits.connections = 5;
   config.limits.request_time = std::chrono::seconds(3);
   const std::string text = serialize_broker_config(config);
@@ -41,8 +41,8 @@ TEST(BrokerConfigurations, NeedNothing) {
 TEST(BrokerConfigurations, KnowTheirLinesAndBoundsAlone) {
   for (const char* text :
        {"lab = true", "store = 1", "grant_keys = []", "grant_keys = [1]", "[listen]\nport = 1",
-        "[listen]\nthreads = 0", "[listen]\nthreads = 65", "[challenge]\nonline_seconds = 0",
-        "[challenge]\nonline_seconds = 121", "[challenge]\nfile_seconds = 7776001",
+        "[listen]\nthreads = 0", "[listen]\nthreads = 65", "[challenge]\nnetwork_seconds = 0",
+        "[challenge]\nnetwork_seconds = 121", "[challenge]\nfile_seconds = 7776001",
         "[limits]\nconnections = 0", "[limits]\nrequest_seconds = 3601", "[limits]\nburst = 1",
         "[limits]\nbody_memory = 1", "[listen]\naddress = \"localhost:8443\"",
         "[listen]\nadmin = \"8444\"", "minimum_tcb_evaluation = -1", "[other]", "="}) {
