@@ -121,7 +121,7 @@ class Machine:
         (image,) = pathlib.Path(kernel).glob("boot/vmlinuz-*")
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "768",
-             "-display", "none", "-serial", "stdio", "-no-reboot",
+             "-display", "none", "-serial", f"file:{self.state}/console", "-no-reboot",
              "-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}",
              "-kernel", image, "-initrd", initrd, "-append", command_line,
              "-chardev", f"socket,id=c,path={socket}", "-tpmdev", "emulator,id=t,chardev=c",
@@ -131,17 +131,18 @@ class Machine:
              "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def console(self, timeout=240):
-        """All that the machine wrote, when it is off."""
+    def console(self, timeout=1200):
+        """All that the machine wrote, when it is off, and what QEMU said."""
         try:
-            out, _ = self.qemu.communicate(timeout=timeout)
+            said, _ = self.qemu.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             self.qemu.kill()
-            out, _ = self.qemu.communicate()
-            out += b"\n(the machine did not end)"
+            said, _ = self.qemu.communicate()
+            said += b"(the machine did not end)"
         self.tpm.terminate()
         self.tpm.wait()
         (self.state / "vm").unlink(missing_ok=True)
+        out = (self.state / "console").read_bytes() + b"\n" + said
         return out.decode(errors="replace").replace("\r", "")
 
 
