@@ -2,6 +2,8 @@
 # Sourced by the tests here: a scratch folder, and refusals that say what is wrong.
 # shellcheck shell=bash
 
+# Words and characters of the programs here do not depend on where they run.
+export LC_ALL=C.UTF-8
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
