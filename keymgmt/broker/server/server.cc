@@ -249,6 +249,8 @@ class AsioServer final : public Server {
     all["process_resident_memory_bytes"] = static_cast<double>(resident_memory());
     all["sealpack_broker_connections"] = static_cast<double>(shared_->connections.used());
     all["sealpack_broker_body_bytes"] = static_cast<double>(shared_->bodies.used());
+    all["sealpack_broker_certificate_not_after_timestamp_seconds"] =
+        static_cast<double>(std::atomic_load(&tls_)->not_after());
     all["sealpack_broker_in_flight"] = static_cast<double>(api_.in_flight());
     return all;
   }

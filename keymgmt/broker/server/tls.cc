@@ -6,6 +6,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <ctime>
+
 #include "formats/files/file_source.h"
 #include "keymgmt/keystore/private_file.h"
 
@@ -44,23 +47,33 @@ int no_passphrase(char*, int, int, void*) {
   return 0;
 }
 
-Status use_chain(SSL_CTX* context, const std::filesystem::path& path) {
+// 0 for a time that is none, or that was before 1970.
+std::uint64_t end_of(const X509* certificate) {
+  std::tm end{};
+  if (::ASN1_TIME_to_tm(::X509_get0_notAfter(certificate), &end) != 1) return 0;
+  return static_cast<std::uint64_t>(std::max<std::time_t>(::timegm(&end), 0));
+}
+
+// When the chain ends: with the first of its certificates.
+Result<std::uint64_t> use_chain(SSL_CTX* context, const std::filesystem::path& path) {
   const ByteVector text = TRY(load_file(path, kMaxChainSize));
   const Memory memory = memory_of(text);
   const Certificate own(::PEM_read_bio_X509(memory.get(), nullptr, no_passphrase, nullptr));
   if (!own || ::SSL_CTX_use_certificate(context, own.get()) != 1) {
     return wrong(path, "no certificate that TLS can use");
   }
+  std::uint64_t end = end_of(own.get());
   for (;;) {
     Certificate issuer(::PEM_read_bio_X509(memory.get(), nullptr, no_passphrase, nullptr));
     if (!issuer) break;
     if (::SSL_CTX_add0_chain_cert(context, issuer.get()) != 1) {
       return wrong(path, "a certificate of the chain that TLS cannot use");
     }
+    end = std::min(end, end_of(issuer.get()));
     (void)issuer.release();  // the context's now
   }
   ::ERR_clear_error();
-  return done();
+  return end;
 }
 
 Status use_key(SSL_CTX* context, const std::filesystem::path& path) {
@@ -148,9 +161,9 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(const std::filesystem::path
   (void)::SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   // Connections that wait hold no buffers.
   (void)::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
-  TRY(use_chain(context.get(), certificate));
+  const std::uint64_t not_after = TRY(use_chain(context.get(), certificate));
   TRY(use_key(context.get(), key));
-  return std::shared_ptr<TlsContext>(new TlsContext(context.release()));
+  return std::shared_ptr<TlsContext>(new TlsContext(context.release(), not_after));
 }
 
 TlsContext::~TlsContext() {

@@ -24,10 +24,14 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
   ssl_ctx_st* native() const { return context_; }
+  // When the first certificate of the chain ends, Unix seconds.
+  std::uint64_t not_after() const { return not_after_; }
 
  private:
-  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
+  TlsContext(ssl_ctx_st* context, std::uint64_t not_after)
+      : context_(context), not_after_(not_after) {}
   ssl_ctx_st* context_;
+  std::uint64_t not_after_;
 };
 
 // A key (P-256) and a certificate for it that it signs itself, for these DNS names and IP

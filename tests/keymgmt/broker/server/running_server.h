@@ -18,8 +18,8 @@ class RunningServer {
   explicit RunningServer(const ServerLimits& limits = {}) : limits_(limits) {}
   ~RunningServer() { stop(); }
 
-  void write_certificate(const std::vector<std::string>& names = {"localhost", "127.0.0.1"}) {
-    const auto now = static_cast<std::uint64_t>(::time(nullptr));
+  void write_certificate(const std::vector<std::string>& names = {"localhost", "127.0.0.1"},
+                         std::uint64_t now = static_cast<std::uint64_t>(::time(nullptr))) {
     const auto made = make_self_signed(names, now, 30);
     if (!made.ok()) die(made.error().message().c_str());
     certificate = folder.put("tls.crt", made->certificate);

@@ -405,6 +405,31 @@ TEST(Servers, TellMetricsToTheOperatorAlone) {
               StartsWith("HTTP/1.1 404"));
 }
 
+TEST(Servers, TellWhenTheirCertificateEnds) {
+  constexpr std::uint64_t kLater = 2000000000;
+  constexpr std::uint64_t kThirtyDays = 30 * 86400;
+  const auto ends = [](std::uint64_t when) {
+    return HasSubstr("\nsealpack_broker_certificate_not_after_timestamp_seconds " +
+                     std::to_string(when) + "\n");
+  };
+  RunningServer server;
+  server.write_certificate({"localhost"}, kLater);
+  ASSERT_THAT(server.try_start(), Succeeds());
+  EXPECT_THAT(metrics_of(server), ends(kLater + kThirtyDays));
+  server.write_certificate({"localhost"}, kLater + 1);
+  EXPECT_THAT(metrics_of(server), ends(kLater + kThirtyDays));  // until it is read
+  ASSERT_THAT(server.server->reload(), Succeeds());
+  EXPECT_THAT(metrics_of(server), ends(kLater + 1 + kThirtyDays));
+  // Of a chain, with the first that ends.
+  const std::string issuer = make_self_signed({"issuer.example"}, kLater, 7)->certificate;
+  const auto made = make_self_signed({"localhost"}, kLater, 30);
+  ASSERT_THAT(keystore::store_file(server.key, made->key.reveal(), 0600, Overwrite::kReplace),
+              Succeeds());
+  server.folder.put("tls.crt", made->certificate + issuer);
+  ASSERT_THAT(server.server->reload(), Succeeds());
+  EXPECT_THAT(metrics_of(server), ends(kLater + 7 * 86400));
+}
+
 TEST(Servers, TellEverybodyWhetherTheyAreWell) {
   RunningServer server;
   server.start();
