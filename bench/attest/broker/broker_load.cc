@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include <algorithm>
-#include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -108,13 +108,11 @@ class Asking {
 };
 
 // Each client asks in its turn of the common schedule; one that is late does not catch up.
-void run_client(const Load& load, const EvidenceMaker& maker, unsigned number, Instant start,
+void run_client(Asking& asking, const Load& load, unsigned number, Instant start,
                 Figures& figures) {
-  Asking asking(load, maker);
   const auto length = std::chrono::duration<double>(load.seconds);
   const double step = load.rate == 0 ? 0 : static_cast<double>(load.clients) / load.rate;
   double at = load.rate == 0 ? 0 : static_cast<double>(number) / load.rate;
-  std::this_thread::sleep_until(start);
   while (std::chrono::steady_clock::now() - start < length) {
     if (step != 0) {
       std::this_thread::sleep_until(start + std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -137,9 +135,15 @@ void run_load(const Load& load, const EvidenceMaker& maker) {
   std::vector<Figures> all(load.clients);
   std::vector<std::thread> threads;
   const double before = processor_seconds(CLOCK_PROCESS_CPUTIME_ID);
-  const Instant start = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+  Instant start;
+  std::barrier ready(load.clients,
+                     [&start]() noexcept { start = std::chrono::steady_clock::now(); });
   for (unsigned i = 0; i < load.clients; ++i) {
-    threads.emplace_back([&, i] { run_client(load, maker, i, start, all[i]); });
+    threads.emplace_back([&, i] {
+      Asking asking(load, maker);
+      ready.arrive_and_wait();  // the time begins when all are there, however slow the machine is
+      run_client(asking, load, i, start, all[i]);
+    });
   }
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
