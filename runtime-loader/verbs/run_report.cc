@@ -25,6 +25,11 @@ std::string joined(const std::vector<std::string>& list) {
   return text.empty() ? "nothing" : text;
 }
 
+// What the machine proves itself by, as policies name it.
+std::string platform_of(const tee::Capabilities& tee) {
+  return tee.simulated ? "SIMULATED" : tee.tee;
+}
+
 std::uint64_t normal_time(const RunFigures& figures) {
   const std::uint64_t secure = figures.traffic.secure_nanoseconds;
   return figures.total_nanoseconds > secure ? figures.total_nanoseconds - secure : 0;
@@ -40,6 +45,7 @@ cli::Json figures_json(const RunFigures& figures) {
                              ? cli::Json(nullptr)
                              : cli::Json(figures.counters.answers_left);
   json["tee"] = {{"backend", figures.tee.name},
+                 {"platform", platform_of(figures.tee)},
                  {"simulated", figures.tee.simulated},
                  {"measurement", cli::json_digest(figures.measurement)},
                  {"confinement", figures.tee.confinement},
@@ -73,9 +79,8 @@ cli::Json figures_json(const RunFigures& figures) {
 
 void print_figures(const RunFigures& figures, std::ostream& out) {
   const std::uint64_t cap = figures.tee.secure_bytes;
-  out << "tee            " << figures.tee.name << (figures.tee.simulated ? ", SIMULATED" : "")
-      << ", " << figures.tee.threads << " thread(s); held by " << joined(figures.tee.confinement)
-      << '\n';
+  out << "tee            " << figures.tee.name << ", " << platform_of(figures.tee) << ", "
+      << figures.tee.threads << " thread(s); held by " << joined(figures.tee.confinement) << '\n';
   if (!figures.tee.missing.empty()) {
     out << "not there      " << joined(figures.tee.missing) << '\n';
   }

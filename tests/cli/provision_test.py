@@ -98,7 +98,9 @@ class Provision(RunCase):
     def test_opens_offline_once_a_boot(self):
         self.ready()
         self.succeed("provision", "accept", "dev.proof", "--record", "dev.record")
-        self.assertNotIn("SIMULATED", self.succeed(*self.run_arguments()).err)
+        run = self.succeed(*self.run_arguments("new.seal", "--json"))
+        self.assertNotIn("SIMULATED", run.out + run.err)
+        self.assertEqual(run.json()["tee"]["platform"], "tpm")
         offline = read_npy((self.folder / "y.npy").read_bytes())
         (self.folder / "y.npy").unlink()
         self.fail_with(REFUSED, "PCR 15", *self.run_arguments())

@@ -72,6 +72,7 @@ class InAGuest(PlatformCase):
         run = self.run_inside(self.serve(), "--json")
         self.assertEqual(run.status, OK, run.err)
         self.assertIs(run.json()["tee"]["simulated"], False)
+        self.assertEqual(run.json()["tee"]["platform"], "sev-snp")
         self.succeed("run", "net.onnx", "--tee", "none", "--input", "x.npy", "--output", "clear.npy")
         inside, clear = (read_npy((self.folder / name).read_bytes())[0] for name in ("y.npy", "clear.npy"))
         self.assertEqual(inside[1], clear[1])

@@ -23,6 +23,7 @@ class Run(RunCase):
         counters = json.loads((self.folder / "c.json").read_text())
         self.assertEqual((counters["rows"], counters["runs"]), (7, 7))
         self.assertTrue(counters["tee"]["simulated"])
+        self.assertEqual(counters["tee"]["platform"], "SIMULATED")
         self.assertGreaterEqual(counters["switches"], 7)
         self.assertGreater(counters["seconds"]["total"], counters["seconds"]["first_answer"])
 
