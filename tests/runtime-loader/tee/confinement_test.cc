@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 #include "runtime-loader/tee/process/protocol.h"
 #include "runtime-loader/tee/process/tee_program.h"
 #include "tests/runtime-loader/tee/confinement_deeds.h"
+#include "tests/runtime-loader/tee/looking.h"
 #include "tests/testing/result_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -25,6 +27,7 @@ using sealpack::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 bool is_root() {
   return ::geteuid() == 0;
@@ -60,9 +63,13 @@ class Probe {
 
   std::string end_after(Deed deed) {
     send(static_cast<std::uint8_t>(deed));
-    const std::string end = describe_end(process_, true);
-    process_ = -1;
-    return end;
+    return end();
+  }
+  // However long it takes to come.
+  std::string end() {
+    siginfo_t info{};
+    EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(process_), &info, WEXITED | WNOWAIT), 0);
+    return describe_end(std::exchange(process_, -1), true);
   }
   void send(std::uint8_t byte) { EXPECT_EQ(::write(control_.get(), &byte, 1), 1); }
   std::uintptr_t receive_address() {
@@ -134,7 +141,7 @@ TEST(Confinement, LeavesNoCoreFileWhenItCrashes) {
 
 TEST(Confinement, DoesNotStartOnMemoryThatMayShrink) {
   Probe probe(F_SEAL_GROW);
-  EXPECT_EQ(describe_end(probe.process(), false).rfind("killed by signal", 0), 0U);
+  EXPECT_THAT(probe.end(), StartsWith("killed by signal"));
 }
 
 TEST(Confinement, HidesFromOtherUsersAndFromItsOwn) {
@@ -158,7 +165,7 @@ TEST(Confinement, HidesFromOtherUsersAndFromItsOwn) {
 }
 
 TEST(Confinement, KeepsSecretsEvenFromRoot) {
-  if (!is_root()) GTEST_SKIP() << "needs root to look";
+  if (!may_look()) GTEST_SKIP() << kNoLooking;
   Probe probe;
   probe.send(static_cast<std::uint8_t>(Deed::kWait));
   const std::uintptr_t address = probe.receive_address();
@@ -172,7 +179,7 @@ TEST(Confinement, KeepsSecretsEvenFromRoot) {
 }
 
 TEST(Confinement, SaysNothingOnItsCommandLineAndHasNoEnvironment) {
-  if (!is_root()) GTEST_SKIP() << "needs root to look";
+  if (!may_look()) GTEST_SKIP() << kNoLooking;
   ASSERT_EQ(::setenv("SEALPACK_TEST_SECRET", "hunter2", 1), 0);
   Probe probe;
   probe.send(static_cast<std::uint8_t>(Deed::kWait));
@@ -188,7 +195,7 @@ TEST(Confinement, SaysNothingOnItsCommandLineAndHasNoEnvironment) {
 }
 
 TEST(Confinement, KeepsNoDescriptorOfTheHost) {
-  if (!is_root()) GTEST_SKIP() << "needs root to look";
+  if (!may_look()) GTEST_SKIP() << kNoLooking;
   const FileDescriptor leaked(::open("/etc/passwd", O_RDONLY));  // without O_CLOEXEC
   ASSERT_GE(leaked.get(), 0);
   Probe probe;

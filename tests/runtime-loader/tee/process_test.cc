@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "tests/runtime-loader/tee/looking.h"
 #include "tests/runtime-loader/tee/process_testing.h"
 
 namespace sealpack::tee {
@@ -45,7 +46,7 @@ TEST_F(ProcessCase, AnswersTheSameUnderACap) {
 }
 
 TEST_F(ProcessCase, TakesNoMoreThanTheKernelSays) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root to look";
+  if (!may_look()) GTEST_SKIP() << kNoLooking;
   ASSERT_THAT(answer(6 * kMiB, some_input(3)), Succeeds());
   const std::string rollup =
       content_of("/proc/" + std::to_string(backend->process()) + "/smaps_rollup");
