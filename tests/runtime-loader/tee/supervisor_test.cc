@@ -19,6 +19,14 @@ struct Outcome {
   bool done = false;  // what was to be done otherwise
 };
 
+// As a shell starts programs: whoever started this one may have chosen to ignore signals.
+void hear_all_signals() {
+  for (int number = 1; number <= SIGRTMAX; ++number) (void)::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 // A process that begins to be supervised, and then does `work`.
 Outcome supervise(
     const std::function<void(Supervisor&)>& work, bool fails = false,
@@ -29,6 +37,7 @@ Outcome supervise(
   if (process == 0) {
     const rlimit no_core{0, 0};
     (void)::setrlimit(RLIMIT_CORE, &no_core);
+    hear_all_signals();
     before();
     auto supervisor = Supervisor::begin([&]() -> Status {
       (void)!::write(told[1], &kDone, 1);
