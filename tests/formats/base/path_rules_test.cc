@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/base/path_rules.h"
 
-#include <chrono>
+#include <ctime>
 
 #include "formats/base/bytes.h"
 #include "tests/testing/result_matchers.h"
@@ -150,9 +150,9 @@ TEST(CheckNoCollisions, StaysQuickForDeepHostileLists) {
   while (deep.size() + 2 < 1000) deep += "/a";
   std::vector<std::string> paths;
   for (int i = 0; i < 20000; ++i) paths.push_back(deep + "/" + std::to_string(i));
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   EXPECT_THAT(check_no_collisions(paths), Succeeds());
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 20);  // of computing
 }
 
 }  // namespace

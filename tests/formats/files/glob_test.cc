@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/files/glob.h"
 
-#include <chrono>
+#include <ctime>
 
 #include "tests/testing/result_matchers.h"
 
@@ -128,11 +128,11 @@ TEST(Glob, HostilePatternsTakeLinearTime) {
   std::string braces;
   for (int i = 0; i < 500; ++i) braces += "{a,aa}";
   const std::string text(4000, 'a');
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   EXPECT_FALSE(match(stars + "b", text));
   EXPECT_FALSE(match(braces + "b", text));
   EXPECT_FALSE(match("**/**/**/**/**/**/**/**/**/**/b", text + "/" + text));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 20);  // of computing
 }
 
 }  // namespace
