@@ -21,8 +21,6 @@ struct ServerOptions {
   std::filesystem::path key;
   unsigned threads = 2;
   ServerLimits limits;
-  // The memory of connections that ended goes back to the system, as often as this.
-  std::chrono::milliseconds give_back_every{10000};
   // More for SIGHUP to read again, besides the certificate: endorsements.
   std::function<Status()> reload;
   std::function<std::map<std::string, double>()> gauges;  // for /metrics, by name

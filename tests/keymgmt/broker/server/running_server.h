@@ -36,7 +36,6 @@ class RunningServer {
     options.key = key;
     options.limits = limits_;
     options.public_log = public_log;
-    options.give_back_every = give_back_every;
     ServerContent content;
     content.log.checkpoint = [] { return Result<std::string>("a note\n"); };
     content.keys = [] { return Result<std::string>("{}\n"); };
@@ -66,7 +65,6 @@ class RunningServer {
   EventLog events{[](const std::string&) {}};
   std::unique_ptr<Server> server;
   bool public_log = false;
-  std::chrono::milliseconds give_back_every{10000};
 
  private:
   ServerLimits limits_;

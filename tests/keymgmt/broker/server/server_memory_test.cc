@@ -41,7 +41,6 @@ TEST(Servers, GiveBackTheMemoryThatACrowdTook) {
   limits.handshake_burst = kCrowd;
   limits.handshake_time = std::chrono::minutes(5);
   RunningServer server(limits);
-  server.give_back_every = std::chrono::milliseconds(50);
   server.start();
   (void)::malloc_trim(0);  // of the tests before
   const std::uint64_t before = resident_memory();
