@@ -40,14 +40,9 @@ Result<bool> is_in_a_policy(const State& state, Bytes value) {
   return false;
 }
 
-bool is_a_device(const State& state, Bytes value) {
-  for (const Licence& licence : state.licences) {
-    if (is_among(licence.devices, value)) return true;
-  }
-  return std::any_of(state.tpm_devices.begin(), state.tpm_devices.end(),
-                     [&](const TpmDevice& device) {
-                       return is_among({&device.ek_name, 1}, value);
-                     });
+bool is_licensed(const State& state, Bytes device) {
+  return std::any_of(state.licences.begin(), state.licences.end(),
+                     [&](const Licence& licence) { return is_among(licence.devices, device); });
 }
 
 }  // namespace
@@ -68,11 +63,20 @@ Result<bool> is_known(Store& store, RevokedKind kind, Bytes value) {
                                   [&](const Digest& signer) { return is(signer, value); });
              });
     case RevokedKind::kDevice:
-      return is_a_device(*state, value) || TRY(store.has_claimed(value));
+      return is_licensed(*state, value) || TRY(has_met(store, value));
     case RevokedKind::kMeasurement:
       return TRY(is_in_a_policy(*state, value)) || TRY(store.has_claimed(value));
   }
   die("unknown kind of revocation");
+}
+
+Result<bool> has_met(Store& store, Bytes device) {
+  const auto state = TRY(store.state());
+  const bool enrolled =
+      std::any_of(state->tpm_devices.begin(), state->tpm_devices.end(), [&](const TpmDevice& one) {
+        return is_among({&one.ek_name, 1}, device);
+      });
+  return enrolled || TRY(store.has_claimed(device));
 }
 
 }  // namespace sealpack::broker

@@ -11,4 +11,7 @@ namespace sealpack::broker {
 // mistake in writing, and the operator wants to hear of it.
 Result<bool> is_known(Store& store, RevokedKind kind, Bytes value);
 
+// Whether the broker ever met a device: its TPM is enrolled, or its evidence was proven here.
+Result<bool> has_met(Store& store, Bytes device);
+
 }  // namespace sealpack::broker

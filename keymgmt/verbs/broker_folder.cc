@@ -7,7 +7,6 @@
 
 #include "attest/files/endorsement_folder.h"
 #include "attest/files/roots_file.h"
-#include "formats/cli/json_output.h"
 #include "keymgmt/broker/server/server.h"
 #include "keymgmt/keystore/key_file.h"
 
@@ -52,11 +51,13 @@ Result<BrokerFolder> BrokerFolder::open(const std::string& folder) {
   return out;
 }
 
-Status BrokerFolder::apply(const Change& change, const std::string& what,
-                           cli::Terminal& terminal) const {
+Status BrokerFolder::apply(const Change& change, const std::string& what, cli::Terminal& terminal,
+                           const cli::Json& more) const {
   const std::uint64_t index = TRY(store->apply(change, unix_time()));
   if (terminal.json()) {
-    cli::print_json(terminal, {{"done", what}, {"log_index", index}});
+    cli::Json json = {{"done", what}, {"log_index", index}};
+    json.update(more);
+    cli::print_json(terminal, json);
   } else {
     terminal.report() << what << " (log entry " << index << ")\n";
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "formats/cli/help.h"
+#include "formats/cli/json_output.h"
 #include "formats/cli/verb.h"
 #include "keymgmt/broker/service.h"
 #include "keymgmt/verbs/broker_keys.h"
@@ -26,8 +27,9 @@ struct BrokerFolder {
   static Result<BrokerFolder> open(const std::string& folder);
 
   Result<std::shared_ptr<const State>> state() const { return store->state(); }
-  // Applies it and says so, with the number of its log entry.
-  Status apply(const Change& change, const std::string& what, cli::Terminal& terminal) const;
+  // Applies it and says so, with the number of its log entry; in JSON with `more`, an object.
+  Status apply(const Change& change, const std::string& what, cli::Terminal& terminal,
+               const cli::Json& more = cli::Json::object()) const;
 
   // `report`: of devices that did not answer.
   Result<ServiceKeys> keys(const KeyReport& report = {}) const;

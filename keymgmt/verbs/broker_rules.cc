@@ -100,7 +100,7 @@ Status revoke(const RevokeOptions& options, cli::Terminal& terminal) {
     if (options.because.empty()) return Error(ErrorCode::kUsage, "--because is required");
     const bool known = TRY(is_known(*folder.store, named.kind, value));
     TRY(folder.apply(Revoke{{named.kind, std::move(value), options.because, unix_time()}},
-                     what + " is revoked", terminal));
+                     what + " is revoked", terminal, {{"known", known}}));
     if (!known) {
       terminal.note(std::string("this ") + named.name +
                     " is not known here: noted, in case that it comes; or is it written wrong? "
@@ -124,6 +124,16 @@ struct LicenceOptions {
   std::vector<std::string> devices;
   bool remove = false;
 };
+
+// A licence may come before its devices do; for one that is written wrong it would never serve.
+Result<std::vector<std::string>> unknown_devices(const BrokerFolder& folder,
+                                                 const std::vector<ByteVector>& devices) {
+  std::vector<std::string> unknown;
+  for (const ByteVector& device : devices) {
+    if (!TRY(has_met(*folder.store, device))) unknown.push_back(to_hex(device));
+  }
+  return unknown;
+}
 
 Status licence(const LicenceOptions& options, cli::Terminal& terminal) {
   const BrokerFolder folder = TRY(BrokerFolder::open(options.folder));
@@ -150,7 +160,15 @@ Status licence(const LicenceOptions& options, cli::Terminal& terminal) {
     licence.devices.push_back(TRY(parse_value(device, "--device")));
   }
   std::sort(licence.devices.begin(), licence.devices.end());
-  return folder.apply(PutLicence{std::move(licence)}, product + " is licensed", terminal);
+  const auto unknown = TRY(unknown_devices(folder, licence.devices));
+  TRY(folder.apply(PutLicence{std::move(licence)}, product + " is licensed", terminal,
+                   {{"unknown_devices", unknown}}));
+  for (const std::string& device : unknown) {
+    terminal.warning("device " + device +
+                     " is not known here: no TPM of that name is enrolled, and no evidence named "
+                     "it yet; licensed, in case that it comes, or is it written wrong?");
+  }
+  return done();
 }
 
 // ---- policy

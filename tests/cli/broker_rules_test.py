@@ -211,6 +211,22 @@ class EnrolledTpms(RuleCase):
             subprocess.run(["openssl", *command], cwd=self.folder, check=True, capture_output=True)
         return hashlib.sha256((self.folder / f"{name}.der").read_bytes()).hexdigest()
 
+    def test_are_known_to_licences_as_others_are_not(self):
+        self.make_key("ak")
+        device = "000b" + "cd" * 32
+        self.broker("enrol ak.pem", "--ak-name", NAME, "--ek-name", device)
+        devices = ("--device", device, "--device", "c0de")
+        for _ in range(2):  # that it is licensed tells nothing of it
+            run = self.broker("licence acme/clothes", *devices, "--json")
+            self.assertEqual(run.json()["unknown_devices"], ["c0de"])
+            self.assertIn("warning: device c0de is not known here", run.err)
+            self.assertNotIn(device, run.err)
+        run = self.broker("licence acme/clothes", "--lease", "5", "--json")
+        self.assertEqual((run.json()["unknown_devices"], run.err), ([], ""))
+        for revoked, known in ((device, True), ("c0de", False)):
+            run = self.broker(f"revoke device {revoked}", "--because", "x", "--json")
+            self.assertIs(run.json()["known"], known)
+
     def test_are_listed_by_the_digest_of_their_key_until_they_are_removed(self):
         digest = self.make_key("ak")
         self.broker("enrol ak.pem", "--ak-name", NAME, "--ek-name", "000b" + "cd" * 32, "--name",

@@ -242,6 +242,11 @@ TEST_F(Stores, KnowWhatTheyEverMet) {
   EXPECT_TRUE(knows(RevokedKind::kDevice, {7, 8, 9}));
   EXPECT_FALSE(knows(RevokedKind::kDevice, {7, 8}));
   EXPECT_FALSE(knows(RevokedKind::kDevice, {7, 8, 9, 10}));
+  // A licence is not the device.
+  const auto met = [&](const ByteVector& device) { return has_met(store(), device).value(); };
+  EXPECT_TRUE(met({3, 4}));
+  EXPECT_TRUE(met({7, 8, 9}));
+  EXPECT_FALSE(met({1, 2}));
 }
 
 TEST_F(Stores, LogEveryChangeInWords) {
