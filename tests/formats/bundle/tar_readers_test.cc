@@ -37,7 +37,8 @@ class TarReaders : public ::testing::Test {
 
   // Output of a shell command in the folder, both streams; fails the test unless it exits with 0.
   std::string run(const std::string& command) const {
-    const std::string line = "cd '" + folder_.path().string() + "' && { " + command + " ; } 2>&1";
+    const std::string line =
+        "export LC_ALL=C.UTF-8; cd '" + folder_.path().string() + "' && { " + command + " ; } 2>&1";
     FILE* pipe = ::popen(line.c_str(), "r");
     std::string output;
     char buffer[4096];
@@ -57,10 +58,10 @@ class TarReaders : public ::testing::Test {
 
 // "SIZE PATH" a line, as each program prints it.
 constexpr const char* kGnuTar =
-    "LC_ALL=C.UTF-8 tar --quoting-style=literal -tvf model.seal | awk '{p=$6; for(i=7;i<=NF;i++) "
+    "tar --quoting-style=literal -tvf model.seal | awk '{p=$6; for(i=7;i<=NF;i++) "
     "p=p \" \" $i; print $3, p}'";
 constexpr const char* kBsdTar =
-    "LC_ALL=C.UTF-8 bsdtar -tvf model.seal | awk '{p=$9; for(i=10;i<=NF;i++) p=p \" \" $i; print "
+    "bsdtar -tvf model.seal | awk '{p=$9; for(i=10;i<=NF;i++) p=p \" \" $i; print "
     "$5, p}'";
 constexpr const char* kPython =
     "PYTHONUTF8=1 python3 -c 'import tarfile\n"
@@ -144,11 +145,12 @@ TEST_F(TarReaders, PythonListsEveryMember) {
 }
 
 TEST_F(TarReaders, ExtractThePublicPartAsItWas) {
+  if (!have("tar") && !have("bsdtar")) GTEST_SKIP() << "no tar";
   for (const std::string program : {"tar", "bsdtar"}) {
     if (!have(program)) continue;
     for (const Recipe& recipe : {Recipe(), long_paths()}) {
       write(sealpack::testing::build(sealpack::testing::make_keys(), recipe).source);
-      run("rm -rf public && LC_ALL=C.UTF-8 " + program + " -xf model.seal public");
+      run("rm -rf public && " + program + " -xf model.seal public");
       EXPECT_FALSE(fs::exists(folder_ / "sealed"));
       for (const auto& file : recipe.public_files) {
         const fs::path path = folder_.path() / "public" / file.path;
