@@ -68,11 +68,11 @@ class CcaVerifier final : public TokenVerifier {
   void judge_platform(Bytes bytes) {
     const auto token = parse_cose_sign1(bytes, "platform token", CoseTag::kOptional, reasons_);
     if (!token) return;
-    const auto key =
-        signed_by_enrolled_key(*token, input_.endorsements.public_keys, input_.roots.cca,
-                               "cca.platform", input_.cache, reasons_);
-    if (key) claims_.add_bytes("platform_key", key->bytes);
     auto set = claims_in(*token, "cca.platform", "cca.malformed");
+    const auto key = signed_by_enrolled_key(
+        *token, set ? set->unjudged_bytes(kInstanceId) : Bytes(), input_.endorsements.public_keys,
+        input_.roots.cca, "cca.platform", input_.cache, reasons_);
+    if (key) claims_.add_bytes("platform_key", key->bytes);
     if (!set) return;
     read_platform_profile(*set);
     if (const auto hash = set->hash(kChallenge, "challenge")) challenge_ = to_vector(*hash);

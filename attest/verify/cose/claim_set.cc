@@ -95,6 +95,13 @@ std::optional<CborReader> ClaimSet::item(std::int64_t key, std::string_view name
   return std::nullopt;
 }
 
+Bytes ClaimSet::unjudged_bytes(std::int64_t key) const {
+  const auto value = map_.find(key);
+  if (!value) return {};
+  const auto bytes = CborReader(*value, "claim").bytes("");
+  return bytes.ok() ? *bytes : Bytes();
+}
+
 std::optional<Bytes> ClaimSet::bytes(std::int64_t key, std::string_view name, Need need,
                                      std::size_t least, std::size_t most) {
   auto in = item(key, name, need);

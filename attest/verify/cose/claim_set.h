@@ -39,6 +39,8 @@ class ClaimSet {
       : map_(std::move(map)), family_(std::move(family)), reasons_(reasons) {}
 
   bool has(std::int64_t key) const { return map_.find(key).has_value(); }
+  // What a claim says before anything is judged; empty where it is none of bytes.
+  Bytes unjudged_bytes(std::int64_t key) const;
   // nullopt for a claim that is not there or not well-formed.
   std::optional<Bytes> bytes(std::int64_t key, std::string_view name, Need need,
                              std::size_t least = 1, std::size_t most = SIZE_MAX);

@@ -54,13 +54,19 @@ class PsaVerifier final : public TokenVerifier {
   void judge(Bytes bytes) override {
     const auto token = parse_cose_sign1(bytes, "psa token", CoseTag::kRequired, reasons_);
     if (!token) return;
-    const auto key = signed_by_enrolled_key(*token, input_.endorsements.public_keys,
-                                            input_.roots.psa, "psa", input_.cache, reasons_);
-    if (key) claims_.add_bytes("attestation_key", key->bytes);
     auto set = claims_in(*token, "psa", "psa.malformed");
+    const auto key = signed_by_enrolled_key(*token, set ? stated_id(*set) : Bytes(),
+                                            input_.endorsements.public_keys, input_.roots.psa,
+                                            "psa", input_.cache, reasons_);
+    if (key) claims_.add_bytes("attestation_key", key->bytes);
     if (!set) return;
     const Profile* profile = profile_of(*set);
     if (profile != nullptr) read(*set, *profile);
+  }
+
+  static Bytes stated_id(const ClaimSet& set) {
+    return set.unjudged_bytes(set.has(kCurrent.instance_id) ? kCurrent.instance_id
+                                                            : kLegacy.instance_id);
   }
 
   const Profile* profile_of(ClaimSet& set) {

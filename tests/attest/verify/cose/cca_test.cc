@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "attest/verify/chain_cache.h"
+#include "keymgmt/crypto/sha256.h"
 #include "tests/attest/verify/cose/cca_maker.h"
 #include "tests/attest/verify/verdict_matchers.h"
 
@@ -95,6 +96,22 @@ TEST_F(Cca, RefusesAPlatformThatIsNotEnrolled) {
   EXPECT_THAT(run(), Refused("cca.platform.signature"));
   endorsements.public_keys = {maker.platform_signer.spki()};
   EXPECT_THAT(run(), Refused("cca.platform.key"));
+}
+
+TEST_F(Cca, TriesAFewPlatformKeysWhereTheTokenNamesNone) {
+  for (int i = 0; i < 64; ++i) {
+    const MintKey key = MintKey::generate(MintKeyType::kP384);
+    endorsements.public_keys.insert(endorsements.public_keys.begin(), key.spki());
+    roots.cca.push_back(key.digest());
+  }
+  EXPECT_THAT(run(), Refused("cca.platform.unnamed-key"));
+  // 01, then SHA-256 of the uncompressed point.
+  ByteVector point = maker.platform_key.point();
+  point.insert(point.begin(), 4);
+  ByteVector id = to_vector(crypto::sha256(point).bytes);
+  id.insert(id.begin(), 1);
+  maker.platform.put(256, CborWriter().bytes(id));
+  EXPECT_THAT(run(), Accepted());
 }
 
 TEST_F(Cca, RefusesTheRealmsKeyAsThePlatforms) {

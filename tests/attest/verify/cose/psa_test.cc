@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "keymgmt/crypto/sha256.h"
 #include "tests/attest/verify/cose/cose_maker.h"
 #include "tests/attest/verify/verdict_matchers.h"
 
@@ -80,6 +81,11 @@ class Psa : public ::testing::Test {
         .put(-75009, CborWriter().bytes(instance_id()))
         .put(-75005, CborWriter().text("1234567890123"))
         .put(-75006, components({component(ByteVector(32, 1), ByteVector(32, 2))}));
+  }
+
+  void enrol_before(const MintKey& key) {
+    endorsements.public_keys.insert(endorsements.public_keys.begin(), key.spki());
+    roots.psa.push_back(key.digest());
   }
 
   Verdict run() const { return run(claims.take()); }
@@ -287,6 +293,41 @@ TEST_F(Psa, FindsTheKeyAmongMany) {
   endorsements.public_keys.insert(endorsements.public_keys.begin(), ByteVector{1, 2, 3});
   roots.psa.push_back(other().digest());
   EXPECT_THAT(run(), Accepted());
+}
+
+// 01, then SHA-256 of the uncompressed point, as devices of the PSA make it.
+ByteVector id_of(const MintKey& key) {
+  ByteVector point = key.point();
+  point.insert(point.begin(), 4);
+  ByteVector id = to_vector(crypto::sha256(point).bytes);
+  id.insert(id.begin(), 1);
+  return id;
+}
+
+TEST_F(Psa, FindsTheKeyThatTheTokenNamesAmongAnyNumber) {
+  claims.put(256, CborWriter().bytes(id_of(device())));
+  for (int i = 0; i < 200; ++i) enrol_before(MintKey::generate(MintKeyType::kP256));
+  EXPECT_THAT(run(), Accepted());
+  claims = legacy().put(-75009, CborWriter().bytes(id_of(device())));
+  EXPECT_THAT(run(), Accepted());
+}
+
+TEST_F(Psa, TriesNoKeyButTheOneThatTheTokenNames) {
+  enrol_before(other());
+  claims.put(256, CborWriter().bytes(id_of(other())));
+  EXPECT_THAT(run(), Refused("psa.signature"));
+  signer = other();
+  EXPECT_THAT(run(), Accepted());
+}
+
+// How instance ids come of keys is left to makers: a name that fits no key tells nothing.
+TEST_F(Psa, TriesAFewKeysWhereTheTokenNamesNone) {
+  claims.put(256, CborWriter().bytes(id_of(other())));
+  for (int i = 0; i < 63; ++i) enrol_before(MintKey::generate(MintKeyType::kP256));
+  enrol_before(MintKey::generate(MintKeyType::kP384));  // for another algorithm
+  EXPECT_THAT(run(), Accepted());
+  enrol_before(MintKey::generate(MintKeyType::kP256));
+  EXPECT_THAT(run(), Refused("psa.unnamed-key"));
 }
 
 TEST_F(Psa, RefusesAlgorithmConfusion) {
