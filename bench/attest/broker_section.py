@@ -8,11 +8,12 @@ import pathlib
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import urllib.request
 
 from measuring import REPOSITORY
 
@@ -27,6 +28,8 @@ SLOW_CONNECTIONS = 1000
 WARM_RELEASES = 5000
 MEMORY_GOAL = 1.05
 MEMORY_READINGS = 20
+MEMORY_PAUSE = 0.05  # seconds between two looks
+GIVEN_BACK_AFTER = 5  # seconds after connections ended; the broker does it every second
 LIMITS = {"connections": 8192, "connections_per_address": 8192, "handshakes_per_second": 100000,
           "handshake_burst": 100000, "requests_per_second": 1000000, "request_burst": 1000000,
           "in_flight": 4096, "in_flight_per_address": 4096}
@@ -93,7 +96,7 @@ class Broker:
             [self.tool, "broker", "serve", "--dir", "broker", "--lab", "--listen", "127.0.0.1:0",
              "--admin", "127.0.0.1:0"], cwd=self.folder, stderr=self.log)
         self.stack.callback(self.server.kill)
-        for _ in range(500):
+        while self.server.poll() is None:
             text = pathlib.Path(self.log.name).read_text(encoding="utf-8")
             ready = re.search(r'"event":"ready","port":(\d+),"admin_port":(\d+)', text)
             if ready:
@@ -119,10 +122,8 @@ class Broker:
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics",
-                                    timeout=20) as answer:
-            text = answer.read().decode()
-        return float(re.search(r"(?m)^process_resident_memory_bytes (\S+)$", text).group(1))
+        pages = int(pathlib.Path(f"/proc/{self.server.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def close(self):
         self.load.stdin.close()
@@ -157,30 +158,88 @@ def add_rows(table, name, row, half):
                   f"p50 {half['p50']:.1f} ms at {half['rate']:,.0f}/s", wall=True)
 
 
-def measure_memory(broker, table, requests):
-    """Resident memory while `requests` keys are given out; prints it as it goes."""
-    warm = 0
-    while warm < WARM_RELEASES:
-        warm += broker.ask(1)["releases"]
-    readings = [(0, broker.resident())]
-    next_reading = 0
-    while readings[-1][0] < requests:
-        next_reading += requests / MEMORY_READINGS
-        asked, rates = readings[-1][0], []
-        while not rates or asked < next_reading:
-            row = broker.ask(2)
-            asked += row["releases"]
-            rates.append(row["rate"])
-        readings.append((asked, broker.resident()))
-        print(f"{asked:>12,.0f} releases  {readings[-1][1] / 2**20:7.2f} MiB  "
-              f"{sum(rates) / len(rates):,.0f}/s", file=sys.stderr)
-    first, last = readings[0][1], readings[-1][1]
-    most = max(memory for _, memory in readings)
-    table.at_most_times(f"broker: memory after {readings[-1][0]:,.0f} releases",
-                        f"{last / 2**20:.1f} MiB, {most / 2**20:.1f} at most",
-                        f"{first / 2**20:.1f} MiB after the first {warm:,.0f}",
-                        most / first, MEMORY_GOAL)
+class HighestMemory:
+    """Looks at the broker's resident memory all the time, under load and between."""
+
+    def __init__(self, broker, stack):
+        self.broker, self.looks, self.ends = broker, [], threading.Event()
+        self.thread = threading.Thread(target=self._look)
+        self.thread.start()
+        stack.callback(self.end)
+
+    def _look(self):
+        while not self.ends.wait(MEMORY_PAUSE):
+            self.looks.append(self.broker.resident())
+
+    def end(self):
+        self.ends.set()
+        self.thread.join()
+
+    def take(self):
+        """The highest since this was asked last."""
+        looks, self.looks = self.looks, []
+        return max([*looks, self.broker.resident()])
+
+
+def read_memory(broker, requests):
+    """After the warm-up, and after each part of `requests` releases: how many there were, and the
+    highest memory since the reading before. Prints them as they come."""
+    part = requests / MEMORY_READINGS
+    seconds = min(2, part / GOALS["simulated"])
+    readings, asked, end = [], 0, WARM_RELEASES
+    with contextlib.ExitStack() as stack:
+        memory = HighestMemory(broker, stack)
+        while not readings or asked < readings[0][0] + requests:
+            rates = []
+            while not rates or asked < end:
+                row = broker.ask(seconds)
+                asked += row["releases"]
+                rates.append(row["rate"])
+            readings.append((asked, memory.take()))
+            end = readings[0][0] + len(readings) * part
+            print(f"{asked:>12,.0f} releases  {readings[-1][1] / 2**20:7.2f} MiB  "
+                  f"{statistics.mean(rates):,.0f}/s", file=sys.stderr)
     return readings
+
+
+def line_through(readings):
+    """Bytes that a release adds, and the standard error of that."""
+    slope, start = statistics.linear_regression(*zip(*readings, strict=True))
+    counts = [count for count, _ in readings]
+    rest = sum((memory - start - slope * count) ** 2 for count, memory in readings)
+    spread = statistics.pvariance(counts) * len(counts)
+    return slope, (rest / (len(counts) - 2) / spread) ** 0.5
+
+
+def measure_memory(broker, table, requests):
+    """Resident memory while `requests` keys are given out."""
+    readings = read_memory(broker, requests)
+    (warm, first), (count, last) = readings[0], readings[-1]
+    most = max(memory for _, memory in readings)
+    table.at_most_times(f"broker: memory over {count - warm:,.0f} releases",
+                        f"{most / 2**20:.1f} MiB at most, {last / 2**20:.1f} last",
+                        f"{first / 2**20:.1f} MiB in the {warm:,.0f} before them",
+                        most / first, MEMORY_GOAL)
+    slope, error = line_through(readings)
+    table.at_most_times(f"broker: the same by a line through {len(readings)} readings",
+                        f"{slope:+.2f} ± {error:.2f} bytes a release", "flat",
+                        1 + (slope + 2 * error) * (count - warm) / first, MEMORY_GOAL)
+    return readings
+
+
+def measure_slow_connections(broker, table, seconds, rate):
+    before = broker.resident()
+    with slow_connections(broker.port, SLOW_CONNECTIONS):
+        slow = broker.ask(seconds, rate=rate)
+        during = broker.resident()
+    table.at_most(f"broker: p99 beside {SLOW_CONNECTIONS:,} connections that say nothing",
+                  slow["p99"], "ms", P99_GOAL, f"at {slow['rate']:,.0f}/s", wall=True)
+    time.sleep(GIVEN_BACK_AFTER)
+    after = broker.resident()
+    table.add(f"broker: memory {GIVEN_BACK_AFTER} s after them", f"{after / 2**20:.1f} MiB",
+              f"{before / 2**20:.1f} MiB before, {during / 2**20:.1f} beside them",
+              f"{after / before:.2f}")
+    return {**slow, "memory": [before, during, after]}
 
 
 def measure_kind(options, table, kind):
@@ -194,11 +253,7 @@ def measure_kind(options, table, kind):
         figures = {"full": full, "half": half}
         if kind == "simulated":
             figures["memory"] = measure_memory(broker, table, options.requests)
-            with slow_connections(broker.port, SLOW_CONNECTIONS):
-                slow = broker.ask(seconds, rate=full["rate"] / 2)
-            figures["slow"] = slow
-            table.at_most(f"broker: p99 beside {SLOW_CONNECTIONS:,} connections that say nothing",
-                          slow["p99"], "ms", P99_GOAL, f"at {slow['rate']:,.0f}/s", wall=True)
+            figures["slow"] = measure_slow_connections(broker, table, seconds, full["rate"] / 2)
         broker.close()
     return figures
 
