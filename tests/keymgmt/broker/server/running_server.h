@@ -7,6 +7,7 @@
 #include "keymgmt/broker/server/tls.h"
 #include "keymgmt/keystore/private_file.h"
 #include "tests/keymgmt/broker/server/fake_service.h"
+#include "tests/keymgmt/broker/server/tls_client.h"
 #include "tests/testing/result_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -70,5 +71,10 @@ class RunningServer {
   ServerLimits limits_;
   std::thread thread_;
 };
+
+inline std::string metrics_of(const RunningServer& server) {
+  return plain_ask(server.server->admin_port(),
+                   "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+}
 
 }  // namespace sealpack::broker::testing

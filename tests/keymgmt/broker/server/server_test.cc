@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <openssl/x509v3.h>
 #include <sys/resource.h>
 
 #include "tests/keymgmt/broker/server/running_server.h"
@@ -14,31 +13,15 @@ using sealpack::testing::Succeeds;
 using std::chrono::milliseconds;
 using testing::get;
 using ::testing::HasSubstr;
+using testing::metrics_of;
 using ::testing::Not;
+using testing::plain_ask;
 using testing::post;
 using testing::RunningServer;
 using ::testing::StartsWith;
 using testing::TlsClient;
 
 constexpr const char* kOk = "HTTP/1.1 200 OK\r\n";
-
-// What the operator's side answers.
-std::string plain_ask(std::uint16_t port, const std::string& text) {
-  const TlsClient client(port);
-  (void)::send(client.socket(), text.data(), text.size(), MSG_NOSIGNAL);
-  std::string answer;
-  char piece[4096];
-  while (true) {
-    const ssize_t got = ::recv(client.socket(), piece, sizeof piece, 0);
-    if (got <= 0) return answer;
-    answer.append(piece, static_cast<std::size_t>(got));
-  }
-}
-
-std::string metrics_of(const RunningServer& server) {
-  return plain_ask(server.server->admin_port(),
-                   "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-}
 
 // Sooner or later, and on a slow machine later.
 bool happens(const std::function<bool()>& condition) {
@@ -92,24 +75,6 @@ TEST(Servers, GiveNoSessionTickets) {
   EXPECT_EQ(::SSL_SESSION_has_ticket(::SSL_get_session(client.native())), 0);
 }
 
-TEST(Servers, RefuseKeysThatOthersMayRead) {
-  RunningServer server;
-  server.write_certificate();
-  std::filesystem::permissions(server.key, std::filesystem::perms(0644));
-  EXPECT_THAT(server.try_start(), Fails(ErrorCode::kRefused));
-}
-
-TEST(Servers, RefuseAKeyOfAnotherCertificate) {
-  RunningServer server;
-  server.write_certificate();
-  const std::string first = sealpack::testing::content_of(server.certificate);
-  server.write_certificate();
-  server.folder.put("tls.crt", first);
-  EXPECT_THAT(server.try_start(), Fails(ErrorCode::kMalformed));
-  server.folder.put("tls.crt", "no certificate");
-  EXPECT_THAT(server.try_start(), Fails(ErrorCode::kMalformed));
-}
-
 TEST(Servers, ListenOnAddressesAlone) {
   testing::FakeService service;
   EventLog events([](const std::string&) {});
@@ -136,30 +101,6 @@ TEST(Servers, SayThatAPortIsTaken) {
   options.key = server.key;
   EXPECT_THAT(Server::create(options, service, {}, events),
               FailsWith(ErrorCode::kIo, HasSubstr(options.listen)));
-}
-
-TEST(Servers, TakeANewCertificateWhileTheyServe) {
-  RunningServer server;
-  server.start();
-  TlsClient before(server.port());
-  ASSERT_TRUE(before.shake_hands());
-  server.write_certificate({"other.example"});
-  ASSERT_THAT(server.server->reload(), Succeeds());
-  TlsClient after(server.port());
-  ASSERT_TRUE(after.shake_hands());
-  X509* certificate = ::SSL_get1_peer_certificate(after.native());
-  EXPECT_EQ(::X509_check_host(certificate, "other.example", 0, 0, nullptr), 1);
-  ::X509_free(certificate);
-  EXPECT_THAT(before.ask(get("/healthz")), StartsWith(kOk));  // the old one goes on
-}
-
-TEST(Servers, KeepTheirCertificateWhenTheNewOneIsBad) {
-  RunningServer server;
-  server.start();
-  server.folder.put("tls.crt", "nothing");
-  EXPECT_THAT(server.server->reload(), Fails(ErrorCode::kMalformed));
-  TlsClient client(server.port());
-  EXPECT_TRUE(client.shake_hands());
 }
 
 // ---- Limits
@@ -405,31 +346,6 @@ TEST(Servers, TellMetricsToTheOperatorAlone) {
               StartsWith("HTTP/1.1 404"));
 }
 
-TEST(Servers, TellWhenTheirCertificateEnds) {
-  constexpr std::uint64_t kLater = 2000000000;
-  constexpr std::uint64_t kThirtyDays = 30 * 86400;
-  const auto ends = [](std::uint64_t when) {
-    return HasSubstr("\nsealpack_broker_certificate_not_after_timestamp_seconds " +
-                     std::to_string(when) + "\n");
-  };
-  RunningServer server;
-  server.write_certificate({"localhost"}, kLater);
-  ASSERT_THAT(server.try_start(), Succeeds());
-  EXPECT_THAT(metrics_of(server), ends(kLater + kThirtyDays));
-  server.write_certificate({"localhost"}, kLater + 1);
-  EXPECT_THAT(metrics_of(server), ends(kLater + kThirtyDays));  // until it is read
-  ASSERT_THAT(server.server->reload(), Succeeds());
-  EXPECT_THAT(metrics_of(server), ends(kLater + 1 + kThirtyDays));
-  // Of a chain, with the first that ends.
-  const std::string issuer = make_self_signed({"issuer.example"}, kLater, 7)->certificate;
-  const auto made = make_self_signed({"localhost"}, kLater, 30);
-  ASSERT_THAT(keystore::store_file(server.key, made->key.reveal(), 0600, Overwrite::kReplace),
-              Succeeds());
-  server.folder.put("tls.crt", made->certificate + issuer);
-  ASSERT_THAT(server.server->reload(), Succeeds());
-  EXPECT_THAT(metrics_of(server), ends(kLater + 7 * 86400));
-}
-
 TEST(Servers, TellEverybodyWhetherTheyAreWell) {
   RunningServer server;
   server.start();
@@ -458,15 +374,6 @@ TEST(Servers, TellTheLogToTheOperatorUnlessItIsPublic) {
     EXPECT_THAT(plain_ask(server.server->admin_port(), "GET /v1/log/checkpoint" + ending),
                 AllOf(StartsWith(kOk), HasSubstr("a note")));
   }
-}
-
-TEST(Certificates, NameHostsAndAddressesAlone) {
-  for (const char* name : {"", "a b", "evil,DNS:other.example", "-x", ".x", "*.example.org", "a\nb",
-                           "critical,IP:1.2.3.4"}) {
-    EXPECT_THAT(make_self_signed({name}, 1700000000, 1), Fails(ErrorCode::kUsage)) << name;
-  }
-  EXPECT_THAT(make_self_signed({}, 1700000000, 1), Fails(ErrorCode::kUsage));
-  EXPECT_THAT(make_self_signed({"broker.example.org", "::1"}, 1700000000, 1), Succeeds());
 }
 
 }  // namespace

@@ -95,4 +95,17 @@ inline std::string post(const std::string& target, const std::string& body,
          more + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+// What the operator's side answers.
+inline std::string plain_ask(std::uint16_t port, const std::string& text) {
+  const TlsClient client(port);
+  (void)::send(client.socket(), text.data(), text.size(), MSG_NOSIGNAL);
+  std::string answer;
+  char piece[4096];
+  while (true) {
+    const ssize_t got = ::recv(client.socket(), piece, sizeof piece, 0);
+    if (got <= 0) return answer;
+    answer.append(piece, static_cast<std::size_t>(got));
+  }
+}
+
 }  // namespace sealpack::broker::testing
