@@ -11,7 +11,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from broker_case import BrokerCase
+from broker_case import BrokerCase, configure
 from run_case import read_npy
 from sealpack_case import (KEY_UNAVAILABLE, MALFORMED, NOT_AUTHENTIC, OK, REFUSED, TOOL, TRY_AGAIN,
                            USAGE)
@@ -58,7 +58,7 @@ class BrokerFolder(BrokerCase):
                 kept for kept in text.splitlines() if kept.split(" ")[0] != line.split(" ")[0]))
             self.assertEqual(self.run_tool("broker", "list", "--dir", "broker").status, MALFORMED,
                              line)
-        path.write_text(text.replace("network_seconds = 60", "network_seconds = 121"))
+        configure(self.folder / "broker", network_seconds=121)
         self.fail_with(MALFORMED, "120", "broker", "list", "--dir", "broker")
         path.write_text(text)
         self.broker("list")
