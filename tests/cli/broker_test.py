@@ -58,6 +58,7 @@ class BrokerFolder(BrokerCase):
                 kept for kept in text.splitlines() if kept.split(" ")[0] != line.split(" ")[0]))
             self.assertEqual(self.run_tool("broker", "list", "--dir", "broker").status, MALFORMED,
                              line)
+        path.write_text(text)
         configure(self.folder / "broker", network_seconds=121)
         self.fail_with(MALFORMED, "120", "broker", "list", "--dir", "broker")
         path.write_text(text)
