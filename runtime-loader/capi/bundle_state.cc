@@ -106,7 +106,7 @@ Status BundleState::unlock(const std::function<Status(loader::Session&)>& unlock
   const unpacker::OpenBundle* opened = core->opened(id_);
   if (opened == nullptr) return Error(ErrorCode::kInternal, "an unlocked bundle is not open");
   TRY(use_open(*opened));
-  lease_ends_ = core->lease_ends_at(id_);
+  lease_ends_ = core->lease_ends_at(id_).value_or(kNoEnd);
   session_->hooks().log(SEALPACK_LOG_INFO, "unlocked " + printable(release_.product));
   return done();
 }
@@ -114,21 +114,22 @@ Status BundleState::unlock(const std::function<Status(loader::Session&)>& unlock
 Status BundleState::renew(const std::function<Status(loader::Session&)>& renew) {
   auto core = session_->lock();
   TRY(renew(*core));
-  const std::unique_lock lock(mutex_);
-  lease_ends_ = core->lease_ends_at(id_);
+  lease_ends_ = core->lease_ends_at(id_).value_or(kNoEnd);
   return done();
 }
 
 Result<std::optional<std::uint64_t>> BundleState::lease_left() const {
   const std::shared_lock lock(mutex_);
   if (open_ == nullptr) return Error(ErrorCode::kKeyUnavailable, "the bundle is locked");
-  if (!lease_ends_) return std::optional<std::uint64_t>();
+  const std::uint64_t end = lease_ends_;
+  if (end == kNoEnd) return std::optional<std::uint64_t>();
   const std::uint64_t now = boot_seconds();
-  return std::optional(now < *lease_ends_ ? *lease_ends_ - now : 0);
+  return std::optional(now < end ? end - now : 0);
 }
 
 Status BundleState::check_lease() const {
-  if (!lease_ends_ || boot_seconds() < *lease_ends_) return done();
+  const std::uint64_t end = lease_ends_;
+  if (end == kNoEnd || boot_seconds() < end) return done();
   return Error(ErrorCode::kRefused, "the lease is over").with_hint("ask the broker to prolong it");
 }
 

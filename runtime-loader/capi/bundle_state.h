@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
-#include <shared_mutex>
 
+#include "runtime-loader/capi/fair_shared_mutex.h"
 #include "runtime-loader/capi/file_map.h"
 #include "runtime-loader/capi/reader_pool.h"
 #include "runtime-loader/capi/session_state.h"
@@ -77,12 +78,14 @@ class BundleState {
   std::vector<bundle::Slot> granted_;
   slots::Binding binding_;
 
-  mutable std::shared_mutex mutex_;
+  mutable FairSharedMutex mutex_;
   std::optional<FileMap> map_;
   const unpacker::VerifiedBundle* verified_ = nullptr;
   const unpacker::OpenBundle* open_ = nullptr;
   std::unique_ptr<ReaderPool> readers_;
-  std::optional<std::uint64_t> lease_ends_;  // boot_seconds()
+  // In boot_seconds(). Prolonged while others read, which waits for nobody.
+  static constexpr std::uint64_t kNoEnd = ~std::uint64_t{0};
+  std::atomic<std::uint64_t> lease_ends_{kNoEnd};
   std::mutex tensors_mutex_;
   std::optional<std::vector<IndexedTensor>> tensors_;
 };

@@ -255,28 +255,11 @@ TEST_F(OpenedModel, ReadsInManyThreads) {
 
 TEST_F(OpenedModel, UnlocksWhileOthersRead) {
   open();
-  std::atomic<bool> stop{false};
-  std::atomic<int> wrong{0};
-  const ByteVector expected = pattern(40000, 14);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&] {
-      while (!stop) {
-        ByteVector out(40000);
-        if (sealpack_file_pread(bundle_.get(), kConfig, 0, out.data(), out.size(), nullptr) !=
-                SEALPACK_OK ||
-            out != expected) {
-          ++wrong;
-        }
-      }
-    });
-  }
+  BusyReaders readers(bundle_.get());
   EXPECT_CODE(SEALPACK_KEY_UNAVAILABLE,
               unlock(bundle_.get(), make_key(crypto::KeyType::kX25519), &error));
   EXPECT_CODE(SEALPACK_OK, unlock(bundle_.get(), keys_.recipient, &error));
-  stop = true;
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(readers.finish(), 0);
   EXPECT_EQ(read_model(0, 10).size(), 10U);
 }
 

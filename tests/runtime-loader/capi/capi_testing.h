@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runtime-loader/include/sealpack/loader.h"
@@ -167,6 +171,50 @@ struct TestModel {
     };
     return recipe;
   }
+};
+
+// Threads that read the public file of a TestModel's bundle again and again, more than it lets read
+// at once: at no moment is nobody reading.
+class BusyReaders {
+ public:
+  explicit BusyReaders(sealpack_bundle* bundle) {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      threads_.emplace_back([this, bundle] { read(bundle); });
+    }
+    std::unique_lock lock(mutex_);
+    begun_.wait(lock, [this] { return busy_ == kCount; });
+  }
+  ~BusyReaders() { finish(); }
+  // Ends them; how many reads went wrong.
+  int finish() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    return wrong_;
+  }
+
+ private:
+  static constexpr std::size_t kCount = 24;
+
+  void read(sealpack_bundle* bundle) {
+    const ByteVector expected = pattern(40000, 14);
+    ByteVector out(expected.size());
+    for (bool first = true; !stop_; first = false) {
+      const int code = sealpack_file_pread(bundle, 0, 0, out.data(), out.size(), nullptr);
+      if (code != SEALPACK_OK || out != expected) ++wrong_;
+      if (!first) continue;
+      const std::lock_guard lock(mutex_);
+      ++busy_;
+      begun_.notify_one();
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::atomic<int> wrong_{0};
+  std::mutex mutex_;
+  std::condition_variable begun_;
+  std::size_t busy_ = 0;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace sealpack::testing

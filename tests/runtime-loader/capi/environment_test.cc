@@ -63,6 +63,24 @@ TEST_F(Unlocking, ReadsNothingWhenTheLeaseIsOverUntilItIsProlonged) {
   boot_time.reset();
 }
 
+TEST_F(Unlocking, ProlongsALeaseWhileOthersRead) {
+  use({});
+  open();
+  Supervisor supervisor{&keys_, nullptr, {}};
+  supervisor.facts.unix_seconds = 1000;
+  supervisor.facts.lease_until = 1000 + 86400;
+  supervisor.facts.instance = loader::Instance{7};
+  const sealpack_key_source source = supervisor.source();
+  ASSERT_CODE(SEALPACK_OK, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
+  BusyReaders readers(bundle_.get());
+  supervisor.facts.lease_until += 86400;
+  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_unlock_source(bundle_.get(), &source, &error));
+  EXPECT_EQ(readers.finish(), 0);
+  std::uint64_t left = 0;
+  EXPECT_CODE(SEALPACK_OK, sealpack_bundle_lease_left(bundle_.get(), &left, &error));
+  EXPECT_GT(left, 86400U);
+}
+
 TEST_F(Unlocking, WithoutALeaseThereIsNoEndAndNothingToProlong) {
   use({});
   open();
