@@ -90,7 +90,7 @@ Result<std::unique_ptr<ProcessBackend>> ProcessBackend::launch(const ProcessOpti
 
 ProcessBackend::~ProcessBackend() {
   control_.reset();
-  if (process_ >= 0) (void)describe_end(process_, true);
+  if (process_ >= 0) (void)describe_end(process_);
   if (shared_ != nullptr) (void)::munmap(shared_, mapped_);
 }
 
@@ -193,7 +193,7 @@ Digest ProcessBackend::expected_measurement(const Digest& launch) const {
 
 Error ProcessBackend::gone(const std::string& what) {
   over_ = true;
-  const std::string end = describe_end(process_, true);
+  const std::string end = describe_end(process_);
   process_ = -1;
   return Error(ErrorCode::kIo, "the TEE process is gone (" + what + "): " + end);
 }

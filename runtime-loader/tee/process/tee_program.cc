@@ -209,13 +209,13 @@ Result<StartedProgram> start_program(const ProgramStart& start) {
   child_notes.reset();
   Result<ChildNote> note = read_notes(notes.get());
   if (!note.ok()) {
-    (void)describe_end(process, true);
+    (void)describe_end(process);
     return std::move(note).take_error();
   }
   return StartedProgram{process, note->own_network};
 }
 
-std::string describe_end(pid_t process, bool kill_it) {
+std::string describe_end(pid_t process) {
   // It ends by itself when its channel closes; somebody who stops it gets no say.
   int status = 0;
   pid_t ended = 0;
@@ -224,7 +224,6 @@ std::string describe_end(pid_t process, bool kill_it) {
     if (ended == 0) std::this_thread::sleep_for(std::chrono::milliseconds(i < 20 ? 1 : 10));
   }
   if (ended == 0) {
-    if (!kill_it) return "still running";
     (void)::kill(process, SIGKILL);
     ended = uninterrupted([&] { return ::waitpid(process, &status, 0); });
   }

@@ -43,7 +43,8 @@ struct StartedProgram {
 // environment, nothing of the caller's but its limits. kIo.
 Result<StartedProgram> start_program(const ProgramStart& start);
 
-// "exit status 16", "killed by signal 31": of a process that ended; "still running".
-std::string describe_end(pid_t process, bool kill_it);
+// "exit status 16", "killed by signal 31": how a process ended. One that does not end within two
+// seconds is killed.
+std::string describe_end(pid_t process);
 
 }  // namespace sealpack::tee

@@ -58,7 +58,7 @@ class Probe {
   Probe& operator=(const Probe&) = delete;
   ~Probe() {
     control_.reset();
-    if (process_ >= 0) (void)describe_end(process_, true);
+    if (process_ >= 0) (void)describe_end(process_);
   }
 
   std::string end_after(Deed deed) {
@@ -69,7 +69,7 @@ class Probe {
   std::string end() {
     siginfo_t info{};
     EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(process_), &info, WEXITED | WNOWAIT), 0);
-    return describe_end(std::exchange(process_, -1), true);
+    return describe_end(std::exchange(process_, -1));
   }
   void send(std::uint8_t byte) { EXPECT_EQ(::write(control_.get(), &byte, 1), 1); }
   std::uintptr_t receive_address() {
