@@ -81,7 +81,8 @@ Window window_of(const x509::Certificate& leaf, std::span<const x509::Certificat
   for (const ByteVector& der : rules.revocation_lists) {
     const auto issuer = x509::RevocationList::issuer_of(der);
     if (!issuer || !issuers.contains(*issuer)) continue;
-    const auto list = x509::RevocationList::parse_der(der);
+    const auto list = rules.read_lists != nullptr ? rules.read_lists->parse(der)
+                                                  : x509::RevocationList::parse_der(der);
     if (list.ok()) window.add(*list);
   }
   for (const x509::OcspResponse& response : rules.ocsp_responses) window.add(response);

@@ -206,7 +206,8 @@ class Walk {
                                          name_of(chain.front()) + " were supplied");
         return;
       }
-      auto list = RevocationList::parse_der(der);
+      auto list = rules_.read_lists != nullptr ? rules_.read_lists->parse(der)
+                                               : RevocationList::parse_der(der);
       if (list.ok()) {
         lists_.push_back(std::move(list).value());
       } else {

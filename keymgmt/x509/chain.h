@@ -6,6 +6,7 @@
 #include "formats/base/reason.h"
 #include "keymgmt/x509/certificate.h"
 #include "keymgmt/x509/ocsp_response.h"
+#include "keymgmt/x509/revocation_list.h"
 
 // Certificate chains as all the TEEs need them: strict, at a given time, up to a root known by its
 // key.
@@ -26,6 +27,8 @@ struct ChainRules {
   // DER. Read once the chain leads to a root: those by its issuers, of which there are at most 128,
   // and those that do not say by whom they are; each of them must parse.
   std::span<const ByteVector> revocation_lists = {};
+  // Of those lists, where several chains are judged by them.
+  ReadLists* read_lists = nullptr;
   // An answer counts as a list of the issuer does: by the issuer or a responder that it appointed,
   // thisUpdate <= now < nextUpdate, both there, good. Of what was supplied about a certificate of
   // the chain one answer must count, required or not; one that says revoked or on hold refuses it,

@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "keymgmt/x509/certificate_state.h"
 #include "keymgmt/x509/signature_algorithm.h"
@@ -17,6 +18,8 @@ struct RevocationList::State {
   ByteVector issuer_name;
   std::uint64_t this_update = 0;
   std::optional<std::uint64_t> next_update;
+  mutable std::mutex mutex;
+  mutable std::map<Digest, bool> signed_by;  // keys, as far as they were asked about
 };
 
 namespace {
@@ -71,6 +74,19 @@ bool is_written_the_same(X509_CRL* crl, Bytes der) {
   const bool same = std::equal(written.begin(), written.end(), der.begin(), der.end());
   OPENSSL_free(again);
   return same;
+}
+
+bool may_sign_lists(X509* issuer) {
+  return (X509_get_extension_flags(issuer) & EXFLAG_KUSAGE) == 0 ||
+         (X509_get_key_usage(issuer) & KU_CRL_SIGN) != 0;
+}
+
+bool is_signed_by(X509_CRL* crl, X509* issuer) {
+  const QuietErrors quiet;
+  const X509_ALGOR* algorithm = nullptr;
+  X509_CRL_get0_signature(crl, nullptr, &algorithm);
+  return is_strong(algorithm) && !has_unknown_critical_extension(crl) &&
+         X509_CRL_verify(crl, X509_get0_pubkey(issuer)) == 1;
 }
 
 }  // namespace
@@ -130,23 +146,25 @@ bool RevocationList::is_current(std::uint64_t now) const {
 }
 
 bool RevocationList::is_by(const Certificate& issuer) const {
-  const QuietErrors quiet;
-  if (state_->issuer_name != issuer.subject_name()) return false;
   X509* x509 = CertificateAccess::x509(issuer);
-  if ((X509_get_extension_flags(x509) & EXFLAG_KUSAGE) != 0 &&
-      (X509_get_key_usage(x509) & KU_CRL_SIGN) == 0) {
-    return false;
-  }
-  const X509_ALGOR* algorithm = nullptr;
-  X509_CRL_get0_signature(state_->crl.get(), nullptr, &algorithm);
-  return is_strong(algorithm) && !has_unknown_critical_extension(state_->crl.get()) &&
-         X509_CRL_verify(state_->crl.get(), X509_get0_pubkey(x509)) == 1;
+  if (state_->issuer_name != issuer.subject_name() || !may_sign_lists(x509)) return false;
+  const std::lock_guard lock(state_->mutex);
+  const auto [found, is_new] = state_->signed_by.try_emplace(issuer.key_digest());
+  if (is_new) found->second = is_signed_by(state_->crl.get(), x509);
+  return found->second;
 }
 
 bool RevocationList::names(const Certificate& certificate) const {
   X509_REVOKED* entry = nullptr;
   return X509_CRL_get0_by_cert(state_->crl.get(), &entry, CertificateAccess::x509(certificate)) !=
          0;
+}
+
+Result<RevocationList> ReadLists::parse(Bytes der) {
+  if (const auto known = lists_.find(der.data()); known != lists_.end()) return known->second;
+  RevocationList list = TRY(RevocationList::parse_der(der));
+  lists_.emplace(der.data(), list);
+  return list;
 }
 
 }  // namespace sealpack::x509

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -27,7 +28,8 @@ class RevocationList {
 
   // Named so, signed by its key (which may sign lists), with a strong algorithm, and without a
   // critical extension but its number and its key's identifier: what others change (delta lists,
-  // lists of parts or of others' certificates) is not understood here.
+  // lists of parts or of others' certificates) is not understood here. Each key's signature is
+  // verified once.
   bool is_by(const Certificate& issuer) const;
   // Says so of certificates of its issuer alone.
   bool names(const Certificate& certificate) const;
@@ -36,6 +38,18 @@ class RevocationList {
   struct State;
   explicit RevocationList(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
+};
+
+// Lists that were read, for several chains that are judged by the same ones: reading a list and
+// verifying its signature take long. Knows them by where their bytes lie, which must stay there and
+// as they are. For one thread.
+class ReadLists {
+ public:
+  // As RevocationList::parse_der; what is none is read again each time.
+  Result<RevocationList> parse(Bytes der);
+
+ private:
+  std::map<const std::uint8_t*, RevocationList> lists_;
 };
 
 }  // namespace sealpack::x509

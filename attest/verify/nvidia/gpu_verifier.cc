@@ -172,6 +172,7 @@ class GpuVerifier {
     rules.roots = input_.roots.nvidia;
     rules.revocation = revocation;
     rules.revocation_lists = input_.endorsements.revocation_lists;
+    rules.read_lists = &context_.lists;
     rules.ocsp_responses = responses_;
     return rules;
   }

@@ -24,6 +24,7 @@ class GpuContext {
   const VerifyInput& input;
   const std::optional<ByteVector>& expected_nonce;
   const SuppliedOcsp ocsp;
+  x509::ReadLists lists;
 
  private:
   std::optional<std::set<ByteVector>> issuers_;

@@ -222,6 +222,11 @@ TEST(RevocationList, IsByWhoHasItsIssuersNameAndKey) {
   EXPECT_TRUE(is_by(root, key()));
   EXPECT_FALSE(is_by(root, other));
   EXPECT_FALSE(is_by(namesake, key()));
+  MintCertificate signs_no_lists = root;  // the same key, in another certificate
+  signs_no_lists.authority = false;
+  signs_no_lists.extensions = {{"2.5.29.15", true, {0x03, 0x02, 0x07, 0x80}}};
+  EXPECT_FALSE(is_by(signs_no_lists, key()));
+  EXPECT_TRUE(is_by(root, key()));
 }
 
 TEST(RevocationList, TellsItsIssuerWithoutBeingReadWhole) {

@@ -99,6 +99,29 @@ TEST_F(Chain, IsReturnedFromLeafToRoot) {
   EXPECT_EQ((*chain)[2].subject_common_name(), "Maker Root");
 }
 
+// Nobody changes lists meanwhile; here it tells whether they are read again.
+TEST_F(Chain, IsJudgedByListsThatWereReadForAnother) {
+  ReadLists read;
+  rules.read_lists = &read;
+  expect_accepted();
+  mint_lists = false;
+  for (ByteVector& list : lists) list[0] ^= 1U;
+  expect_accepted();
+  rules.read_lists = nullptr;
+  EXPECT_FALSE(run().has_value());
+}
+
+TEST_F(Chain, IsRevokedByListsThatWereReadForAnother) {
+  ReadLists read;
+  rules.read_lists = &read;
+  middle_list.revoked = {9};
+  expect_refused("chain.revoked");
+  mint_lists = false;
+  expect_refused("chain.revoked");
+  leaf.serial = 10;
+  expect_accepted();
+}
+
 TEST_F(Chain, HoldsToTheLastSecondAndNoLonger) {
   rules.revocation = Revocation::kNone;
   rules.now = leaf.not_after;
