@@ -117,8 +117,12 @@ void SoftwareTpm::start() {
             nullptr);
     ::_exit(127);
   }
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 12'000; ++i) {  // two minutes and more
     if (listens(socket()) && listens(socket() + ".ctrl")) return;
+    if (::waitpid(process_, nullptr, WNOHANG) == process_) {
+      process_ = -1;
+      FAIL() << "swtpm has ended";
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   FAIL() << "swtpm does not answer";
