@@ -14,7 +14,7 @@ namespace sealpack::attest {
 // proven: where it is made of one of the keys, that one alone is tried, else kMaxUnnamedKeys are.
 // Adds "FAMILY.key" where none of those supplied is trusted, "FAMILY.signature" where none of them
 // signed, "FAMILY.unnamed-key" where there are more to try.
-inline constexpr std::size_t kMaxUnnamedKeys = 64;
+inline constexpr std::size_t kMaxUnnamedKeys = 1024;
 std::optional<Digest> signed_by_enrolled_key(const CoseSign1& token, Bytes instance_id,
                                              const std::vector<ByteVector>& public_keys,
                                              const std::vector<Digest>& trusted,

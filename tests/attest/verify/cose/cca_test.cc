@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "attest/verify/chain_cache.h"
+#include "attest/verify/cose/enrolled_keys.h"
 #include "keymgmt/crypto/sha256.h"
 #include "tests/attest/verify/cose/cca_maker.h"
 #include "tests/attest/verify/verdict_matchers.h"
@@ -99,7 +100,7 @@ TEST_F(Cca, RefusesAPlatformThatIsNotEnrolled) {
 }
 
 TEST_F(Cca, TriesAFewPlatformKeysWhereTheTokenNamesNone) {
-  for (int i = 0; i < 64; ++i) {
+  for (std::size_t i = 0; i < kMaxUnnamedKeys; ++i) {
     const MintKey key = MintKey::generate(MintKeyType::kP384);
     endorsements.public_keys.insert(endorsements.public_keys.begin(), key.spki());
     roots.cca.push_back(key.digest());

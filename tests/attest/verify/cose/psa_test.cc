@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "attest/verify/cose/enrolled_keys.h"
 #include "keymgmt/crypto/sha256.h"
 #include "tests/attest/verify/cose/cose_maker.h"
 #include "tests/attest/verify/verdict_matchers.h"
@@ -323,7 +324,8 @@ TEST_F(Psa, TriesNoKeyButTheOneThatTheTokenNames) {
 // How instance ids come of keys is left to makers: a name that fits no key tells nothing.
 TEST_F(Psa, TriesAFewKeysWhereTheTokenNamesNone) {
   claims.put(256, CborWriter().bytes(id_of(other())));
-  for (int i = 0; i < 63; ++i) enrol_before(MintKey::generate(MintKeyType::kP256));
+  for (std::size_t i = 1; i < kMaxUnnamedKeys; ++i)
+    enrol_before(MintKey::generate(MintKeyType::kP256));
   enrol_before(MintKey::generate(MintKeyType::kP384));  // for another algorithm
   EXPECT_THAT(run(), Accepted());
   enrol_before(MintKey::generate(MintKeyType::kP256));
