@@ -35,7 +35,7 @@ struct ServiceKeys {
 struct ServiceOptions {
   // Simulated evidence may be believed, under the roots that a release's policy names.
   bool lab = false;
-  std::uint32_t network_lifetime = 60;           // of a challenge, seconds, at most 120
+  std::uint32_t network_lifetime = 60;          // of a challenge, seconds, at most 120
   std::uint32_t file_lifetime = 7 * 24 * 3600;  // of one that travels in files
   std::uint32_t minimum_tcb_evaluation = 0;
   attest::Roots roots;
