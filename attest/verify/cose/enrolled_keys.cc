@@ -2,6 +2,7 @@
 #include "attest/verify/cose/enrolled_keys.h"
 
 #include <algorithm>
+#include <set>
 
 #include "keymgmt/crypto/sha256.h"
 
@@ -28,49 +29,60 @@ class KeyMemory : public ChainCache::Memory {
   Recent<Known> keys_{kCapacity};
 };
 
-std::size_t point_size(crypto::DeviceKey::Type type) {
+// Of a key in its one encoding (RFC 5480), at whose end the uncompressed point stands.
+struct Sizes {
+  std::size_t spki;
+  std::size_t point;
+};
+Sizes sizes_of(crypto::DeviceKey::Type type) {
   switch (type) {
     case crypto::DeviceKey::Type::kEcdsaP256:
-      return 65;
+      return {91, 65};
     case crypto::DeviceKey::Type::kEcdsaP384:
-      return 97;
+      return {120, 97};
     case crypto::DeviceKey::Type::kEcdsaP521:
-      return 133;
+      return {158, 133};
     case crypto::DeviceKey::Type::kRsa:
       break;
   }
   die("a token that is signed with RSA");
 }
 
-// 01, then SHA-256 of the uncompressed point, which stands at the end of a key's SPKI. So most
-// devices make their id (PSA Certified Attestation API, TF-M); RFC 9783 and the RMM specification
-// ask for one that is unique, and for no more.
-bool is_made_of(Bytes instance_id, Bytes spki, crypto::DeviceKey::Type type) {
-  const std::size_t size = point_size(type);
-  if (instance_id.size() != 1 + Digest::kSize || instance_id[0] != 1 || spki.size() < size) {
-    return false;
-  }
-  const Digest digest = crypto::sha256(spki.last(size));
+// 01, then SHA-256 of the uncompressed point. So most devices make their id (PSA Certified
+// Attestation API, TF-M); RFC 9783 and the RMM specification ask for one that is unique, and for no
+// more.
+bool is_made_of(Bytes instance_id, Bytes point) {
+  if (instance_id.size() != 1 + Digest::kSize || instance_id[0] != 1) return false;
+  const Digest digest = crypto::sha256(point);
   return std::equal(digest.bytes.begin(), digest.bytes.end(), instance_id.begin() + 1);
 }
 
 struct Enrolled {
-  Bytes spki;
-  Digest digest;
+  struct Key {
+    Bytes spki;
+    Digest digest;
+  };
+  std::size_t count = 0;  // supplied and trusted
+  // Those for the token's algorithm; one, where the token says that it is by that.
+  std::vector<Key> to_try;
 };
 
-// Those that are supplied and trusted; one, where the token says that it is by that.
-std::vector<Enrolled> keys_to_try(const CoseSign1& token, Bytes instance_id,
-                                  const std::vector<ByteVector>& public_keys,
-                                  const std::vector<Digest>& trusted) {
-  std::vector<Enrolled> keys;
+// Reads none of them: of thousands that takes longer than one signature of each.
+Enrolled enrolled_keys(const CoseSign1& token, Bytes instance_id,
+                       const std::vector<ByteVector>& public_keys,
+                       const std::vector<Digest>& trusted) {
+  const std::set<Digest> among(trusted.begin(), trusted.end());
+  const Sizes sizes = sizes_of(token.key_type);
+  Enrolled enrolled;
   for (const ByteVector& der : public_keys) {
     const Digest digest = crypto::sha256(der);
-    if (std::find(trusted.begin(), trusted.end(), digest) == trusted.end()) continue;
-    if (is_made_of(instance_id, der, token.key_type)) return {{der, digest}};
-    keys.push_back({der, digest});
+    if (!among.contains(digest)) continue;
+    ++enrolled.count;
+    if (der.size() != sizes.spki) continue;
+    if (is_made_of(instance_id, Bytes(der).last(sizes.point))) return {1, {{der, digest}}};
+    enrolled.to_try.push_back({der, digest});
   }
-  return keys;
+  return enrolled;
 }
 
 }  // namespace
@@ -84,32 +96,29 @@ std::optional<Digest> signed_by_enrolled_key(const CoseSign1& token, Bytes insta
                                              const std::vector<Digest>& trusted,
                                              const std::string& family, ChainCache* cache,
                                              std::vector<Reason>& reasons) {
-  std::size_t enrolled = 0;
+  const Enrolled enrolled = enrolled_keys(token, instance_id, public_keys, trusted);
   std::size_t tried = 0;
-  for (const Enrolled& one : keys_to_try(token, instance_id, public_keys, trusted)) {
-    if (tried == kMaxUnnamedKeys) {
+  for (const auto& [spki, digest] : enrolled.to_try) {
+    if (tried++ == kMaxUnnamedKeys) {
       reasons.push_back({family + ".unnamed-key",
                          "the instance id is made of none of the enrolled keys, and the signature "
                          "is by none of the first " +
-                             std::to_string(tried) + "; no more are tried"});
+                             std::to_string(kMaxUnnamedKeys) + "; no more are tried"});
       return std::nullopt;
     }
-    const auto key = remembered_key(one.spki, crypto::DeviceKey::from_spki, cache);
+    const auto key = remembered_key(spki, crypto::DeviceKey::from_spki, cache);
     // One key has one encoding, and so one digest.
-    if (!key.ok() ||
-        !std::equal(one.spki.begin(), one.spki.end(), key->spki().begin(), key->spki().end()))
-      continue;
-    ++enrolled;
-    if (key->type() != token.key_type) continue;
-    ++tried;
-    if (verify_cose_sign1(token, *key)) return one.digest;
+    const bool is_one =
+        key.ok() && key->type() == token.key_type &&
+        std::equal(spki.begin(), spki.end(), key->spki().begin(), key->spki().end());
+    if (is_one && verify_cose_sign1(token, *key)) return digest;
   }
-  if (enrolled == 0) {
+  if (enrolled.count == 0) {
     reasons.push_back({family + ".key", "none of the " + std::to_string(public_keys.size()) +
                                             " public keys that were supplied is enrolled"});
   } else {
     reasons.push_back({family + ".signature", "the signature is by none of the " +
-                                                  std::to_string(enrolled) +
+                                                  std::to_string(enrolled.count) +
                                                   " enrolled keys that the token may be by"});
   }
   return std::nullopt;

@@ -321,6 +321,18 @@ TEST_F(Psa, TriesNoKeyButTheOneThatTheTokenNames) {
   EXPECT_THAT(run(), Accepted());
 }
 
+TEST_F(Psa, FindsKeysOfTheTokensCurve) {
+  const MintKey p384 = MintKey::generate(MintKeyType::kP384);
+  signer = p384;
+  EXPECT_THAT(run(), Refused("psa.signature"));
+  enrol_before(p384);
+  EXPECT_THAT(run(), Accepted());
+  claims.put(256, CborWriter().bytes(id_of(p384)));
+  EXPECT_THAT(run(), Accepted());
+  roots.psa.pop_back();
+  EXPECT_THAT(run(), Refused("psa.signature"));
+}
+
 // How instance ids come of keys is left to makers: a name that fits no key tells nothing.
 TEST_F(Psa, TriesAFewKeysWhereTheTokenNamesNone) {
   claims.put(256, CborWriter().bytes(id_of(other())));
