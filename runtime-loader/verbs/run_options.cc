@@ -237,6 +237,8 @@ void add_run_options(CLI::App& verb, RunOptions& options) {
   add_broker_options(verb, options);
   add_vm_options(verb, options);
   unpacker::add_threads_option(verb, options.threads);
+  verb.get_option("--threads")
+      ->description("Threads to use; default: one a core, fewer where --tee-memory is small");
   verb.add_option("--counters", options.counters, "Write the counters as JSON to this file too")
       ->type_name("FILE");
   verb.add_flag("--force", options.force, "Replace files that are there");
