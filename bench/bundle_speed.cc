@@ -68,7 +68,8 @@ double BestTimes::seconds() const {
 
 Result<std::unique_ptr<SpeedContest>> SpeedContest::make(const std::filesystem::path& bundle,
                                                          const Keys& keys) {
-  std::unique_ptr<SpeedContest> contest(new SpeedContest(TRY(open_file(bundle, keys))));
+  auto file = TRY(open_file(bundle, keys));
+  std::unique_ptr<SpeedContest> contest(new SpeedContest(std::move(file)));
   contest->cut_slices();
   TRY(contest->map_memory());
   return contest;

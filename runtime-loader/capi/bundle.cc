@@ -22,7 +22,8 @@ int open_bundle(sealpack_session* session, const char* owner, sealpack_bundle** 
     SourcePointer source = TRY(make_source());
     TRY(require(session, "session"));
     TRY(require(bundle, "bundle"));
-    *bundle = new sealpack_bundle{TRY(BundleState::open(session->state, std::move(source), owner))};
+    auto state = TRY(BundleState::open(session->state, std::move(source), owner));
+    *bundle = new sealpack_bundle{std::move(state)};
     return done();
   });
 }

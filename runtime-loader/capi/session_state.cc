@@ -203,8 +203,8 @@ int sealpack_session_create(const sealpack_session_options* options, sealpack_se
   if (session != nullptr) *session = nullptr;
   return capi::guarded(error, [&]() -> Status {
     TRY(capi::require(session, "session"));
-    *session =
-        new sealpack_session{TRY(capi::SessionState::create(TRY(capi::take(options, "options"))))};
+    auto state = TRY(capi::SessionState::create(TRY(capi::take(options, "options"))));
+    *session = new sealpack_session{std::move(state)};
     return done();
   });
 }

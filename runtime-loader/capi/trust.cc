@@ -109,7 +109,8 @@ int make_trust_handle(sealpack_trust** trust, sealpack_error* error, const Make&
   if (trust != nullptr) *trust = nullptr;
   return guarded(error, [&]() -> Status {
     TRY(require(trust, "trust"));
-    *trust = new sealpack_trust{TRY(make())};
+    auto made = TRY(make());
+    *trust = new sealpack_trust{std::move(made)};
     return done();
   });
 }

@@ -15,6 +15,7 @@ import optee_symbols
 import reason_codes
 import rule_ids
 import sizes
+import try_in_new
 
 HERE = pathlib.Path(__file__).parent
 
@@ -188,6 +189,17 @@ class Sizes(Tree):
         found = self.found(sizes.check)
         self.assertIn("formats/f.cc has no reason", found)
         self.assertIn("formats/f.cc is no longer long", found)
+
+
+class TryInNew(Tree):
+    def test_on_one_line_and_on_several(self):
+        for text in ("*out = new T{TRY(f())};\n", "p.reset(new a::T<int>(\n    1, TRY(f())));\n"):
+            self.write("formats/f.cc", "\n" + text)
+            self.assertEqual(self.found(try_in_new.check), "formats/f.cc:2: TRY inside a new-expression")
+
+    def test_before_it_and_after_it(self):
+        self.write("formats/f.cc", "T t = TRY(f());\n*out = new T{t};\nTRY(g());\n// a new one: TRY(x)\n")
+        self.assertEqual(self.found(try_in_new.check), "")
 
 
 class LoaderContents(unittest.TestCase):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The interface from C11: every function rightly used on a released bundle, and every function
  * misused. c_interface_test VECTORS */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -485,6 +486,23 @@ static void statements(sealpack_bundle* bundle) {
   EXPECT(SEALPACK_USAGE, sealpack_bundle_receipt(NULL, "n", 1, receipt, &size, &error));
 }
 
+static void refusals_keep_no_memory(sealpack_session* session) {
+  sealpack_trust* trust = NULL;
+  sealpack_session* other = NULL;
+  sealpack_bundle* bundle = NULL;
+  sealpack_trust_options options = SEALPACK_INIT(sealpack_trust_options);
+  size_t held = 0;
+  for (int round = 0; round < 200; ++round) {
+    EXPECT(SEALPACK_USAGE, sealpack_trust_create(&options, &trust, &error));
+    EXPECT(SEALPACK_USAGE, sealpack_session_create(NULL, &other, &error));
+    EXPECT(SEALPACK_IO, sealpack_bundle_open_path(session, "/nowhere", NULL, &bundle, &error));
+    EXPECT(SEALPACK_USAGE, sealpack_bundle_open_path(session, vector("golden/tiny.seal"), "nobody",
+                                                     &bundle, &error));
+    if (round == 99) held = mallinfo2().uordblks; /* what is kept once is there */
+  }
+  CHECK(mallinfo2().uordblks <= held);
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   snprintf(folder, sizeof folder, "%s", argv[1]);
@@ -496,6 +514,7 @@ int main(int argc, char** argv) {
   sessions(trust);
   sealpack_session* session = make_session(trust);
   opening(session);
+  refusals_keep_no_memory(session);
   sealpack_bundle* bundle = NULL;
   EXPECT(SEALPACK_OK,
          sealpack_bundle_open_path(session, vector("golden/tiny.seal"), NULL, &bundle, &error));
