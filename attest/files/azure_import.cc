@@ -117,7 +117,8 @@ Result<Evidence> parse_trustee_azure(Bytes json) {
   evidence.items.push_back({"hcl-report", parts.hcl_report});
   evidence.items.push_back({"tpm-quote", parts.quote.message});
   evidence.items.push_back({"tpm-signature", wrapped_signature(parts.quote.signature)});
-  evidence.items.push_back({"tpm-pcrs", TRY(quoted_pcrs(parts.quote))});
+  ByteVector pcrs = TRY(quoted_pcrs(parts.quote));
+  evidence.items.push_back({"tpm-pcrs", std::move(pcrs)});
   return evidence;
 }
 

@@ -97,8 +97,9 @@ Result<TpmEnrolment> parse_enrolment(TomlTable table, const std::string& name, c
     return table.error_at(ErrorCode::kMalformed, kKey,
                           "attestation_key is one key: sha256:… or a file with it");
   }
-  TpmEnrolment enrolment{digests[0], TRY(parse_tpm_name(table, "ak_name")),
-                         TRY(parse_tpm_name(table, "ek_name"))};
+  auto ak_name = TRY(parse_tpm_name(table, "ak_name"));
+  auto ek_name = TRY(parse_tpm_name(table, "ek_name"));
+  TpmEnrolment enrolment{digests[0], std::move(ak_name), std::move(ek_name)};
   TRY(table.finish());
   return enrolment;
 }

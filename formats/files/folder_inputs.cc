@@ -134,7 +134,8 @@ class Walk {
                                           std::to_string(options_.max_files) + " files");
     }
     FileDescriptor file = TRY(open_entry(folder, name, O_RDONLY | O_NONBLOCK, shown(path)));
-    tree_.files.push_back({path, TRY(FileSource::adopt(std::move(file), shown(path)))});
+    auto source = TRY(FileSource::adopt(std::move(file), shown(path)));
+    tree_.files.push_back({path, std::move(source)});
     return done();
   }
 

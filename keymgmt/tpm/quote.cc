@@ -219,8 +219,9 @@ Result<CounterProof> Tpm::prove_counter(std::uint32_t index) {
   }));
   const Given<TPM2B_ATTEST> attest(given);
   const Given<TPMT_SIGNATURE> signature(given_signature);
+  ByteVector signature_given = TRY(signature_bytes(*signature));
   return CounterProof{{attest->attestationData, attest->attestationData + attest->size},
-                      TRY(signature_bytes(*signature))};
+                      std::move(signature_given)};
 }
 
 }  // namespace sealpack::tpm

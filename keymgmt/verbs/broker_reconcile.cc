@@ -56,8 +56,8 @@ Result<ProductFloor> parse_floor(const State& state, const std::string& text) {
   const std::size_t at = value.find('@');
   const std::string authority = at == std::string::npos ? "" : value.substr(at + 1);
   const ProductName name = TRY(find_product(state, product, authority));
-  return ProductFloor{
-      name.authority, name.product, {TRY(parse_counter(value.substr(0, at))), std::nullopt}};
+  const std::uint64_t counter = TRY(parse_counter(value.substr(0, at)));
+  return ProductFloor{name.authority, name.product, {counter, std::nullopt}};
 }
 
 Result<loader::Instance> parse_instance(const std::string& text) {

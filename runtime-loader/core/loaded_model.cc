@@ -183,8 +183,8 @@ Status LoadedModel::describe(const SecureModel& model, const bundle::AnswerRule&
   for (std::size_t i = 0; i < graph_outputs_.size(); ++i) {
     const Port& port = graph_outputs_[i];
     if (!contains(leaving, port.name)) continue;
-    info_.outputs.push_back(
-        {port.name, is_returned(port.name) ? port.type : TRY(answer_type(rule, port.type))});
+    const auto type = is_returned(port.name) ? port.type : TRY(answer_type(rule, port.type));
+    info_.outputs.push_back({port.name, type});
     answers_per_run_ = std::max(
         answers_per_run_,
         answer_count(port.type, i < single_outputs_.size() ? &single_outputs_[i] : nullptr));

@@ -171,7 +171,8 @@ Result<KeyRequest> Session::request_key(BundleId id, Challenge challenge) {
   // Judged as the other side will: a challenge that breaks the rules stops here.
   TRY(state_->at(Stage::kKey, parse_key_request(serialize_key_request(request))));
   const auto& seconds = state_->services.seconds;
-  member->exchange = internal::Exchange{terms, TRY(key.decryptor()), seconds ? seconds() : 0};
+  auto decryptor = TRY(key.decryptor());
+  member->exchange = internal::Exchange{terms, std::move(decryptor), seconds ? seconds() : 0};
   return request;
 }
 

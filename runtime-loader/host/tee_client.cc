@@ -146,7 +146,8 @@ Result<HostAnswer> TeeClient::run(loader::BundleId bundle, const std::vector<Hos
   const auto answer = TRY(expect<loader::AnswerMessage>(message, taps));
   HostAnswer out;
   for (const BufferTensor& tensor : answer.tensors) {
-    out.tensors.push_back({tensor.port, TRY(copy_out(tensor.range))});
+    auto bytes = TRY(copy_out(tensor.range));
+    out.tensors.push_back({tensor.port, std::move(bytes)});
   }
   if (answer.sealed.size != 0) out.sealed = TRY(copy_out(answer.sealed));
   out.counters = answer.counters;

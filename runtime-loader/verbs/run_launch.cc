@@ -38,7 +38,8 @@ Result<LaunchConfig> launch_config(const RunOptions& options, const unpacker::Lo
     wanted = TRY(host::DividedModel::leaving_outputs(bundle->content(), wanted));
   }
   LaunchConfig config;
-  config.owners.push_back({kOwner, trust.trust, TRY(pinned_broker(options.broker)), false});
+  auto broker = TRY(pinned_broker(options.broker));
+  config.owners.push_back({kOwner, trust.trust, std::move(broker), false});
   config.answer = narrowing_of(options, std::move(wanted));
   return config;
 }

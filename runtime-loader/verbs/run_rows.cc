@@ -253,7 +253,8 @@ Status RowRunner::run_once(const Cut& cut, std::uint64_t batch,
     InputArray& input = inputs_[i];
     const Port& port = *find_port(model_.inputs(), input.name);
     if (!cut.batched[i] && tensors.contains(input.name)) continue;
-    tensors[input.name] = {port, TRY(input.read(port.type.size()))};
+    auto values = TRY(input.read(port.type.size()));
+    tensors[input.name] = {port, std::move(values)};
     size += port.type.size();
   }
   TRY(options_.before_run());

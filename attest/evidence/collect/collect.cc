@@ -59,7 +59,8 @@ Result<Evidence> collect_nitro(const CollectRequest& request) {
     TRY(check_recorded(request.source / "request", question));
     answer = TRY(read_attribute(request.source / "response", kMaxEvidenceSize));
   }
-  return Evidence{"nitro", {{"document", TRY(parse_nsm_response(answer))}}};
+  ByteVector document = TRY(parse_nsm_response(answer));
+  return Evidence{"nitro", {{"document", std::move(document)}}};
 }
 
 Result<Evidence> collect_from_tsm(const CollectRequest& request) {

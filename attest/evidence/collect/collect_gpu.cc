@@ -170,7 +170,8 @@ Status add_gpu(const Nvml& nvml, unsigned index, Bytes nonce, std::size_t number
   const Bytes bytes(both);
   items.push_back({gpu_kind(number, "request"), to_vector(bytes.first(kGpuRequestSize))});
   items.push_back({gpu_kind(number, "report"), to_vector(bytes.subspan(kGpuRequestSize))});
-  items.push_back({gpu_kind(number, "certificates"), TRY(nvml.certificates(device))});
+  ByteVector certificates = TRY(nvml.certificates(device));
+  items.push_back({gpu_kind(number, "certificates"), std::move(certificates)});
   return done();
 }
 

@@ -36,7 +36,8 @@ class Layers final : public Scheme {
     SecureModel model;
     model.graph = TRY(sealed_file(content, parameters.secure));
     for (const External& file : parameters.externals) {
-      model.externals.push_back({file.location, TRY(sealed_file(content, file.path))});
+      auto external = TRY(sealed_file(content, file.path));
+      model.externals.push_back({file.location, std::move(external)});
     }
     for (const Crossing& tap : parameters.taps) {
       if (!tap.source.empty()) model.taps.push_back(tap.name);

@@ -13,10 +13,18 @@
 
 namespace sealpack::broker::testing {
 
+// No deadline that a slow machine misses. A test sets the one that it waits for.
+inline ServerLimits patient_limits() {
+  ServerLimits limits;
+  limits.handshake_time = limits.request_time = limits.answer_time = limits.idle_time =
+      limits.shutdown_time = std::chrono::minutes(10);
+  return limits;
+}
+
 // A server with a fake service on ports of its own, until its end.
 class RunningServer {
  public:
-  explicit RunningServer(const ServerLimits& limits = {}) : limits_(limits) {}
+  explicit RunningServer(const ServerLimits& limits = patient_limits()) : limits_(limits) {}
   ~RunningServer() { stop(); }
 
   void write_certificate(const std::vector<std::string>& names = {"localhost", "127.0.0.1"},
@@ -75,6 +83,16 @@ class RunningServer {
 inline std::string metrics_of(const RunningServer& server) {
   return plain_ask(server.server->admin_port(),
                    "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+}
+
+// Sooner or later, and on a slow machine later.
+inline bool happens(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
 }
 
 }  // namespace sealpack::broker::testing

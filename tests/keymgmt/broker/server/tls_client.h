@@ -2,17 +2,20 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <memory>
 #include <string>
 
 namespace sealpack::broker::testing {
 
-// A client that does what it is told, byte by byte. Verifies nothing.
+// A client that does what it is told, byte by byte. Verifies nothing. A server that neither answers
+// nor ends the connection fails the test.
 class TlsClient {
  public:
   // From an address of this machine: 127.0.0.1, 127.0.0.2 …
@@ -26,7 +29,7 @@ class TlsClient {
     (void)::inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
     address.sin_port = htons(port);
     connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    const timeval patience{20, 0};
+    const timeval patience{120, 0};
     (void)::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
   TlsClient(const TlsClient&) = delete;
@@ -44,7 +47,7 @@ class TlsClient {
     (void)::SSL_CTX_set_max_proto_version(context_.get(), version);
     tls_.reset(::SSL_new(context_.get()));
     (void)::SSL_set_fd(tls_.get(), socket_);
-    return ::SSL_connect(tls_.get()) == 1;
+    return ended_well(::SSL_connect(tls_.get()));
   }
   bool send(const std::string& text) {
     return ::SSL_write(tls_.get(), text.data(), static_cast<int>(text.size())) ==
@@ -58,15 +61,22 @@ class TlsClient {
       if (head != std::string::npos && text.size() >= head + 4 + body_size(text)) return text;
       char piece[4096];
       const int got = ::SSL_read(tls_.get(), piece, sizeof piece);
-      if (got <= 0) return text;
+      if (!ended_well(got)) return text;
       text.append(piece, static_cast<std::size_t>(got));
     }
   }
   // True once the server ended the connection; waits for it.
   bool is_cut() {
     char byte = 0;
-    if (tls_) return ::SSL_read(tls_.get(), &byte, 1) <= 0;
-    return ::recv(socket_, &byte, 1, 0) <= 0;
+    if (tls_) return !ended_well(::SSL_read(tls_.get(), &byte, 1));
+    return is_cut_below_tls(0);
+  }
+  // The same of the connection itself. With MSG_PEEK for `flags` what comes is left there.
+  bool is_cut_below_tls(int flags) {
+    char byte = 0;
+    const ssize_t got = ::recv(socket_, &byte, 1, flags);
+    if (got < 0 && errno == EAGAIN) ADD_FAILURE() << "the server neither says a byte nor ends";
+    return got <= 0;
   }
   std::string ask(const std::string& text) { return send(text) ? receive() : std::string(); }
   SSL* native() { return tls_.get(); }
@@ -75,6 +85,13 @@ class TlsClient {
   static std::size_t body_size(const std::string& text) {
     const std::size_t at = text.find("Content-Length: ");
     return at == std::string::npos ? 0 : std::stoul(text.substr(at + 16));
+  }
+  bool ended_well(int result) {
+    if (result > 0) return true;
+    if (::SSL_get_error(tls_.get(), result) == SSL_ERROR_WANT_READ) {
+      ADD_FAILURE() << "the server neither answers nor ends the connection";
+    }
+    return false;
   }
   struct Free {
     void operator()(SSL* tls) const { ::SSL_free(tls); }
