@@ -84,17 +84,24 @@ TEST(Rates, ForgetWhoIsFullAgain) {
 }
 
 // Of many more addresses than there are buckets, each still has its rate or shares one: nobody is
-// let in without a token.
+// let in without a token. How well one limiter's secret spreads these addresses is luck, of many it
+// is not.
 TEST(Rates, HoldWhereAddressesCrowd) {
-  RateLimiter limiter(1, 1, 64);
-  unsigned taken = 0;
-  for (std::uint8_t i = 0; i < 250; ++i) {
-    for (std::uint8_t host = 0; host < 4; ++host) {
-      taken += limiter.take(ClientAddress::of_ipv4({10, host, 0, i}), kStart) == 0 ? 1U : 0U;
+  constexpr unsigned kLimiters = 100;
+  unsigned all = 0;
+  for (unsigned round = 0; round < kLimiters; ++round) {
+    RateLimiter limiter(1, 1, 64);
+    unsigned taken = 0;
+    for (std::uint8_t i = 0; i < 250; ++i) {
+      for (std::uint8_t host = 0; host < 4; ++host) {
+        const auto who = ClientAddress::of_ipv4({10, host, 0, i});
+        taken += limiter.take(who, kStart) == 0 ? 1U : 0U;
+      }
     }
+    EXPECT_LE(taken, 65U);  // the buckets, and the one that all others share
+    all += taken;
   }
-  EXPECT_LE(taken, 65U);  // the buckets, and the one that all others share
-  EXPECT_GE(taken, 33U);
+  EXPECT_GE(all, kLimiters * 50);
 }
 
 TEST(Quotas, AreForAllAndForEach) {

@@ -230,17 +230,16 @@ TEST(Servers, CutClientsThatDrip) {
 TEST(Servers, CutClientsThatDoNothing) {
   ServerLimits limits = patient_limits();
   limits.idle_time = milliseconds(100);
-  // As long as this machine needs to ask between two requests.
-  for (bool asked = false; !asked && limits.idle_time < std::chrono::minutes(1);) {
-    limits.idle_time *= 2;
+  bool asked = false;
+  while (!asked && limits.idle_time < std::chrono::minutes(1)) {
+    limits.idle_time *= 2;  // until this machine asks in time
     RunningServer server(limits);
     server.start();
     TlsClient client(server.port());
     asked = client.shake_hands() && client.ask(get("/healthz")).starts_with(kOk);
     EXPECT_TRUE(client.is_cut());
-    if (limits.idle_time < std::chrono::minutes(1)) continue;
-    ADD_FAILURE() << "nobody is answered in " << limits.idle_time.count() << " ms";
   }
+  EXPECT_TRUE(asked);
 }
 
 TEST(Servers, LimitTheMemoryOfBodies) {
