@@ -107,8 +107,9 @@ class Provision(RunCase):
         self.tpm.restart()
         self.succeed(*self.run_arguments())
         self.assertEqual(read_npy((self.folder / "y.npy").read_bytes()), offline)
-        self.succeed(*self.arguments("--force"))  # the same network, with a key in hand
-        self.assertEqual(read_npy((self.folder / "y.npy").read_bytes()), offline)
+        if not os.environ.get("SEALPACK_SANITIZE"):  # with which no program for the process backend is built
+            self.succeed(*self.arguments("--force"))  # the same network, with a key in hand
+            self.assertEqual(read_npy((self.folder / "y.npy").read_bytes()), offline)
 
     def test_a_host_that_spoils_the_files_of_a_run_ends_the_boot_for_the_key(self):
         self.ready()

@@ -12,6 +12,7 @@
 
 #include "keymgmt/keystore/keygen.h"
 #include "tests/packer/packing.h"
+#include "tests/testing/sanitizers.h"
 
 namespace sealpack::packer {
 namespace {
@@ -110,6 +111,7 @@ TEST(KilledBuild, LeavesAllOfABundleOrNothing) {
 }
 
 TEST(LargeBuild, TakesLittleMemory) {
+  if (sealpack::testing::kSanitized) GTEST_SKIP() << "a sanitizer takes more";
   const TemporaryFolder folder;
   const KeyFiles keys(folder);
   const std::string model = folder / "m.safetensors";

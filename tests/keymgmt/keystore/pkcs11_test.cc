@@ -9,17 +9,10 @@
 #include "keymgmt/crypto/random.h"
 #include "keymgmt/keystore/key_ref.h"
 #include "tests/testing/result_matchers.h"
+#include "tests/testing/sanitizers.h"
 #include "tests/testing/temporary_folder.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SEALPACK_ADDRESS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define SEALPACK_ADDRESS_SANITIZER
-#endif
-
-#ifdef SEALPACK_ADDRESS_SANITIZER
+#ifdef SEALPACK_SANITIZED
 // SoftHSM 2.6 leaks a little at every C_SignInit, through frames that the fast unwinder cannot see.
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:libsofthsm2.so\n";

@@ -4,14 +4,7 @@
 
 #include "tests/keymgmt/broker/server/running_server.h"
 #include "tests/keymgmt/broker/server/tls_client.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SEALPACK_FOREIGN_ALLOCATOR
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SEALPACK_FOREIGN_ALLOCATOR
-#endif
+#include "tests/testing/sanitizers.h"
 
 namespace sealpack::broker {
 namespace {
@@ -34,9 +27,7 @@ bool allow_connections(rlim_t count) {
 
 // What is free again is malloc's, who keeps hundreds of MiB behind a few blocks that live on.
 TEST(Servers, GiveBackTheMemoryThatACrowdTook) {
-#ifdef SEALPACK_FOREIGN_ALLOCATOR
-  GTEST_SKIP() << "a sanitizer's allocator keeps what is free";
-#endif
+  if (sealpack::testing::kSanitized) GTEST_SKIP() << "a sanitizer's allocator keeps what is free";
   constexpr std::size_t kCrowd = 400;
   if (!allow_connections(kCrowd)) GTEST_SKIP() << "too few open files";
   ServerLimits limits = patient_limits();
