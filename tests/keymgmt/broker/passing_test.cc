@@ -194,7 +194,7 @@ TEST(DevicesThatAreAway, CostNoChallengeAndNoEntry) {
   keys.grants.push_back(std::make_unique<AwaySigner>(setting.grants.signer().value(), grants_away));
   ServiceOptions options;
   options.lab = true;
-  options.clock = [] { return kNow; };
+  options.clock = options.uptime = [] { return kNow; };
   const auto service = Service::create(setting.store, std::move(keys), options).value();
   Client client(setting);
   const ByteVector request = client.release_request(challenge_of(*service, client.subject));

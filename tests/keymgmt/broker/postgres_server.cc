@@ -97,10 +97,12 @@ bool PostgresServer::serve() {
     serve.push_back(part);
   }
   process_ = spawn(serve);
-  for (int i = 0; i < 600; ++i) {
+  // Until it has recovered from its log, however slow the disk is, or has ended.
+  while (::waitpid(process_, nullptr, WNOHANG) == 0) {
     if (PQping(uri().c_str()) == PQPING_OK) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  process_ = -1;
   return false;
 }
 

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <thread>
 
 #include "keymgmt/broker/service.h"
 #include "keymgmt/crypto/private_key.h"
@@ -25,6 +27,16 @@ crypto::PrivateKey load(const std::filesystem::path& path, crypto::PrivateKey::U
   return crypto::PrivateKey::from_pkcs8(crypto::SecretBytes::copy_of(as_bytes(der)), use).value();
 }
 
+// A database that is slow to answer or still recovers is there in a moment.
+std::shared_ptr<Store> open_patiently(const std::string& uri) {
+  auto opened = Store::open(uri);
+  while (!opened.ok() && opened.error().code() == ErrorCode::kTryAgain) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    opened = Store::open(uri);
+  }
+  return std::move(opened).value();
+}
+
 int serve(const std::string& uri, const std::filesystem::path& folder) {
   ServiceKeys keys;
   keys.recipients.push_back(
@@ -32,9 +44,10 @@ int serve(const std::string& uri, const std::filesystem::path& folder) {
   keys.grants.push_back(load(folder / "grants", crypto::PrivateKey::Use::kSign).signer().value());
   ServiceOptions options;
   options.lab = true;
+  options.network_lifetime = 120;
   options.clock = [] { return static_cast<std::uint64_t>(std::time(nullptr)); };
   const auto service =
-      Service::create(Store::open(uri).value(), std::move(keys), std::move(options)).value();
+      Service::create(open_patiently(uri), std::move(keys), std::move(options)).value();
   std::mutex output;
   const auto answer = [&](std::uint32_t number, const Answer& made) {
     const std::lock_guard lock(output);

@@ -294,7 +294,7 @@ TEST_F(Releases, AreSignedByOldAndNewKeyDuringARotation) {
   keys.grants.insert(keys.grants.begin(), newer.signer().value());
   ServiceOptions options;
   options.lab = true;
-  options.clock = [] { return kNow; };
+  options.clock = options.uptime = [] { return kNow; };
   const auto service = Service::create(setting_.store, std::move(keys), options).value();
   Client client(setting_);
   client.broker = sealpack::testing::verifying_key(newer);
@@ -311,7 +311,7 @@ TEST_F(Releases, AreServedBesideKeysThatHaveEnded) {
               Succeeds());
   ServiceOptions options;
   options.lab = true;
-  options.clock = [] { return kNow; };
+  options.clock = options.uptime = [] { return kNow; };
   EXPECT_THAT(Service::create(setting_.store, setting_.service_keys(), options),
               Fails(ErrorCode::kRefused));
   ServiceKeys keys = setting_.service_keys();
@@ -330,7 +330,7 @@ TEST_F(Releases, AreNotServedWithKeysThatTheStoreDoesNotList) {
   const auto other = make_key(crypto::KeyType::kEd25519);
   keys.grants.push_back(other.signer().value());
   ServiceOptions options;
-  options.clock = [] { return kNow; };
+  options.clock = options.uptime = [] { return kNow; };
   EXPECT_THAT(Service::create(setting_.store, std::move(keys), options),
               Fails(ErrorCode::kRefused));
   keys = setting_.service_keys();

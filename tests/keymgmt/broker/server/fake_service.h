@@ -44,6 +44,10 @@ class FakeService final : public Service {
     std::unique_lock lock(mutex_);
     arrived_.wait(lock, [&] { return waiting_.size() >= count; });
   }
+  std::size_t held() {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+  }
   void let_go() {
     std::deque<std::function<void(Answer)>> all;
     {
