@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <thread>
 
 namespace sealpack::testing {
@@ -59,7 +61,9 @@ std::filesystem::path SoftwareTpm::manufactured() {
     const std::string command = "swtpm_setup --tpm2 --tpm-state " + base + "/state --config " +
                                 base + "/setup.conf --create-ek-cert --rsa-keysize 3072 >" + base +
                                 "/log 2>&1";
-    return std::system(command.c_str()) == 0;
+    if (std::system(command.c_str()) == 0) return true;
+    std::cerr << content_of(folder / "log");
+    return false;
   }();
   return made ? folder / "state" : std::filesystem::path();
 }
@@ -109,6 +113,7 @@ void SoftwareTpm::start() {
   process_ = ::fork();
   ASSERT_GE(process_, 0);
   if (process_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // of the test, by whoever lost patience
     const int nowhere = ::open("/dev/null", O_RDWR);
     ::dup2(nowhere, 1);
     ::dup2(nowhere, 2);
