@@ -35,7 +35,7 @@ class Network:
     def __init__(self, port, certificate, host="127.0.0.1"):
         context = ssl.create_default_context(cafile=str(certificate))
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self.connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
+        self.connection = http.client.HTTPSConnection(host, port, context=context, timeout=300)
 
     def exchange(self, method, path, body=None, kind=MESSAGE_TYPE):
         """(status, headers, body)"""
@@ -217,7 +217,7 @@ class Log:
     """The log as an auditor sees it, at the operator's address."""
 
     def __init__(self, port, key, host="127.0.0.1"):
-        self.connection, self.key = http.client.HTTPConnection(host, port, timeout=30), key
+        self.connection, self.key = http.client.HTTPConnection(host, port, timeout=300), key
 
     def get(self, path):
         self.connection.request("GET", path)

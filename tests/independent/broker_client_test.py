@@ -5,7 +5,7 @@
 import base64
 import hashlib
 import json
-import os
+import random
 import re
 import threading
 import time
@@ -24,9 +24,10 @@ from messages import LIMIT, MALFORMED, REFUSED, UNSUPPORTED, sha256
 
 class Releases(SecondClient):
     def test_a_grant_over_https_opens_the_bundle(self):
+        before = int(time.time())
         grant = self.tee.ask(self.connect(self.serve()))
         self.assertEqual(grant.key, self.content_key)
-        self.assertAlmostEqual(grant.unix_seconds, time.time(), delta=60)
+        self.assertTrue(before <= grant.unix_seconds <= time.time())
         self.assertEqual((grant.floor_counter, grant.lease_until), (1, 0))
 
     def test_a_grant_in_files_opens_the_bundle(self):
@@ -104,7 +105,7 @@ class Refusals(SecondClient):
         request = self.tee.challenge_request()
         fields = split(request)
         cases = {
-            "noise": b"\x08\x01" + os.urandom(100), "cut short": request[:-1], "a byte too many": request + b"\0",
+            "noise": b"\x08\x01" + random.Random(1).randbytes(100), "cut short": request[:-1], "a byte too many": request + b"\0",
             "an unknown field": request + join([[6, 1]]), "out of order": join(fields[:1] + fields[:0:-1]),
             "a field twice": join(fields[:2] + fields[1:]), "an empty tee": put(request, 5),
             "a tee that is no label": put(request, 5, b"Simulated"), "a short digest": put(request, 2, bytes(31)),

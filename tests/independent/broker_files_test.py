@@ -30,7 +30,7 @@ class HostileFiles(HostileBroker):
                 request = self.wait_for(site, usb, kind)
                 if request:
                     answer(request.with_suffix("." + wanted), m.from_file(request.read_bytes())[1])
-            _, err = site.communicate(timeout=60)
+            _, err = site.communicate(timeout=300)
         finally:
             site.kill()
             site.wait()
@@ -39,7 +39,7 @@ class HostileFiles(HostileBroker):
 
     @staticmethod
     def wait_for(site, usb, kind):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and site.poll() is None:
             found = list(usb.glob(f"exchange-*.{kind}"))
             if found:

@@ -96,7 +96,7 @@ class StandInChecks(HostileBroker):
 
     def test_it_prolongs_the_lease_of_a_run_and_no_other(self):
         """A run that lasts beyond half of its lease asks again by itself; the grant has to be for its own instance."""
-        for renewed, status in ((ONE * 16, OK), (ONE * 15 + bytes(1), REFUSED)):
+        def prolong(what, renewed, status):
             asked = []
 
             def lease(path, body):
@@ -104,20 +104,23 @@ class StandInChecks(HostileBroker):
                     return self.broker.answer(path, body)
                 asked.append(self.request_in(body))
                 instance = renewed if asked[-1].renews else ONE * 16
-                return 200, self.broker.grant(asked[-1], lease_until=int(time.time()) + 12, instance=instance)
+                return 200, self.broker.grant(asked[-1], lease_until=int(time.time()) + 60, instance=instance)
 
-            command = [part if part != "x.npy" else "-" for part in self.asking(self.serve(lease))]
+            command = [part if part != "x.npy" else "-" for part in self.asking(self.serve(lease), output=what + ".npy")]
             run = subprocess.Popen([TOOL, *command], cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)
-            deadline = time.monotonic() + 60
+            self.addCleanup(run.kill)
+            deadline = time.monotonic() + 300
             with contextlib.suppress(BrokenPipeError):  # It was refused.
                 while len(asked) < 2 and run.poll() is None and time.monotonic() < deadline:
                     run.stdin.write((self.folder / "x.npy").read_bytes())
                     run.stdin.flush()
                     time.sleep(0.5)
-            _, errors = run.communicate(timeout=60)
+            _, errors = run.communicate(timeout=300)
             self.assertEqual(run.returncode, status, errors)
             self.assertEqual([one.renews for one in asked[:2]], [b"", ONE * 16])
+
+        self.all_at_once(prolong, (("own", ONE * 16, OK), ("another", ONE * 15 + bytes(1), REFUSED)))
 
 
 class HostileMessages(HostileBroker):
@@ -232,8 +235,8 @@ class HostileConnections(HostileBroker):
                         while True:
                             held.append(listener.accept()[0])
                             if said is not None:
-                                held[-1].sendall(said)
-                                held.pop().close()
+                                with contextlib.suppress(OSError), held.pop() as connection:  # It may have gone already.
+                                    connection.sendall(said)
 
                 thread = threading.Thread(target=accept)
                 thread.start()
@@ -258,15 +261,18 @@ class HostileGrants(HostileBroker):
         self.refuse(KEY_UNAVAILABLE, "key-unavailable", self.granting(lambda grant: (200, earlier[0])))
 
     def test_grants_that_changed_places_are_refused(self):
-        both, grants = threading.Barrier(2, timeout=30), {}
+        grants, there = {}, threading.Condition()
 
         def exchanged(path, body):
             if path == "/v1/challenge":
                 return self.broker.answer(path, body)
             own = self.request_in(body).nonce
-            grants[own] = self.broker.release(body)
-            both.wait()
-            return 200, next(grant for nonce, grant in grants.items() if nonce != own)
+            with there:
+                if own not in grants:  # else the other is late, and this one asks again
+                    grants[own] = self.broker.release(body)
+                there.notify_all()
+                there.wait_for(lambda: len(grants) == 2, timeout=300)
+                return 200, next(grant for nonce, grant in grants.items() if nonce != own)
 
         server = self.serve(exchanged)
         with ThreadPoolExecutor(2) as pool:

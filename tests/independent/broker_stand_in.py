@@ -52,7 +52,7 @@ class Broker:
         refuse_unless(request.content == self.bundle.release.content_digest, "broker.unknown-bundle")
         refuse_unless(request.authority == self.bundle.content.authority, "broker.authority")
         refuse_unless(request.release == self.bundle.release_digest, "broker.unknown-release")
-        nonce, expires = os.urandom(32), int(time.time()) + 60
+        nonce, expires = os.urandom(32), int(time.time()) + 3600
         identity = expires.to_bytes(8, "little") + self.tag(nonce, m.write(m.CHALLENGE_REQUEST, **vars(request)), expires)
         return m.write(m.CHALLENGE_REPLY, version=1, nonce=nonce, id=identity, expires=expires)
 
@@ -155,7 +155,7 @@ class Server:
         self.listener.close()
 
     def serve(self, connection):
-        connection.settimeout(20)
+        connection.settimeout(300)
         try:
             with self.context.wrap_socket(connection, server_side=True) as stream:
                 stream.settimeout(0.2)
@@ -166,7 +166,7 @@ class Server:
                         if piece is None:
                             return
                         if isinstance(piece, bytes):
-                            stream.settimeout(20)
+                            stream.settimeout(300)
                             stream.sendall(piece)
                             stream.settimeout(0.2)
                         elif self.stopping.wait(piece):

@@ -33,7 +33,7 @@ class HostileSlots(unittest.TestCase):
 
     def sealpack(self, *arguments, expect=0):
         done = subprocess.run([self.tool, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=120)
+                              stdin=subprocess.DEVNULL, timeout=600)
         self.assertEqual(done.returncode, expect, done.stderr)
         return done
 
